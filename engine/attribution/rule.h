@@ -1,0 +1,44 @@
+#ifndef ATTRIBUTION_RULE_H
+#define ATTRIBUTION_RULE_H
+/* The family of LRP rules for convolution and linear layers: one file each in attribution/rules/, listed in rules.def.
+ * A rule is a table of terms run by one driver (attribution/rule_driver.c); attribution.md, section c, "All rules as one term table":
+ *
+ *   D = sum_terms sign (part(x) * part(w) + part(b))   s = gate(z) R_out / st(D)   R_in += coef sum_terms sign part'(x) . (part(w)' s)
+ *
+ * The fields are the rule's parameters; coefficients that depend on them come from `prepare`. */
+#include "core/field.h"
+#include "core/status.h"
+
+typedef enum rule_part {
+    PART_ALL,      /* x, w, b */
+    PART_POSITIVE, /* max(., 0) */
+    PART_NEGATIVE, /* min(., 0) */
+    PART_NONE      /* no bias */
+} rule_part;
+
+typedef struct rule_term {
+    rule_part input, weights, bias;
+} rule_term;
+
+typedef struct rule_group { /* terms that share a denominator */
+    double coef;
+    const rule_term *terms;
+    size_t n_terms;
+} rule_group;
+
+typedef struct rule_def {
+    const char *name, *help;
+    const field *fields;
+    size_t n_fields;
+    const rule_group *groups;
+    size_t n_groups;
+    size_t epsilon_field; /* which parameter is the stabiliser of st(.) */
+} rule_def;
+
+extern const rule_def *const rule_table[];
+extern const size_t rule_count;
+const rule_def *rule_find(const char *name); /* NULL if unknown */
+
+enum { MAX_RULE_PARAMETERS = 8 };
+
+#endif

@@ -1,0 +1,31 @@
+#include "core/rng.h"
+
+#include <Random123/philox.h>
+
+uint64_t rng_u64(uint64_t seed, rng_purpose purpose, uint32_t stream, uint32_t index)
+{
+    const philox4x32_ctr_t counter = {{index, stream, (uint32_t)purpose, 0}};
+    const philox4x32_key_t key = {{(uint32_t)seed, (uint32_t)(seed >> 32)}};
+    const philox4x32_ctr_t r = philox4x32(counter, key);
+    return (uint64_t)r.v[1] << 32 | r.v[0];
+}
+
+double rng_uniform(uint64_t seed, rng_purpose purpose, uint32_t stream, uint32_t index)
+{
+    return (double)(rng_u64(seed, purpose, stream, index) >> 11) * 0x1p-53;
+}
+
+void rng_subset(uint64_t seed, rng_purpose purpose, uint32_t stream, size_t n, size_t k, size_t scratch[], size_t out[])
+{
+    for (size_t i = 0; i < n; i++) {
+        scratch[i] = i;
+    }
+    for (size_t i = 0; i < k; i++) {
+        /* 64 random bits modulo at most 2^32 values: a bias below 2^-32, which no study can see. */
+        const size_t j = i + (size_t)(rng_u64(seed, purpose, stream, (uint32_t)i) % (n - i));
+        const size_t t = scratch[i];
+        scratch[i] = scratch[j];
+        scratch[j] = t;
+        out[i] = scratch[i];
+    }
+}

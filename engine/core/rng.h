@@ -1,0 +1,24 @@
+#ifndef CORE_RNG_H
+#define CORE_RNG_H
+/* Counter-based random numbers: Philox4x32-10 (Salmon et al., SC'11) through Random123. A number is a pure function of
+ * (seed, purpose, stream, index), so it does not depend on ranks, order or restarts. */
+#include <stddef.h>
+#include <stdint.h>
+
+/* What a number is for; part of the key, so that two uses never share numbers. Values are part of the results:
+ * never renumber. */
+typedef enum rng_purpose {
+    RNG_CLASSES = 1,    /* which classes a task has */
+    RNG_REFERENCES = 2, /* which images of a class are explained; stream = class */
+    RNG_SCORES = 3,     /* the `random` criterion; index = component */
+    RNG_TEST = 99
+} rng_purpose;
+
+uint64_t rng_u64(uint64_t seed, rng_purpose purpose, uint32_t stream, uint32_t index);
+double rng_uniform(uint64_t seed, rng_purpose purpose, uint32_t stream, uint32_t index); /* [0, 1), 53 bits */
+
+/* A uniformly drawn ordered subset: the first k of a random permutation of 0..n-1 (Fisher-Yates, index = step), so the
+ * subset of size k is a prefix of that of size k+1. `scratch` [n] and `out` [k] belong to the caller; k <= n. */
+void rng_subset(uint64_t seed, rng_purpose purpose, uint32_t stream, size_t n, size_t k, size_t scratch[], size_t out[]);
+
+#endif

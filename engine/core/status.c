@@ -1,0 +1,66 @@
+#include "core/status.h"
+
+#include <stdarg.h>
+#include <string.h>
+
+enum { MESSAGE_BYTES = 2048, FRAMES = 24 };
+
+typedef struct frame {
+    const char *file, *function;
+    int line;
+} frame;
+
+static _Thread_local struct {
+    char message[MESSAGE_BYTES];
+    frame frames[FRAMES];
+    size_t n_frames;
+} trace;
+
+static void push(const char *file, int line, const char *function)
+{
+    if (trace.n_frames < FRAMES) {
+        trace.frames[trace.n_frames++] = (frame){file, function, line};
+    }
+}
+
+status status_fail(status_code code, const char *file, int line, const char *function, const char *fmt, ...)
+{
+    if (trace.message[0] == '\0') {
+        va_list args;
+        va_start(args, fmt);
+        (void)vsnprintf(trace.message, sizeof trace.message, fmt, args);
+        va_end(args);
+        push(file, line, function);
+    }
+    return (status){code};
+}
+
+status status_frame(status st, const char *file, int line, const char *function)
+{
+    push(file, line, function);
+    return st;
+}
+
+status status_first(status a, status b)
+{
+    return status_ok(a) ? b : a;
+}
+
+const char *status_message(void)
+{
+    return trace.message;
+}
+
+void status_print_trace(FILE *to)
+{
+    for (size_t i = 0; i < trace.n_frames; i++) {
+        const frame *f = &trace.frames[i];
+        (void)fprintf(to, "  %s %s:%d (%s)\n", i == 0 ? "failed at" : "called at", f->file, f->line, f->function);
+    }
+}
+
+void status_clear(void)
+{
+    trace.message[0] = '\0';
+    trace.n_frames = 0;
+}

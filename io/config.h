@@ -1,0 +1,53 @@
+#ifndef IO_CONFIG_H
+#define IO_CONFIG_H
+/* A study as one YAML file, read with libfyaml and checked against field tables, the only schema. Every error names file, line and column,
+ * what was expected and found, and for an unknown key the closest known one (ST_CONFIG). docs/config.md is written from the same tables. */
+#include "io/files.h"
+#include "nn/tensors.h"
+#include "pruning/criterion.h"
+
+typedef struct config_model {
+    const char *name;       /* unique; letters, digits, _ - . */
+    const char *checkpoint; /* relative paths are relative to the config file */
+    size_t n_kinds;         /* which components are pruned, each a ranking of its own; 0 = the architecture's default */
+    component_kind kinds[COMPONENT_KINDS];
+    size_t n_facts;         /* architecture:, heads:, image_size:, resize:, crop:, mean:, std: as facts with source "config" */
+    const fact *facts;
+} config_model;
+
+typedef struct config_criterion {
+    const char *name; /* unique */
+    const criterion_def *method;
+    double parameters[MAX_CRITERION_PARAMETERS];
+} config_criterion;
+
+typedef struct config {
+    const char *path;
+    const char *text;       /* the file as it is */
+    const char *resolved;   /* every key with its value after defaults and --set, as YAML that gives the same study again */
+    const char *name;       /* study: */
+    const char *reference, *evaluation; /* image folders */
+    size_t n_models;
+    const config_model *models;
+    size_t n_criteria;
+    const config_criterion *criteria;
+    size_t n_tasks;
+    const size_t *task_classes;   /* tasks.classes: how many classes each task draws */
+    size_t n_seeds;
+    const uint64_t *seeds;        /* tasks.seeds: a list, or a count n meaning 0..n-1 */
+    size_t n_references;
+    const size_t *references;     /* tasks.references: reference images per class, a list */
+    size_t n_rates;
+    const double *rates;          /* ascending, first 0, in [0, 1); from decimal text */
+    const char *const *rate_text; /* "0.35" */
+    size_t micro_batch;
+    const char *output;           /* default result path: beside the working directory, <study>.h5 */
+} config;
+
+/* `text` is the file's content (rank 0 has read and broadcast it); `sets` are "section.key=value" of the command line, which win. */
+MUST_CHECK status config_parse(arena *a, const char *path, file_bytes text, size_t n_sets, const char *const sets[], config **out);
+
+/* For `--help config`: every key with kind, default, range and help. */
+void config_print_help(FILE *to);
+
+#endif

@@ -1,0 +1,173 @@
+#include "io/files.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static status read_all(int fd, const char *path, unsigned char *data, size_t size)
+{
+    for (size_t done = 0; done < size;) {
+        const ssize_t n = read(fd, data + done, size - done);
+        if (n < 0 && errno == EINTR) {
+            continue;
+        }
+        if (n < 0) {
+            return FAIL(ST_NO_INPUT, "%s: cannot be read: %s", path, strerror(errno));
+        }
+        if (n == 0) {
+            return FAIL(ST_DATA, "%s: ended after %zu of %zu bytes; was it changed while it was read?", path, done, size);
+        }
+        done += (size_t)n;
+    }
+    return STATUS_OK;
+}
+
+status file_read(arena *a, const char *path, size_t most, file_bytes *out)
+{
+    status st = STATUS_OK;
+    struct stat info;
+    const int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) {
+        return FAIL(ST_NO_INPUT, "%s: cannot be opened: %s", path, strerror(errno));
+    }
+    if (fstat(fd, &info) != 0 || !S_ISREG(info.st_mode)) {
+        st = FAIL(ST_NO_INPUT, "%s: expected a file, found %s", path, S_ISDIR(info.st_mode) ? "a folder" : "something else");
+    } else if ((uintmax_t)info.st_size > most) {
+        st = FAIL(ST_DATA, "%s: %jd bytes; files of more than %zu bytes are not read", path, (intmax_t)info.st_size, most);
+    } else {
+        const size_t size = (size_t)info.st_size;
+        unsigned char *data = arena_alloc(a, size + 1, 1);
+        st = data == NULL ? (status){ST_ENVIRONMENT} : read_all(fd, path, data, size);
+        *out = (file_bytes){data, size};
+    }
+    (void)close(fd);
+    return st;
+}
+
+/* Makes `folder` and its parents. */
+static status make_folders(const char *folder)
+{
+    char path[4096];
+    if (strlen(folder) >= sizeof path) {
+        return FAIL(ST_CANT_WRITE, "%.100s...: the path is longer than %zu bytes", folder, sizeof path);
+    }
+    (void)snprintf(path, sizeof path, "%s", folder);
+    for (char *p = path + 1;; p++) {
+        const char c = *p;
+        if (c == '/' || c == '\0') {
+            *p = '\0';
+            if (mkdir(path, 0777) != 0 && errno != EEXIST) {
+                return FAIL(ST_CANT_WRITE, "%s: the folder cannot be made: %s", path, strerror(errno));
+            }
+            *p = c;
+        }
+        if (c == '\0') {
+            return STATUS_OK;
+        }
+    }
+}
+
+static status split(const char *path, char *folder, char *temporary, size_t size)
+{
+    if (strlen(path) + 32 >= size) {
+        return FAIL(ST_CANT_WRITE, "%.100s...: the path is longer than %zu bytes", path, size - 32);
+    }
+    (void)snprintf(temporary, size, "%s", path);
+    (void)snprintf(folder, size, "%s", dirname(temporary));
+    (void)snprintf(temporary, size, "%s.tmp.%ld", path, (long)getpid());
+    return STATUS_OK;
+}
+
+status file_check_writable(const char *path)
+{
+    char folder[4096], temporary[4096];
+    struct stat info;
+    TRY(split(path, folder, temporary, sizeof folder));
+    TRY(make_folders(folder));
+    if (stat(path, &info) == 0 && !S_ISREG(info.st_mode)) {
+        return FAIL(ST_CANT_WRITE, "%s: expected a file or nothing, found %s; choose another output with -o", path,
+                    S_ISDIR(info.st_mode) ? "a folder" : "something else");
+    }
+    const int fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    if (fd < 0) {
+        return FAIL(ST_CANT_WRITE, "%s: the folder cannot be written to: %s; choose another output with -o", folder,
+                    strerror(errno));
+    }
+    (void)close(fd);
+    (void)unlink(temporary);
+    return STATUS_OK;
+}
+
+static status write_all(int fd, const char *path, const unsigned char *data, size_t size)
+{
+    for (size_t done = 0; done < size;) {
+        const ssize_t n = write(fd, data + done, size - done);
+        if (n < 0 && errno == EINTR) {
+            continue;
+        }
+        if (n <= 0) {
+            return FAIL(ST_CANT_WRITE, "%s: cannot be written after %zu of %zu bytes: %s", path, done, size, strerror(errno));
+        }
+        done += (size_t)n;
+    }
+    if (fsync(fd) != 0) {
+        return FAIL(ST_CANT_WRITE, "%s: cannot be flushed to the disk: %s", path, strerror(errno));
+    }
+    return STATUS_OK;
+}
+
+status file_commit(const char *temporary, const char *path)
+{
+    char folder[4096], unused[4096];
+    TRY(split(path, folder, unused, sizeof folder));
+    if (rename(temporary, path) != 0) {
+        return FAIL(ST_CANT_WRITE, "%s: cannot be renamed to %s: %s", temporary, path, strerror(errno));
+    }
+    /* The rename itself must reach the disk; some file systems cannot fsync a folder, and then there is nothing more to do. */
+    const int fd = open(folder, O_RDONLY | O_CLOEXEC);
+    if (fd >= 0) {
+        (void)fsync(fd);
+        (void)close(fd);
+    }
+    return STATUS_OK;
+}
+
+status file_write_atomic(const char *path, const void *data, size_t size)
+{
+    char folder[4096], temporary[4096];
+    TRY(split(path, folder, temporary, sizeof folder));
+    TRY(make_folders(folder));
+    const int fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+    if (fd < 0) {
+        return FAIL(ST_CANT_WRITE, "%s: cannot be made: %s", temporary, strerror(errno));
+    }
+    status st = write_all(fd, temporary, data, size);
+    if (close(fd) != 0 && status_ok(st)) {
+        st = FAIL(ST_CANT_WRITE, "%s: cannot be closed: %s", temporary, strerror(errno));
+    }
+    if (status_ok(st)) {
+        st = file_commit(temporary, path);
+    }
+    if (!status_ok(st)) {
+        (void)unlink(temporary);
+    }
+    return st;
+}
+
+char *path_join(arena *a, const char *folder, const char *name)
+{
+    return name[0] == '/' ? arena_text(a, "%s", name) : arena_text(a, "%s/%s", folder, name);
+}
+
+char *path_folder(arena *a, const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    if (slash == NULL) {
+        return arena_text(a, ".");
+    }
+    return slash == path ? arena_text(a, "/") : arena_text(a, "%.*s", (int)(slash - path), path);
+}

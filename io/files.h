@@ -1,0 +1,30 @@
+#ifndef IO_FILES_H
+#define IO_FILES_H
+/* Whole files and paths. Rank-local. */
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/arena.h"
+#include "core/status.h"
+
+typedef struct file_bytes {
+    const unsigned char *data; /* [size], followed by a zero byte that is not part of it */
+    size_t size;
+} file_bytes;
+
+/* Errors: ST_NO_INPUT (missing, a folder, unreadable), ST_DATA (larger than `most` bytes). */
+MUST_CHECK status file_read(arena *a, const char *path, size_t most, file_bytes *out);
+
+/* Writes tmp file beside it, fsync, rename, fsync of the folder. Errors: ST_CANT_WRITE; then nothing is left behind. */
+MUST_CHECK status file_write_atomic(const char *path, const void *data, size_t size);
+
+/* The last step of such a write for a file that something else filled and closed (HDF5): rename, fsync of the folder. */
+MUST_CHECK status file_commit(const char *temporary, const char *path);
+
+/* Can a new file be put beside `path`? Creates missing parent folders, tries, and removes the trial file. Errors: ST_CANT_WRITE. */
+MUST_CHECK status file_check_writable(const char *path);
+
+char *path_join(arena *a, const char *folder, const char *name); /* absolute names stay; NULL when memory is gone */
+char *path_folder(arena *a, const char *path);                   /* "." where there is none */
+
+#endif

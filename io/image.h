@@ -1,0 +1,36 @@
+#ifndef IO_IMAGE_H
+#define IO_IMAGE_H
+/* Images: PNG (libpng) and JPEG (libjpeg) from memory to RGB, recognised by content, not by name; and the preprocessing, pixel-exact
+ * with Pillow before normalisation (attribution.md, section i). */
+#include "io/files.h"
+#include "nn/tensors.h"
+
+typedef struct image {
+    size_t height, width;
+    uint8_t *rgb; /* [height, width, 3] */
+} image;
+
+/* Like Pillow's convert("RGB"): grey is replicated, palettes are expanded, alpha is dropped, 16-bit grey like Pillow.
+ * A truncated or corrupt file, or more than 2^28 pixels, is ST_DATA naming `name`. */
+MUST_CHECK status image_decode(arena *a, const char *name, file_bytes bytes, image *out);
+
+typedef struct preprocess {
+    size_t resize[2];      /* height, width to squash to; {0,0}: none. resize[0]=S, resize[1]=0: shorter side to S */
+    size_t crop[2];        /* centre crop; {0,0}: none */
+    size_t output[2];      /* what the network wants; another size after resize and crop is an error */
+    float mean[3], std[3]; /* per channel, of values in [0,1] */
+} preprocess;
+
+/* From the facts resize, crop, mean, std, image_size. Where resize is absent: none when images have to have the network's size already.
+ * Where mean or std is absent: refused with a hint (ST_DATA). Errors: ST_DATA. */
+MUST_CHECK status preprocess_from_facts(const tensors *t, size_t height, size_t width, preprocess *out);
+/* A line that says it whole, for results and hashes. */
+char *preprocess_text(arena *a, const preprocess *p);
+
+/* 8-bit antialiased triangle ("bilinear") resize as Pillow's: horizontal pass first, 22-bit fixed-point weights. */
+MUST_CHECK status image_resize(arena *a, const image *in, size_t height, size_t width, image *out);
+
+/* Resize, crop, x/255, normalise: out [3, output[0], output[1]]. Errors: ST_DATA naming `name` where sizes do not fit. */
+MUST_CHECK status preprocess_apply(arena *scratch, const preprocess *p, const char *name, const image *in, float *out);
+
+#endif

@@ -1,0 +1,113 @@
+#ifndef IO_RESULTS_H
+#define IO_RESULTS_H
+/* The result file: HDF5 in the netCDF-4 layout (docs/results.md), so that xarray.open_dataset(file, group=...) works on every group.
+ * Written by one rank to a temporary file beside the target, flushed, closed, fsynced, renamed: the old result or none after a crash. */
+#include "io/files.h"
+#include "nn/graph.h"
+
+
+enum { RESULTS_SCHEMA_VERSION = 1 };
+
+/* One prunable layer of a model. */
+typedef struct result_layer {
+    const char *name, *type, *group; /* "features.0", "conv2d", "low" */
+    component_kind kind;
+    size_t n_components, first_component;
+} result_layer;
+
+typedef struct result_model {
+    const char *name, *architecture, *checkpoint, *preprocessing;
+    size_t n_layers;
+    const result_layer *layers;
+    size_t n_components;         /* all kinds */
+    const uint64_t *parameters, *macs; /* [n_components] each component's own share */
+    uint64_t total_parameters, total_macs;
+    size_t n_classes;            /* of its logits */
+} result_model;
+
+/* One study cell: everything that shares a curve. */
+typedef struct result_cell {
+    size_t model, criterion; /* indices */
+    component_kind kind;
+    uint64_t seed;
+    size_t n_references;     /* per class; 0 for criteria without samples */
+    size_t n_classes;
+    const uint32_t *classes; /* [n_classes] in the order drawn */
+    uint64_t total;          /* evaluation images */
+    const uint64_t *class_total; /* [n_classes] */
+    const uint64_t *correct, *top5, *parameters_left, *macs_left, *removed; /* [n_rates] */
+    const uint64_t *class_correct; /* [n_rates, n_classes] */
+    const double *loss_sum;  /* [n_rates] exact sum of float32 cross entropies, rounded once */
+    double a_pr_mean, a_pr_trapezoid, highest_rate; /* highest rate that keeps 95 % of the unpruned accuracy */
+} result_cell;
+
+/* Relevance and ranking of all cells of one (model, kind, criterion). */
+typedef struct result_track {
+    size_t model, criterion;
+    component_kind kind;
+    size_t n_components;
+    const size_t *component; /* [n_components] index into the model's components */
+    size_t n_cells;
+    const size_t *cell;      /* [n_cells] index into the cells of the study */
+    const double *relevance; /* [n_cells, n_components] the score that ranks */
+    const uint32_t *ranking; /* [n_cells, n_components] least relevant first */
+    const uint16_t *removed_at; /* [n_cells, n_components] index of the first rate without it; n_rates = never */
+    size_t n_moments;        /* 0 for criteria without samples */
+    const char *const *moment_names;
+    const double *moments;   /* [n_cells, n_moments, n_components] exact sums over the reference samples */
+} result_track;
+
+/* Stability of rankings over seeds, one row per (model, kind, criterion, number of classes, references). */
+typedef struct result_stability {
+    size_t model, criterion, n_classes, n_references, n_pairs;
+    component_kind kind;
+    double kendall_mean;
+    const double *jaccard_mean; /* [n_rates] of the removed sets */
+} result_stability;
+
+/* One row of the printed table. */
+typedef struct result_summary {
+    size_t model, criterion, n_classes, n_references, n_seeds;
+    component_kind kind;
+    double accuracy, a_pr_mean, a_pr_error, a_pr_trapezoid, a_pr_trapezoid_error, highest_rate;
+} result_summary;
+
+typedef struct result_input {
+    const char *path, *sha256;
+    uint64_t bytes;
+} result_input;
+
+typedef struct result_text { /* a named text of /provenance */
+    const char *name, *value;
+} result_text;
+
+typedef struct results {
+    const char *study;
+    size_t n_models, n_criteria, n_rates, n_cells, n_tracks, n_stability, n_summary;
+    const result_model *models;
+    const char *const *criterion_name;   /* [n_criteria] */
+    const char *const *criterion_method; /* [n_criteria] "lrp", with its parameters: "lrp epsilon=1e-06" */
+    const double *rates;
+    const char *const *class_name; /* [n_classes] of the data set */
+    size_t n_classes;
+    const result_cell *cells;
+    const result_track *tracks;
+    const result_stability *stability;
+    const result_summary *summary;
+    /* /provenance: everything that is timed, dated or tied to a host, and what identifies the inputs */
+    size_t n_texts, n_inputs, n_ranks;
+    const result_text *texts;      /* config, config_resolved, command, git_revision, versions, started, ... */
+    const result_input *inputs;
+    const char *const *rank_host;  /* [n_ranks] */
+    const double *rank_busy;       /* [n_ranks] seconds computing */
+    const double *rank_idle;       /* [n_ranks] seconds waiting */
+} results;
+
+/* Rank-local. Errors: ST_CANT_WRITE with the path and the system's reason; then no partial file stays. */
+MUST_CHECK status results_write(const char *path, const results *r);
+
+/* Prints a result file as tables: models, cells, summary, provenance. Errors: ST_NO_INPUT, ST_DATA (not ours, newer schema). */
+MUST_CHECK status results_inspect(arena *a, const char *path, FILE *to);
+bool results_recognise(const char *path); /* an HDF5 file? */
+
+#endif

@@ -1,0 +1,1 @@
+# target_sources(pollard_io PRIVATE ...)
