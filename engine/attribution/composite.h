@@ -1,6 +1,7 @@
 #ifndef ATTRIBUTION_COMPOSITE_H
 #define ATTRIBUTION_COMPOSITE_H
-/* A composite maps rules to layers: a list of entries, the first that matches wins. Data, so that a config or the optimiser can write one. */
+/* A composite maps rules to layers: a list of entries, the first that matches wins. Data, so that a config or the optimiser
+ * can write one. */
 #include "attribution/rule.h"
 #include "nn/graph.h"
 #include "nn/op.h"
@@ -20,10 +21,14 @@ typedef struct composite {
     int softmax_rule;   /* index into softmax_rule_names */
 } composite;
 
-/* The rule of every node: *out [n_nodes], NULL for layers with a rule of their own. Errors: ST_CONFIG where a linear layer has none. */
+/* Linear layers take a rule; the others have one of their own or none is needed. */
+bool composite_takes_rule(const node *n);
+
+/* The rule of every node: *out [n_nodes], NULL for layers with a rule of their own. Errors: ST_CONFIG where a linear layer has
+ * none. */
 MUST_CHECK status composite_resolve(arena *a, const composite *c, const graph *g, const composite_entry *const **out);
 
-/* LRP-epsilon everywhere. */
+/* LRP-epsilon everywhere, the softmax included (attribution.md, section d, step 7, `Epsilon`). */
 MUST_CHECK status composite_epsilon(arena *a, double epsilon, const composite **out);
 
 #endif

@@ -1,11 +1,12 @@
 #ifndef ATTRIBUTION_RULE_H
 #define ATTRIBUTION_RULE_H
 /* The family of LRP rules for convolution and linear layers: one file each in attribution/rules/, listed in rules.def.
- * A rule is a table of terms run by one driver (attribution/rule_driver.c); attribution.md, section c, "All rules as one term table":
+ * A rule is a table of terms run by one driver (attribution/rule_driver.c); attribution.md, section c, "All rules as one
+ * term table". Per group of terms:
  *
- *   D = sum_terms sign (part(x) * part(w) + part(b))   s = gate(z) R_out / st(D)   R_in += coef sum_terms sign part'(x) . (part(w)' s)
+ *   D = sum_terms (part(x) * part(w) + part(b))   s = R_out / st(D)   R_in += coef sum_terms part(x) . (part(w)' s)
  *
- * The fields are the rule's parameters; coefficients that depend on them come from `prepare`. */
+ * where D is exactly 0 (epsilon = 0 only), s is 0. The fields are the rule's parameters. */
 #include "core/field.h"
 #include "core/status.h"
 
@@ -13,7 +14,7 @@ typedef enum rule_part {
     PART_ALL,      /* x, w, b */
     PART_POSITIVE, /* max(., 0) */
     PART_NEGATIVE, /* min(., 0) */
-    PART_NONE      /* no bias */
+    PART_NONE      /* no bias; not for x and w */
 } rule_part;
 
 typedef struct rule_term {

@@ -1,0 +1,66 @@
+#include "attribution/walk.h"
+#include "pruning/criterion.h"
+
+/* Layer-wise relevance propagation, epsilon rule in every layer (attribution.md, sections b to f): relevance of the
+ * target logit at each component, absolute per sample and token unless the signed sum is asked for. */
+enum { EPSILON, ABSOLUTE };
+
+static const field fields[] = {
+    [EPSILON] = {.name = "epsilon",
+                 .kind = FIELD_REAL,
+                 .def = 1e-6,
+                 .min = 0.0,
+                 .max = 1.0,
+                 .scale = SCALE_LOG,
+                 .help = "stabiliser of every denominator"},
+    [ABSOLUTE] = {.name = "absolute",
+                  .kind = FIELD_BOOL,
+                  .def = 1.0,
+                  .min = 0.0,
+                  .max = 1.0,
+                  .help = "rank by the sum of absolute relevance (true) or of signed relevance (false)"},
+};
+static const char *const moments[WALK_MOMENTS] = {[WALK_ABSOLUTE] = "absolute", [WALK_SIGNED] = "signed"};
+
+static status open_walk(arena *a, const criterion_setup *s, void **state)
+{
+    const composite *c;
+    walk *w;
+    TRY(composite_epsilon(a, s->parameters[EPSILON], &c));
+    TRY(walk_build(a, s->graph, c, s->backend, s->batch, &w));
+    *state = w;
+    return STATUS_OK;
+}
+
+static size_t bytes(const void *state)
+{
+    return walk_bytes(state);
+}
+
+static void rows(void *state, const float *images, const size_t target[], float *out)
+{
+    walk_run(state, images, target, out);
+}
+
+static void finish(const double *parameters, size_t n, size_t n_samples, const double *sums, double *score)
+{
+    (void)n_samples;
+    const double *moment = sums + (parameters[ABSOLUTE] != 0.0 ? WALK_ABSOLUTE : WALK_SIGNED) * n;
+    for (size_t i = 0; i < n; i++) {
+        score[i] = moment[i];
+    }
+}
+
+const criterion_def criterion_lrp = {
+    .name = "lrp",
+    .help = "layer-wise relevance propagation, epsilon rule in every layer, from the target logit",
+    .fields = fields,
+    .n_fields = COUNT(fields),
+    .uses_samples = true,
+    .n_moments = WALK_MOMENTS,
+    .moments = moments,
+    .open = open_walk,
+    .bytes = bytes,
+    .rows = rows,
+    .finish = finish,
+};

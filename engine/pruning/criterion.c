@@ -1,0 +1,24 @@
+#include "pruning/criterion.h"
+
+#include <string.h>
+
+#define CRITERION(name) extern const criterion_def criterion_##name;
+#include "pruning/criteria/criteria.def"
+#undef CRITERION
+
+#define CRITERION(name) &criterion_##name,
+const criterion_def *const criterion_table[] = {
+#include "pruning/criteria/criteria.def"
+};
+#undef CRITERION
+const size_t criterion_count = COUNT(criterion_table);
+
+const criterion_def *criterion_find(const char *name)
+{
+    for (size_t i = 0; i < criterion_count; i++) {
+        if (strcmp(criterion_table[i]->name, name) == 0) {
+            return criterion_table[i];
+        }
+    }
+    return NULL;
+}

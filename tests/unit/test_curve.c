@@ -1,0 +1,201 @@
+#include "support/golden.h"
+#include "support/support.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "core/rng.h"
+#include "pruning/curve.h"
+
+static arena *scratch;
+
+static int set_up(void **state)
+{
+    (void)state;
+    return status_ok(arena_open("curve test", &scratch)) ? 0 : 1;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    arena_close(&scratch);
+    return 0;
+}
+
+static void assert_near(double value, double expected)
+{
+    assert_true(fabs(value - expected) <= 1e-14 * fmax(1.0, fabs(expected)));
+}
+
+static void areas_by_hand(void **state)
+{
+    (void)state;
+    const double rate[] = {0.0, 0.5, 0.75}, accuracy[] = {1.0, 0.5, 0.25};
+    assert_near(curve_mean(3, accuracy), 1.75 / 3.0);
+    assert_near(curve_trapezoid(3, rate, accuracy), 0.5 * 0.75 + 0.25 * 0.375);
+    assert_near(curve_trapezoid(1, rate, accuracy), 0.0);
+}
+
+static void area_is_that_of_the_reference(void **state)
+{
+    (void)state;
+    golden *g = golden_open("preproc_rng.h5");
+    const golden_array rate = golden_read(g, "auc/rates"), accuracy = golden_read(g, "auc/accuracy");
+    const golden_array value = golden_read(g, "auc/value");
+    assert_near(curve_trapezoid(rate.count, rate.real, accuracy.real), value.real[0]);
+    golden_close(&g);
+}
+
+static void highest_rate_ends_at_the_first_fall(void **state)
+{
+    (void)state;
+    const double rate[] = {0.0, 0.1, 0.2, 0.3, 0.4};
+    const double accuracy[] = {0.8, 0.9, 0.76, 0.7,
+                               0.8}; /* 0.95 x 0.8 = 0.76 still counts; what comes after a fall does not */
+    assert_true(curve_highest_rate(5, rate, accuracy, 0.95) == 0.2);
+    assert_true(curve_highest_rate(5, rate, accuracy, 0.5) == 0.4);
+    assert_true(curve_highest_rate(5, rate, accuracy, 1.0) == 0.1);
+    const double broken[] = {0.8, NAN, 0.8};
+    assert_true(curve_highest_rate(3, rate, broken, 0.95) == 0.0);
+}
+
+static void errors_by_hand(void **state)
+{
+    (void)state;
+    const double value[] = {1.0, 2.0, 3.0, 6.0};
+    double mean, error;
+    curve_mean_error(4, value, &mean, &error);
+    assert_near(mean, 3.0);
+    assert_near(error, sqrt(14.0 / 3.0) / 2.0);
+    curve_mean_error(1, value, &mean, &error);
+    assert_true(mean == 1.0 && error == 0.0);
+}
+
+static double kendall_by_definition(size_t n, const uint32_t a[], const uint32_t b[])
+{
+    double place_a[64], place_b[64];
+    for (size_t i = 0; i < n; i++) {
+        place_a[a[i]] = (double)i;
+        place_b[b[i]] = (double)i;
+    }
+    double agreement = 0.0;
+    for (size_t i = 0; i < n; i++) {
+        for (size_t j = i + 1; j < n; j++) {
+            agreement += (place_a[i] - place_a[j]) * (place_b[i] - place_b[j]) > 0.0 ? 1.0 : -1.0;
+        }
+    }
+    return agreement / ((double)n * ((double)n - 1.0) / 2.0);
+}
+
+static void permutation(uint64_t seed, size_t n, uint32_t order[])
+{
+    size_t steps[64], drawn[64];
+    rng_subset(seed, RNG_TEST, 0, n, n, steps, drawn);
+    for (size_t i = 0; i < n; i++) {
+        order[i] = (uint32_t)drawn[i];
+    }
+}
+
+static void kendall_is_its_definition(void **state)
+{
+    (void)state;
+    for (size_t n = 2; n <= 64; n++) {
+        uint32_t a[64], b[64], reversed[64];
+        double tau;
+        permutation(n, n, a);
+        permutation(n + 1000, n, b);
+        assert_ok(ranking_kendall(scratch, n, a, b, &tau));
+        assert_near(tau, kendall_by_definition(n, a, b));
+        assert_ok(ranking_kendall(scratch, n, a, a, &tau));
+        assert_true(tau == 1.0);
+        for (size_t i = 0; i < n; i++) {
+            reversed[i] = a[n - 1 - i];
+        }
+        assert_ok(ranking_kendall(scratch, n, a, reversed, &tau));
+        assert_true(tau == -1.0);
+    }
+}
+
+static void kendall_of_little(void **state)
+{
+    (void)state;
+    const uint32_t one[] = {0}, a[] = {0, 1, 2}, b[] = {0, 2, 1};
+    double tau = 0.0;
+    assert_ok(ranking_kendall(scratch, 1, one, one, &tau));
+    assert_true(tau == 1.0);
+    assert_ok(ranking_kendall(scratch, 0, one, one, &tau));
+    assert_true(tau == 1.0);
+    assert_ok(ranking_kendall(scratch, 3, a, b, &tau));
+    assert_near(tau, 1.0 / 3.0);
+}
+
+static void jaccard_by_hand(void **state)
+{
+    (void)state;
+    const uint32_t a[] = {0, 1, 2, 3, 4}, b[] = {4, 0, 2, 1, 3};
+    const double expected[] = {1.0, 0.0, 1.0 / 3.0, 0.5, 3.0 / 5.0, 1.0};
+    for (size_t count = 0; count <= 5; count++) {
+        double jaccard;
+        assert_ok(ranking_jaccard(scratch, 5, a, b, count, &jaccard));
+        assert_near(jaccard, expected[count]);
+    }
+}
+
+static void verdict_knows_only_the_selected_classes(void **state)
+{
+    (void)state;
+    const float logits[] = {1.0f, 9.0f, 2.0f, 0.0f};
+    const uint32_t classes[] = {3, 0, 2};
+    const verdict best = curve_verdict(logits, 3, classes, 2), second = curve_verdict(logits, 3, classes, 0);
+    assert_int_equal(best.correct, 1);
+    assert_int_equal(second.correct, 0);
+    assert_int_equal(second.top5, 1);
+    assert_true(fabs((double)best.loss - log1p(exp(-1.0) + exp(-2.0))) < 1e-7);
+    assert_true(fabs((double)second.loss - (log1p(exp(-1.0) + exp(-2.0)) + 1.0)) < 1e-7);
+}
+
+static void verdict_gives_ties_to_the_lower_class(void **state)
+{
+    (void)state;
+    const float logits[] = {1.0f, 1.0f, 1.0f, 1.0f, 1.0f, 1.0f, 1.0f};
+    const uint32_t classes[] = {6, 5, 4, 3, 2, 1, 0}; /* lower class, not earlier in the list */
+    for (uint32_t label = 0; label < 7; label++) {
+        const verdict v = curve_verdict(logits, 7, classes, label);
+        assert_int_equal(v.correct, label == 0);
+        assert_int_equal(v.top5, label < 5);
+        assert_true(fabs((double)v.loss - log(7.0)) < 1e-6);
+    }
+}
+
+static void verdict_survives_large_logits_and_nan(void **state)
+{
+    (void)state;
+    const uint32_t classes[] = {0, 1, 2};
+    const float large[] = {3e38f, -3e38f, 0.0f};
+    const verdict v = curve_verdict(large, 3, classes, 0);
+    assert_true(v.correct == 1 && v.loss == 0.0f);
+    assert_true(curve_verdict(large, 3, classes, 2).loss == 3e38f);
+    const float broken[] = {1.0f, NAN, 2.0f};
+    const verdict b = curve_verdict(broken, 3, classes, 2), own = curve_verdict(broken, 3, classes, 1);
+    assert_true(b.correct == 0 && b.top5 == 0 && isnan(b.loss));
+    assert_true(own.correct == 0 && own.top5 == 0 && isnan(own.loss));
+    const uint32_t healthy[] = {0, 2};
+    assert_int_equal(curve_verdict(broken, 2, healthy, 2).correct, 1);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(areas_by_hand),
+        cmocka_unit_test(area_is_that_of_the_reference),
+        cmocka_unit_test(highest_rate_ends_at_the_first_fall),
+        cmocka_unit_test(errors_by_hand),
+        cmocka_unit_test(kendall_is_its_definition),
+        cmocka_unit_test(kendall_of_little),
+        cmocka_unit_test(jaccard_by_hand),
+        cmocka_unit_test(verdict_knows_only_the_selected_classes),
+        cmocka_unit_test(verdict_gives_ties_to_the_lower_class),
+        cmocka_unit_test(verdict_survives_large_logits_and_nan),
+    };
+    return cmocka_run_group_tests(tests, set_up, tear_down);
+}
