@@ -1,17 +1,18 @@
 #ifndef IO_CONFIG_H
 #define IO_CONFIG_H
-/* A study as one YAML file, read with libfyaml and checked against field tables, the only schema. Every error names file, line and column,
- * what was expected and found, and for an unknown key the closest known one (ST_CONFIG). docs/config.md is written from the same tables. */
+/* A study as one YAML file, read with libfyaml and checked against field tables (io/config_schema.h), the only schema. Every error
+ * names file, line and column, what was expected and found, and for an unknown key the closest known one. docs/config.md and
+ * `--help config` follow from the same tables. */
 #include "io/files.h"
 #include "nn/tensors.h"
 #include "pruning/criterion.h"
 
 typedef struct config_model {
-    const char *name;       /* unique; letters, digits, _ - . */
-    const char *checkpoint; /* relative paths are relative to the config file */
+    const char *name;       /* unique; letters, digits, _ - . and not beginning with - or . */
+    const char *checkpoint; /* ready to open: a relative path has been joined with the folder of the config file */
     size_t n_kinds;         /* which components are pruned, each a ranking of its own; 0 = the architecture's default */
     component_kind kinds[COMPONENT_KINDS];
-    size_t n_facts;         /* architecture:, heads:, image_size:, resize:, crop:, mean:, std: as facts with source "config" */
+    size_t n_facts;         /* architecture:, heads:, image_size: ... in the canonical form of io/checkpoint.h; source "config" */
     const fact *facts;
 } config_model;
 
@@ -24,9 +25,9 @@ typedef struct config_criterion {
 typedef struct config {
     const char *path;
     const char *text;       /* the file as it is */
-    const char *resolved;   /* every key with its value after defaults and --set, as YAML that gives the same study again */
+    const char *resolved;   /* the study after defaults and --set, paths as written, as YAML that gives the same study and text again */
     const char *name;       /* study: */
-    const char *reference, *evaluation; /* image folders */
+    const char *reference, *evaluation; /* image folders, ready to open like a checkpoint */
     size_t n_models;
     const config_model *models;
     size_t n_criteria;
@@ -41,10 +42,12 @@ typedef struct config {
     const double *rates;          /* ascending, first 0, in [0, 1); from decimal text */
     const char *const *rate_text; /* "0.35" */
     size_t micro_batch;
-    const char *output;           /* default result path: beside the working directory, <study>.h5 */
+    const char *output;           /* result path, relative to the working directory; <study>.h5 where none is given */
 } config;
 
-/* `text` is the file's content (rank 0 has read and broadcast it); `sets` are "section.key=value" of the command line, which win. */
+/* `text` is the file's content (rank 0 has read and broadcast it); `sets` are "section.key=value" of the command line, which win.
+ * Errors: ST_CONFIG with a message that begins "path:line:column: ", or "--set section.key=value: " where an override is to blame;
+ * ST_ENVIRONMENT (memory). */
 MUST_CHECK status config_parse(arena *a, const char *path, file_bytes text, size_t n_sets, const char *const sets[], config **out);
 
 /* For `--help config`: every key with kind, default, range and help. */

@@ -1,0 +1,356 @@
+#include "io/config.h"
+
+#include <assert.h>
+#include <inttypes.h>
+#include <string.h>
+
+#include "io/config_rates.h"
+#include "io/config_resolve.h"
+#include "io/config_set.h"
+
+/* A study on its way from the tree to the struct. */
+typedef struct reader {
+    arena *a;
+    const char *folder; /* of the study file */
+    config *c;
+    config_written written;
+} reader;
+
+static const setting *setting_of(const section *s, size_t i)
+{
+    return &s->settings[i];
+}
+
+static status read_input_path(reader *r, const yaml_node *at, const setting *s, const char **written, const char **path)
+{
+    TRY(read_path(at, s, written));
+    *path = strcmp(r->folder, ".") == 0 ? *written : path_join(r->a, r->folder, *written);
+    return *path != NULL ? STATUS_OK : (status){ST_ENVIRONMENT};
+}
+
+/* Names are unique within their list. */
+static status read_unique_name(const yaml_node *at, const setting *s, const char **out)
+{
+    TRY(read_name(at, s, out));
+    const yaml_node *element = at->parent;
+    for (const yaml_node *other = element->parent->first; other != element; other = other->next) {
+        const yaml_node *name = yaml_find(other, s->field.name);
+        if (strcmp(name->text, *out) == 0) {
+            return FAIL_AT(at, "expected a name of its own, found '%s', which %s[%zu] has already", *out,
+                           element->parent->key, other->index);
+        }
+    }
+    return STATUS_OK;
+}
+
+static status read_data(reader *r, const yaml_node *at)
+{
+    const yaml_node *v[DATA_KEYS];
+    config *c = r->c;
+    TRY(read_section(at, &data_section, v));
+    TRY(read_input_path(r, v[DATA_REFERENCE], setting_of(&data_section, DATA_REFERENCE), &r->written.reference,
+                        &c->reference));
+    return read_input_path(r, v[DATA_EVALUATION], setting_of(&data_section, DATA_EVALUATION), &r->written.evaluation,
+                           &c->evaluation);
+}
+
+static status read_components(const yaml_node *at, config_model *m)
+{
+    const setting *s = setting_of(&model_section, MODEL_COMPONENTS);
+    TRY(read_list(at, s, 1, COMPONENT_KINDS - 1));
+    for (const yaml_node *v = at->first; v != NULL; v = v->next) {
+        size_t choice = 0;
+        TRY(read_choice(v, s, &choice));
+        const component_kind kind = (component_kind)(choice + 1); /* no choice for COMPONENT_NONE */
+        for (size_t i = 0; i < m->n_kinds; i++) {
+            if (m->kinds[i] == kind) {
+                return FAIL_AT(v, "expected each kind once, found '%s' again", component_kind_name(kind));
+            }
+        }
+        m->kinds[m->n_kinds++] = kind;
+    }
+    return STATUS_OK;
+}
+
+/* Reads digits in [min, max] at `*p` and steps over them; 0 where there are none or too large ones. */
+static size_t take_size(const char **p, const field *f)
+{
+    size_t value = 0;
+    const char *from = *p;
+    for (; **p >= '0' && **p <= '9' && value <= (size_t)f->max; (*p)++) {
+        value = 10 * value + (size_t)(**p - '0');
+    }
+    return *p > from && *from != '0' && value >= (size_t)f->min && value <= (size_t)f->max ? value : 0;
+}
+
+/* "N" or "HxW", or "none" where the key allows it. N stays N for resize (the shorter side), else it is "NxN". */
+static status read_size(reader *r, const yaml_node *at, size_t key, const char **out)
+{
+    const setting *s = setting_of(&model_section, key);
+    const char *p = NULL;
+    TRY(read_text(at, s, out));
+    if (key != MODEL_IMAGE_SIZE && strcmp(*out, "none") == 0) {
+        return STATUS_OK;
+    }
+    p = *out;
+    const size_t height = take_size(&p, &s->field);
+    const bool both = *p == 'x';
+    p += both ? 1 : 0;
+    const size_t width = both ? take_size(&p, &s->field) : height;
+    if (height == 0 || width == 0 || *p != '\0') {
+        return FAIL_AT(at, "expected %s, found %s", setting_expected(s).text, yaml_found(at).text);
+    }
+    if (both || key != MODEL_RESIZE) {
+        TRY_TEXT(*out, r->a, "%zux%zu", height, width);
+    }
+    return STATUS_OK;
+}
+
+static status read_colours(reader *r, const yaml_node *at, size_t key, const char **out)
+{
+    const setting *s = setting_of(&model_section, key);
+    const setting one = {.field = {.kind = FIELD_REAL, .min = s->field.min, .max = s->field.max}};
+    double value[3];
+    assert(s->length == COUNT(value));
+    TRY(read_list(at, s, s->length, s->length));
+    for (const yaml_node *v = at->first; v != NULL; v = v->next) {
+        TRY(read_real(v, &one, &value[v->index]));
+    }
+    TRY_TEXT(*out, r->a, "%s,%s,%s", number_text(value[0]).text, number_text(value[1]).text, number_text(value[2]).text);
+    return STATUS_OK;
+}
+
+static status read_fact(reader *r, const yaml_node *at, size_t key, const char **out)
+{
+    uint64_t count = 0;
+    switch (key) {
+    case MODEL_ARCHITECTURE:
+        return read_name(at, setting_of(&model_section, key), out);
+    case MODEL_HEADS:
+        TRY(read_count(at, setting_of(&model_section, key), &count));
+        TRY_TEXT(*out, r->a, "%" PRIu64, count);
+        return STATUS_OK;
+    case MODEL_MEAN:
+    case MODEL_STD:
+        return read_colours(r, at, key, out);
+    default:
+        return read_size(r, at, key, out);
+    }
+}
+
+static status read_model(reader *r, const yaml_node *at, config_model *m, const char **checkpoint)
+{
+    const yaml_node *v[MODEL_KEYS];
+    fact *facts = NULL;
+    TRY(read_section(at, &model_section, v));
+    TRY(read_unique_name(v[MODEL_NAME], setting_of(&model_section, MODEL_NAME), &m->name));
+    TRY(read_input_path(r, v[MODEL_CHECKPOINT], setting_of(&model_section, MODEL_CHECKPOINT), checkpoint, &m->checkpoint));
+    if (v[MODEL_COMPONENTS] != NULL) {
+        TRY(read_components(v[MODEL_COMPONENTS], m));
+    }
+    TRY_ALLOC(facts, r->a, CONFIG_FACTS);
+    for (size_t i = 0; i < CONFIG_FACTS; i++) {
+        const config_fact_name *name = &config_fact_names[i];
+        if (v[name->setting] != NULL) {
+            fact *f = &facts[m->n_facts++];
+            *f = (fact){.name = name->fact, .source = "config"};
+            TRY(read_fact(r, v[name->setting], name->setting, &f->value));
+        }
+    }
+    m->facts = facts;
+    return STATUS_OK;
+}
+
+static status read_models(reader *r, const yaml_node *at)
+{
+    config_model *models = NULL;
+    const char **checkpoint = NULL;
+    TRY(read_list(at, setting_of(&study_section, STUDY_MODELS), 1, MOST_MODELS));
+    TRY_ALLOC(models, r->a, at->n);
+    TRY_ALLOC(checkpoint, r->a, at->n);
+    for (const yaml_node *v = at->first; v != NULL; v = v->next) {
+        TRY(read_model(r, v, &models[v->index], &checkpoint[v->index]));
+    }
+    r->c->n_models = at->n;
+    r->c->models = models;
+    r->written.checkpoint = checkpoint;
+    return STATUS_OK;
+}
+
+/* A criterion's section has the keys of every criterion and then the fields of its method. */
+static status read_criterion(const yaml_node *at, config_criterion *c)
+{
+    setting settings[CRITERION_KEYS + MAX_CRITERION_PARAMETERS];
+    section own = {CRITERION_KEYS, settings};
+    const yaml_node *v[CRITERION_KEYS + MAX_CRITERION_PARAMETERS];
+    memcpy(settings, criterion_section.settings, CRITERION_KEYS * sizeof *settings);
+    const yaml_node *method = at->kind == YAML_MAPPING ? yaml_find(at, settings[CRITERION_METHOD].field.name) : NULL;
+    if (method != NULL) {
+        size_t choice = 0;
+        TRY(read_choice(method, &settings[CRITERION_METHOD], &choice));
+        c->method = criterion_table[choice];
+        assert(c->method->n_fields <= MAX_CRITERION_PARAMETERS);
+        for (size_t i = 0; i < c->method->n_fields; i++) {
+            settings[own.n++] = (setting){.field = c->method->fields[i]};
+        }
+    }
+    TRY(read_section(at, &own, v));
+    TRY(read_unique_name(v[CRITERION_NAME], &settings[CRITERION_NAME], &c->name));
+    for (size_t i = CRITERION_KEYS; i < own.n; i++) {
+        double *out = &c->parameters[i - CRITERION_KEYS];
+        *out = settings[i].field.def;
+        if (v[i] != NULL) {
+            TRY(read_value(v[i], &settings[i], out));
+        }
+    }
+    return STATUS_OK;
+}
+
+static status read_criteria(reader *r, const yaml_node *at)
+{
+    config_criterion *criteria = NULL;
+    TRY(read_list(at, setting_of(&study_section, STUDY_CRITERIA), 1, MOST_CRITERIA));
+    TRY_ALLOC(criteria, r->a, at->n);
+    for (const yaml_node *v = at->first; v != NULL; v = v->next) {
+        TRY(read_criterion(v, &criteria[v->index]));
+    }
+    r->c->n_criteria = at->n;
+    r->c->criteria = criteria;
+    return STATUS_OK;
+}
+
+/* Ascending sizes; where the key is absent, its one default. */
+static status read_sizes(arena *a, const yaml_node *at, const setting *s, size_t *n, const size_t **out)
+{
+    size_t *sizes = NULL;
+    setting one = *s;
+    one.field.kind = FIELD_COUNT;
+    if (at != NULL) {
+        TRY(read_list(at, s, 1, MOST_SIZES));
+    }
+    *n = at != NULL ? at->n : 1;
+    TRY_ALLOC(sizes, a, *n);
+    sizes[0] = (size_t)s->field.def;
+    for (const yaml_node *v = at != NULL ? at->first : NULL; v != NULL; v = v->next) {
+        uint64_t value = 0;
+        TRY(read_count(v, &one, &value));
+        sizes[v->index] = (size_t)value;
+        if (v->index > 0 && sizes[v->index] <= sizes[v->index - 1]) {
+            return FAIL_AT(v, "expected more than %zu (the list ascends), found %zu", sizes[v->index - 1], sizes[v->index]);
+        }
+    }
+    *out = sizes;
+    return STATUS_OK;
+}
+
+static status read_seed_list(const yaml_node *at, const setting *s, uint64_t seeds[])
+{
+    setting one = *s;
+    one.form = NULL;
+    for (const yaml_node *v = at->first; v != NULL; v = v->next) {
+        TRY(read_count(v, &one, &seeds[v->index]));
+        for (size_t i = 0; i < v->index; i++) {
+            if (seeds[i] == seeds[v->index]) {
+                return FAIL_AT(v, "expected distinct seeds, found %" PRIu64 " again; it is [%zu] already", seeds[i], i);
+            }
+        }
+    }
+    return STATUS_OK;
+}
+
+/* A count n, which stands for 0 .. n-1, or a list. */
+static status read_seeds(arena *a, const yaml_node *at, const setting *s, size_t *n, const uint64_t **out)
+{
+    uint64_t *seeds = NULL, count = (uint64_t)s->field.def;
+    const bool list = at != NULL && at->kind == YAML_SEQUENCE;
+    if (list) {
+        TRY(read_list(at, s, 1, MOST_SEEDS));
+        count = at->n;
+    } else if (at != NULL) {
+        setting one = *s;
+        one.field.min = 1;
+        one.field.max = MOST_SEEDS;
+        one.below = false;
+        one.form = "list of seeds or a count";
+        TRY(read_count(at, &one, &count));
+    }
+    *n = (size_t)count;
+    TRY_ALLOC(seeds, a, *n);
+    for (size_t i = 0; i < *n; i++) {
+        seeds[i] = i;
+    }
+    *out = seeds;
+    return list ? read_seed_list(at, s, seeds) : STATUS_OK;
+}
+
+static status read_tasks(reader *r, const yaml_node *at)
+{
+    const yaml_node *v[TASKS_KEYS];
+    config *c = r->c;
+    TRY(read_section(at, &tasks_section, v));
+    TRY(read_sizes(r->a, v[TASKS_CLASSES], setting_of(&tasks_section, TASKS_CLASSES), &c->n_tasks, &c->task_classes));
+    TRY(read_seeds(r->a, v[TASKS_SEEDS], setting_of(&tasks_section, TASKS_SEEDS), &c->n_seeds, &c->seeds));
+    return read_sizes(r->a, v[TASKS_REFERENCES], setting_of(&tasks_section, TASKS_REFERENCES), &c->n_references,
+                      &c->references);
+}
+
+static status read_output(reader *r, const yaml_node *at)
+{
+    if (at != NULL) {
+        return read_path(at, setting_of(&study_section, STUDY_OUTPUT), &r->c->output);
+    }
+    TRY_TEXT(r->c->output, r->a, "%s.h5", r->c->name);
+    return STATUS_OK;
+}
+
+static status read_study(reader *r, const yaml_node *root)
+{
+    const yaml_node *v[STUDY_KEYS];
+    config *c = r->c;
+    rate_list rates;
+    uint64_t micro_batch = (uint64_t)setting_of(&study_section, STUDY_MICRO_BATCH)->field.def;
+    TRY(read_section(root, &study_section, v));
+    TRY(read_name(v[STUDY_NAME], setting_of(&study_section, STUDY_NAME), &c->name));
+    TRY(read_data(r, v[STUDY_DATA]));
+    TRY(read_models(r, v[STUDY_MODELS]));
+    TRY(read_criteria(r, v[STUDY_CRITERIA]));
+    TRY(read_tasks(r, v[STUDY_TASKS]));
+    TRY(rates_read(r->a, v[STUDY_RATES], &rates));
+    c->n_rates = rates.n;
+    c->rates = rates.value;
+    c->rate_text = rates.text;
+    if (v[STUDY_MICRO_BATCH] != NULL) {
+        TRY(read_count(v[STUDY_MICRO_BATCH], setting_of(&study_section, STUDY_MICRO_BATCH), &micro_batch));
+    }
+    c->micro_batch = (size_t)micro_batch;
+    return read_output(r, v[STUDY_OUTPUT]);
+}
+
+status config_parse(arena *a, const char *path, file_bytes text, size_t n_sets, const char *const sets[], config **out)
+{
+    yaml_node *root = NULL;
+    reader r = {.a = a};
+    TRY(yaml_parse(a, path, true, (const char *)text.data, text.size, &root));
+    if (root == NULL || yaml_is_null(root)) {
+        const yaml_node top = {.at = {path, 1, 1}};
+        return FAIL_AT(&top, "expected a study, found an empty file; `pollard --help config` lists its keys");
+    }
+    if (root->kind != YAML_MAPPING) {
+        return FAIL_AT(root, "expected keys like study: and data:, found %s; `pollard --help config` lists them",
+                       yaml_found(root).text);
+    }
+    for (size_t i = 0; i < n_sets; i++) {
+        TRY(config_set(a, root, sets[i]));
+    }
+    TRY_ALLOC(r.c, a, 1);
+    TRY_TEXT(r.c->path, a, "%s", path);
+    TRY_TEXT(r.c->text, a, "%.*s", (int)text.size, (const char *)text.data);
+    r.folder = path_folder(a, path);
+    if (r.folder == NULL) {
+        return (status){ST_ENVIRONMENT};
+    }
+    TRY(read_study(&r, root));
+    TRY(config_resolve(a, r.c, &r.written, &r.c->resolved));
+    *out = r.c;
+    return STATUS_OK;
+}

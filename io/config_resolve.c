@@ -1,0 +1,152 @@
+#include "io/config_resolve.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <string.h>
+
+#include "io/config_schema.h"
+
+const config_fact_name config_fact_names[CONFIG_FACTS] = {
+    {MODEL_ARCHITECTURE, "arch"}, {MODEL_HEADS, "num_heads"}, {MODEL_IMAGE_SIZE, "image_size"}, {MODEL_RESIZE, "resize"},
+    {MODEL_CROP, "crop"}, {MODEL_MEAN, "mean"}, {MODEL_STD, "std"},
+};
+
+/* Counts without a buffer, writes with one: the text is made twice, the first time to know its size. */
+typedef struct emitter {
+    char *to;
+    size_t size, used;
+} emitter;
+
+static void emit(emitter *e, const char *fmt, ...) PRINTF_LIKE(2, 3);
+static void emit(emitter *e, const char *fmt, ...)
+{
+    va_list args;
+    va_start(args, fmt);
+    const int n = vsnprintf(e->to != NULL ? e->to + e->used : NULL, e->to != NULL ? e->size - e->used : 0, fmt, args);
+    va_end(args);
+    e->used += n > 0 ? (size_t)n : 0;
+}
+
+static const char *key_of(const section *s, size_t i)
+{
+    return s->settings[i].field.name;
+}
+
+/* Plain where YAML cannot take it for anything else. Values hold no control characters (read_text). */
+static void emit_text(emitter *e, const char *text)
+{
+    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_./-+";
+    if (strspn(text, plain) == strlen(text) && text[0] != '-' && strcmp(text, "null") != 0 && strncmp(text, "...", 3) != 0) {
+        emit(e, "%s\n", text);
+        return;
+    }
+    emit(e, "\"");
+    for (const char *p = text; *p != '\0'; p++) {
+        emit(e, "%s%c", *p == '"' || *p == '\\' ? "\\" : "", *p);
+    }
+    emit(e, "\"\n");
+}
+
+static void emit_model(emitter *e, const config_model *m, const char *checkpoint)
+{
+    emit(e, "  - %s: ", key_of(&model_section, MODEL_NAME));
+    emit_text(e, m->name);
+    emit(e, "    %s: ", key_of(&model_section, MODEL_CHECKPOINT));
+    emit_text(e, checkpoint);
+    if (m->n_kinds > 0) {
+        emit(e, "    %s: [", key_of(&model_section, MODEL_COMPONENTS));
+    }
+    for (size_t i = 0; i < m->n_kinds; i++) {
+        emit(e, "%s%s", component_kind_name(m->kinds[i]), i + 1 < m->n_kinds ? ", " : "]\n");
+    }
+    for (size_t f = 0; f < m->n_facts; f++) {
+        size_t i = 0;
+        while (strcmp(config_fact_names[i].fact, m->facts[f].name) != 0) {
+            i++;
+        }
+        const setting *s = &model_section.settings[config_fact_names[i].setting];
+        const bool list = s->field.kind == FIELD_LIST;
+        emit(e, "    %s: %s%s%s\n", s->field.name, list ? "[" : "", m->facts[f].value, list ? "]" : "");
+    }
+}
+
+static void emit_parameter(emitter *e, const field *f, double value)
+{
+    const setting s = {.field = *f};
+    const char *word = f->kind == FIELD_BOOL ? (value != 0.0 ? "true" : "false") : NULL;
+    if (f->kind == FIELD_CHOICE) {
+        word = setting_choice(&s, (size_t)value);
+    }
+    emit(e, "    %s: %s\n", f->name, word != NULL ? word : number_text(value).text);
+}
+
+static void emit_criterion(emitter *e, const config_criterion *c)
+{
+    emit(e, "  - %s: ", key_of(&criterion_section, CRITERION_NAME));
+    emit_text(e, c->name);
+    emit(e, "    %s: ", key_of(&criterion_section, CRITERION_METHOD));
+    emit_text(e, c->method->name);
+    for (size_t i = 0; i < c->method->n_fields; i++) {
+        emit_parameter(e, &c->method->fields[i], c->parameters[i]);
+    }
+}
+
+static void emit_sizes(emitter *e, size_t key, size_t n, const size_t value[])
+{
+    emit(e, "  %s: [", key_of(&tasks_section, key));
+    for (size_t i = 0; i < n; i++) {
+        emit(e, "%s%zu", i == 0 ? "" : ", ", value[i]);
+    }
+    emit(e, "]\n");
+}
+
+static void emit_tasks(emitter *e, const config *c)
+{
+    emit(e, "%s:\n", key_of(&study_section, STUDY_TASKS));
+    emit_sizes(e, TASKS_CLASSES, c->n_tasks, c->task_classes);
+    emit(e, "  %s: [", key_of(&tasks_section, TASKS_SEEDS));
+    for (size_t i = 0; i < c->n_seeds; i++) {
+        emit(e, "%s%" PRIu64, i == 0 ? "" : ", ", c->seeds[i]);
+    }
+    emit(e, "]\n");
+    emit_sizes(e, TASKS_REFERENCES, c->n_references, c->references);
+    emit(e, "%s: [", key_of(&study_section, STUDY_RATES));
+    for (size_t i = 0; i < c->n_rates; i++) {
+        emit(e, "%s%s", i == 0 ? "" : ", ", c->rate_text[i]);
+    }
+    emit(e, "]\n");
+}
+
+static void emit_study(emitter *e, const config *c, const config_written *w)
+{
+    emit(e, "%s: ", key_of(&study_section, STUDY_NAME));
+    emit_text(e, c->name);
+    emit(e, "%s:\n  %s: ", key_of(&study_section, STUDY_DATA), key_of(&data_section, DATA_REFERENCE));
+    emit_text(e, w->reference);
+    emit(e, "  %s: ", key_of(&data_section, DATA_EVALUATION));
+    emit_text(e, w->evaluation);
+    emit(e, "%s:\n", key_of(&study_section, STUDY_MODELS));
+    for (size_t i = 0; i < c->n_models; i++) {
+        emit_model(e, &c->models[i], w->checkpoint[i]);
+    }
+    emit(e, "%s:\n", key_of(&study_section, STUDY_CRITERIA));
+    for (size_t i = 0; i < c->n_criteria; i++) {
+        emit_criterion(e, &c->criteria[i]);
+    }
+    emit_tasks(e, c);
+    emit(e, "%s: %zu\n", key_of(&study_section, STUDY_MICRO_BATCH), c->micro_batch);
+    emit(e, "%s: ", key_of(&study_section, STUDY_OUTPUT));
+    emit_text(e, c->output);
+}
+
+status config_resolve(arena *a, const config *c, const config_written *w, const char **out)
+{
+    emitter e = {0};
+    emit_study(&e, c, w);
+    e.size = e.used + 1;
+    e.used = 0;
+    TRY_ALLOC(e.to, a, e.size);
+    emit_study(&e, c, w);
+    *out = e.to;
+    return STATUS_OK;
+}

@@ -1,0 +1,22 @@
+#ifndef IO_CONFIG_RESOLVE_H
+#define IO_CONFIG_RESOLVE_H
+/* A study back as YAML: every key that has a value, in the order of the tables, so that reading it gives the same study and text. */
+#include "io/config.h"
+
+/* Paths as they were written (in `config` they are ready to be opened). */
+typedef struct config_written {
+    const char *reference, *evaluation;
+    const char *const *checkpoint; /* [n_models] */
+} config_written;
+
+MUST_CHECK status config_resolve(arena *a, const config *c, const config_written *w, const char **out);
+
+/* How facts about a model are called in study files and elsewhere (io/checkpoint.h). */
+typedef struct config_fact_name {
+    size_t setting; /* MODEL_HEADS, ... */
+    const char *fact;
+} config_fact_name;
+enum { CONFIG_FACTS = 7 };
+extern const config_fact_name config_fact_names[CONFIG_FACTS];
+
+#endif

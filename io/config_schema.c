@@ -1,0 +1,222 @@
+#include "io/config_schema.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/status.h"
+#include "pruning/criterion.h"
+
+static const char *kind_choice(size_t i)
+{
+    return i + 1 < COMPONENT_KINDS ? component_kind_name((component_kind)(i + 1)) : NULL;
+}
+
+static const char *method_choice(size_t i)
+{
+    return i < criterion_count ? criterion_table[i]->name : NULL;
+}
+
+static const setting data_settings[DATA_KEYS] = {
+    [DATA_REFERENCE] = {.field = {.name = "reference", .kind = FIELD_PATH, .required = true,
+                                  .help = "folder of class folders with the images that are explained"}},
+    [DATA_EVALUATION] = {.field = {.name = "evaluation", .kind = FIELD_PATH, .required = true,
+                                   .help = "folder of class folders with the images on which accuracy is measured"}},
+};
+const section data_section = {DATA_KEYS, data_settings};
+
+static const setting model_settings[MODEL_KEYS] = {
+    [MODEL_NAME] = {.field = {.name = "name", .kind = FIELD_TEXT, .required = true, .help = "what results call the model; unique"},
+                    .form = "name"},
+    [MODEL_CHECKPOINT] = {.field = {.name = "checkpoint", .kind = FIELD_PATH, .required = true,
+                                    .help = "trained weights (safetensors); a model.json beside it is read too"}},
+    [MODEL_COMPONENTS] = {.field = {.name = "components", .kind = FIELD_LIST,
+                                    .help = "what is pruned; each kind gets a ranking and a curve of its own"},
+                          .item = FIELD_CHOICE, .choice = kind_choice, .absent = "what the architecture offers"},
+    [MODEL_ARCHITECTURE] = {.field = {.name = "architecture", .kind = FIELD_TEXT,
+                                      .help = "family of the network, as `pollard inspect` prints it"},
+                            .form = "name", .absent = "as the checkpoint says"},
+    [MODEL_HEADS] = {.field = {.name = "heads", .kind = FIELD_COUNT, .min = 1, .max = 4096, .help = "attention heads of a block"},
+                     .absent = "as the checkpoint says"},
+    [MODEL_IMAGE_SIZE] = {.field = {.name = "image_size", .kind = FIELD_TEXT, .min = 1, .max = 65535,
+                                    .help = "height and width of the network's input"},
+                          .form = "size N or HxW", .absent = "as the checkpoint says"},
+    [MODEL_RESIZE] = {.field = {.name = "resize", .kind = FIELD_TEXT, .min = 1, .max = 65535,
+                                .help = "images are resized first: N sets the shorter side, HxW both sides"},
+                      .form = "none or size N or HxW", .absent = "as the checkpoint says"},
+    [MODEL_CROP] = {.field = {.name = "crop", .kind = FIELD_TEXT, .min = 1, .max = 65535, .help = "then this centre is cut out"},
+                    .form = "none or size N or HxW", .absent = "as the checkpoint says"},
+    [MODEL_MEAN] = {.field = {.name = "mean", .kind = FIELD_LIST, .min = 0, .max = 1,
+                              .help = "of red, green and blue (values in 0..1): subtracted"},
+                    .item = FIELD_REAL, .length = 3, .absent = "as the checkpoint says"},
+    [MODEL_STD] = {.field = {.name = "std", .kind = FIELD_LIST, .min = 0.001, .max = 1,
+                             .help = "standard deviation of red, green and blue (values in 0..1): divides"},
+                   .item = FIELD_REAL, .length = 3, .absent = "as the checkpoint says"},
+};
+const section model_section = {MODEL_KEYS, model_settings};
+
+static const setting criterion_settings[CRITERION_KEYS] = {
+    [CRITERION_NAME] = {.field = {.name = "name", .kind = FIELD_TEXT, .required = true,
+                                  .help = "what results call the criterion; unique"},
+                        .form = "name"},
+    [CRITERION_METHOD] = {.field = {.name = "method", .kind = FIELD_CHOICE, .required = true,
+                                    .help = "how components are scored; its own keys are listed below"},
+                          .choice = method_choice},
+};
+const section criterion_section = {CRITERION_KEYS, criterion_settings};
+
+static const setting tasks_settings[TASKS_KEYS] = {
+    [TASKS_CLASSES] = {.field = {.name = "classes", .kind = FIELD_LIST, .min = 2, .max = 100000, .required = true,
+                                 .help = "sizes of the class subsets, ascending; a seed draws one subset of each size"},
+                       .item = FIELD_COUNT},
+    [TASKS_SEEDS] = {.field = {.name = "seeds", .kind = FIELD_COUNT, .def = 5, .min = 0, .max = 0x1p63,
+                               .help = "each draws its own classes and reference images; at most 10000 of them"},
+                     .below = true, .form = "count n (the seeds 0 .. n-1) or list of distinct integers"},
+    [TASKS_REFERENCES] = {.field = {.name = "references", .kind = FIELD_LIST, .def = 10, .min = 1, .max = 1000000,
+                                    .help = "reference images per class, ascending; each number is a case of its own"},
+                          .item = FIELD_COUNT},
+};
+const section tasks_section = {TASKS_KEYS, tasks_settings};
+
+static const setting rates_settings[RATES_KEYS] = {
+    [RATES_FROM] = {.field = {.name = "from", .kind = FIELD_REAL, .def = 0, .min = 0, .max = 1,
+                              .help = "0, since curves start with the accuracy before pruning"},
+                    .below = true},
+    [RATES_TO] = {.field = {.name = "to", .kind = FIELD_REAL, .def = 0.95, .min = 0, .max = 1,
+                            .help = "no rate is larger; it is one itself where the steps meet it"},
+                  .below = true},
+    [RATES_STEP] = {.field = {.name = "step", .kind = FIELD_REAL, .def = 0.05, .min = 0.001, .max = 1,
+                              .help = "exact decimal steps: 0.05 gives 0.15 and 0.35, not their neighbours"},
+                    .below = true},
+};
+const section rates_section = {RATES_KEYS, rates_settings};
+
+static const setting study_settings[STUDY_KEYS] = {
+    [STUDY_NAME] = {.field = {.name = "study", .kind = FIELD_TEXT, .required = true, .help = "name of the study and its result file"},
+                    .form = "name"},
+    [STUDY_DATA] = {.field = {.name = "data", .kind = FIELD_SECTION, .required = true, .help = "the two sets of images"},
+                    .section = &data_section},
+    [STUDY_MODELS] = {.field = {.name = "models", .kind = FIELD_LIST, .required = true, .help = "the networks that are pruned"},
+                      .item = FIELD_SECTION, .section = &model_section},
+    [STUDY_CRITERIA] = {.field = {.name = "criteria", .kind = FIELD_LIST, .required = true,
+                                  .help = "what decides which components go first"},
+                        .item = FIELD_SECTION, .section = &criterion_section},
+    [STUDY_TASKS] = {.field = {.name = "tasks", .kind = FIELD_SECTION, .required = true,
+                               .help = "class subsets, drawn by seeds; accuracy is measured on the classes of a subset"},
+                     .section = &tasks_section},
+    [STUDY_RATES] = {.field = {.name = "rates", .kind = FIELD_LIST, .min = 0, .max = 1,
+                               .help = "fractions of the components that are removed, at most 9 decimal places"},
+                     .item = FIELD_REAL, .below = true, .section = &rates_section,
+                     .form = "section of from, to, step or list of ascending numbers",
+                     .absent = "the section's defaults"},
+    [STUDY_MICRO_BATCH] = {.field = {.name = "micro_batch", .kind = FIELD_COUNT, .def = 16, .min = 1, .max = 1024,
+                                     .help = "images computed together; more need more memory, the number of ranks does not matter"}},
+    [STUDY_OUTPUT] = {.field = {.name = "output", .kind = FIELD_PATH,
+                                .help = "result file, relative to the working directory, not to the study file"},
+                      .absent = "<study>.h5"},
+};
+const section study_section = {STUDY_KEYS, study_settings};
+
+const char *setting_choice(const setting *s, size_t i)
+{
+    return s->choice != NULL ? s->choice(i) : s->field.choices != NULL ? s->field.choices[i] : NULL;
+}
+
+schema_words number_text(double value)
+{
+    schema_words out = {"2^63"}; /* the end of what integers can be, see read_count */
+    if (value == 0x1p63) {
+        return out;
+    }
+    if (value == trunc(value) && fabs(value) < 0x1p53) {
+        (void)snprintf(out.text, sizeof out.text, "%.0f", value == 0.0 ? 0.0 : value); /* no "-0" */
+        return out;
+    }
+    for (int digits = 1; digits <= 17; digits++) {
+        (void)snprintf(out.text, sizeof out.text, "%.*g", digits, value);
+        if (strtod(out.text, NULL) == value) {
+            break;
+        }
+    }
+    return out;
+}
+
+static void add_text(schema_words *out, const char *text)
+{
+    const size_t used = strlen(out->text);
+    (void)snprintf(out->text + used, sizeof out->text - used, "%s", text);
+}
+
+static void add_range(schema_words *out, const setting *s)
+{
+    const bool low = isfinite(s->field.min), high = isfinite(s->field.max);
+    if (low && high) {
+        add_text(out, " in [");
+        add_text(out, number_text(s->field.min).text);
+        add_text(out, ", ");
+        add_text(out, number_text(s->field.max).text);
+        add_text(out, s->below ? ")" : "]");
+    } else if (low || high) {
+        add_text(out, low ? " of at least " : " of at most ");
+        add_text(out, number_text(low ? s->field.min : s->field.max).text);
+    }
+}
+
+static void add_choices(schema_words *out, const setting *s)
+{
+    for (size_t i = 0; setting_choice(s, i) != NULL; i++) {
+        add_text(out, i == 0 ? "" : ", ");
+        add_text(out, setting_choice(s, i));
+    }
+}
+
+schema_words setting_form(const setting *s)
+{
+    static const char *const one[] = {[FIELD_REAL] = "number", [FIELD_COUNT] = "integer", [FIELD_BOOL] = "true or false",
+                                      [FIELD_CHOICE] = "one of ", [FIELD_TEXT] = "text", [FIELD_PATH] = "path",
+                                      [FIELD_LIST] = "list", [FIELD_SECTION] = "section"};
+    static const char *const many[] = {[FIELD_REAL] = "numbers", [FIELD_COUNT] = "integers", [FIELD_BOOL] = "true or false",
+                                       [FIELD_CHOICE] = "any of ", [FIELD_TEXT] = "texts", [FIELD_PATH] = "paths",
+                                       [FIELD_LIST] = "lists", [FIELD_SECTION] = "sections"};
+    schema_words out = {""};
+    const bool list = s->field.kind == FIELD_LIST;
+    const field_kind kind = list ? s->item : s->field.kind;
+    if (s->form != NULL) {
+        add_text(&out, s->form);
+    } else {
+        add_text(&out, list ? "list of " : "");
+        add_text(&out, s->length > 0 ? number_text((double)s->length).text : "");
+        add_text(&out, s->length > 0 ? " " : "");
+        add_text(&out, list ? many[kind] : one[kind]);
+    }
+    if (kind == FIELD_CHOICE) {
+        add_choices(&out, s);
+    } else if (kind != FIELD_BOOL && s->field.max > s->field.min) {
+        add_range(&out, s);
+    }
+    return out;
+}
+
+static void add_keys(schema_words *out, const section *s)
+{
+    for (size_t i = 0; i < s->n; i++) {
+        add_text(out, i == 0 ? "" : ", ");
+        add_text(out, s->settings[i].field.name);
+    }
+}
+
+schema_words setting_expected(const setting *s)
+{
+    const schema_words form = setting_form(s);
+    schema_words out = {""};
+    const bool bare = strncmp(form.text, "one of", 6) == 0 || strncmp(form.text, "true or", 7) == 0 ||
+                      strncmp(form.text, "none or", 7) == 0;
+    add_text(&out, bare ? "" : form.text[0] == 'i' ? "an " : "a ");
+    add_text(&out, form.text);
+    if (s->section != NULL && s->form == NULL) {
+        add_text(&out, " with the keys ");
+        add_keys(&out, s->section);
+    }
+    return out;
+}

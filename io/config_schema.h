@@ -1,0 +1,56 @@
+#ifndef IO_CONFIG_SCHEMA_H
+#define IO_CONFIG_SCHEMA_H
+/* The keys of a study file. These tables are the only statement of them: reading, range checks, `--help config` and docs/config.md
+ * follow from them. A criterion's own keys are the fields of its method (pruning/criterion.h). */
+#include <stdint.h>
+
+#include "core/field.h"
+
+typedef struct section section;
+
+/* A field of core/field.h with what only a study file needs. */
+typedef struct setting {
+    field field;            /* FIELD_LIST: its default, range and choices are those of an element */
+    field_kind item;        /* FIELD_LIST: kind of its elements */
+    size_t length;          /* FIELD_LIST: exactly so many elements, 0 = any number */
+    bool below;             /* the upper end does not belong to the range */
+    const char *absent;     /* what an absent key means, where it is not field.def */
+    const char *form;       /* how a value is written, where the kind does not say it; the range follows it in messages */
+    const char *(*choice)(size_t i); /* FIELD_CHOICE of a family: the i-th name, NULL behind the last */
+    const section *section; /* FIELD_SECTION, or what a list of sections holds */
+} setting;
+
+struct section {
+    size_t n;
+    const setting *settings;
+};
+
+/* Indices into the tables. */
+enum { STUDY_NAME, STUDY_DATA, STUDY_MODELS, STUDY_CRITERIA, STUDY_TASKS, STUDY_RATES, STUDY_MICRO_BATCH, STUDY_OUTPUT, STUDY_KEYS };
+enum { DATA_REFERENCE, DATA_EVALUATION, DATA_KEYS };
+enum {
+    MODEL_NAME, MODEL_CHECKPOINT, MODEL_COMPONENTS, MODEL_ARCHITECTURE, MODEL_HEADS, MODEL_IMAGE_SIZE, MODEL_RESIZE, MODEL_CROP,
+    MODEL_MEAN, MODEL_STD, MODEL_KEYS
+};
+enum { CRITERION_NAME, CRITERION_METHOD, CRITERION_KEYS }; /* then the fields of the method */
+enum { TASKS_CLASSES, TASKS_SEEDS, TASKS_REFERENCES, TASKS_KEYS };
+enum { RATES_FROM, RATES_TO, RATES_STEP, RATES_KEYS };
+
+extern const section study_section, data_section, model_section, criterion_section, tasks_section, rates_section;
+
+enum { MOST_MODELS = 256, MOST_CRITERIA = 256, MOST_SIZES = 100, MOST_SEEDS = 10000, MOST_RATES = 1000, MOST_PATH = 4000, MOST_NAME = 64 };
+
+typedef struct schema_words {
+    char text[400];
+} schema_words;
+
+/* What a value looks like: "number in [0, 1)", "list of integers in [2, 100000]", "one of filters, neurons, heads". */
+schema_words setting_form(const setting *s);
+/* The same for "expected ...", with an article where it needs one. */
+schema_words setting_expected(const setting *s);
+const char *setting_choice(const setting *s, size_t i); /* NULL behind the last */
+
+/* The shortest decimal text that strtod reads back as the same double; integers without exponent up to 2^53. */
+schema_words number_text(double value);
+
+#endif
