@@ -9,15 +9,18 @@ typedef struct builder builder; /* nn/builder.h */
 
 typedef struct arch_def {
     const char *name, *help;
+    const char *const
+        *variants; /* other values of the fact `arch` that mean this family ("vgg16_bn"); NULL-terminated */
     bool (*recognises)(const tensors *t); /* by characteristic tensor names */
-    status (*build)(builder *b);          /* adds nodes; ends with the logits */
+    void (*build)(builder *b);            /* adds nodes; ends with the logits */
 } arch_def;
 
 extern const arch_def *const arch_table[];
 extern const size_t arch_count;
 
 /* Builds the network of a checkpoint. The architecture is the fact `arch` (its family: "vgg_bn" and "vgg" are one) or recognised.
- * Facts used: arch, num_heads, input ("3x16x16") or image_size, classes. Every tensor must be used and fit; num_batches_tracked may be left.
+ * Facts used: arch, num_heads, image_size, and where present bn_eps, ln_eps; num_classes, channels, patch_size and cfg are checked
+ * against the tensors. Every tensor must be used and fit; num_batches_tracked may be left.
  * Weights are checked to be finite and copied (folded) into `a`; `t` is borrowed for the call.
  * Errors: ST_DATA naming the tensor with expected and found shape, or the missing fact and where to state it. */
 MUST_CHECK status graph_build(arena *a, const tensors *t, const graph **out);

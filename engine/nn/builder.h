@@ -5,29 +5,53 @@
 #include "nn/arch.h"
 #include "nn/op.h"
 
+/* Rank-local and short-lived: made and read by graph_build(). */
+MUST_CHECK status builder_open(arena *a, const tensors *t, builder **out);
+/* The finished graph, or the first failure. Every tensor must have been taken or ignored; the last node gives the logits. */
+MUST_CHECK status builder_close(builder *b, const char *architecture, const graph **out);
+
 const tensors *builder_tensors(const builder *b);
 bool builder_failed(const builder *b);
 void builder_fail(builder *b, status st); /* st was recorded by FAIL */
+/* A name, and zeroed memory, that belong to the graph; "" and NULL after a failure. */
+const char *builder_text(builder *b, const char *fmt, ...) PRINTF_LIKE(2, 3);
+void *builder_alloc(builder *b, size_t n, size_t size);
 
-/* Takes the tensor `name` and marks it used; must have exactly this shape (a dimension of 0 matches any and is returned in *found).
- * NULL after a failure. */
-const float *builder_take(builder *b, const char *name, size_t rank, const size_t dim[], size_t found[]);
+/* Takes the tensor `name` and marks it used; must have exactly this shape (a dimension of 0 matches any and is returned in found[],
+ * which may be NULL) and finite numbers. A copy that belongs to the graph, so that it may be changed; NULL after a failure. */
+float *builder_take(builder *b, const char *name, size_t rank, const size_t dim[], size_t found[]);
 bool builder_has(const builder *b, const char *name);
 void builder_ignore(builder *b, const char *name); /* known and not needed */
+/* One more than the largest n for which there is a tensor <prefix><n>.*, so that a gap in the numbers is found as a missing tensor;
+ * 0 where there is none. Only tensors of this rank; 0 = any. */
+size_t builder_index_end(const builder *b, const char *prefix, size_t rank);
+/* Facts that shapes cannot tell. *out stays where the fact is absent; false then and after a failure. */
+bool builder_count(builder *b, const char *name, size_t *out);
+bool builder_real(builder *b, const char *name, double *out);
+bool builder_size(builder *b, const char *name, size_t out[2]);
+/* The images of a network whose first tensor `first` [out,channels,kh,kw] tells the channels; their size is the fact image_size, else
+ * `otherwise` [2], else (NULL) refused with a hint where to state it. */
+node_id builder_images(builder *b, const char *first, const size_t otherwise[2]);
 
-node_id builder_input(builder *b, shape s);
-/* Adds a node; shapes are inferred and checked by the op. `attr` is copied. */
-node_id builder_add(builder *b, const struct op_def *op, const char *name, size_t n_in, const node_id in[], const void *attr,
-                    size_t attr_bytes, const float *weight, size_t n_weight, const float *bias, size_t n_bias);
+/* Adds a node; shapes are inferred and checked by the op. `attr` is copied; weight and bias belong to the graph (builder_take). */
+node_id builder_add(builder *b, const struct op_def *op, const char *name, size_t n_in, const node_id in[],
+                    const void *attr, size_t attr_bytes, const float *weight, size_t n_weight, const float *bias,
+                    size_t n_bias);
+/* One input, no attributes, no weights. */
+node_id builder_simple(builder *b, const struct op_def *op, const char *name, node_id in);
 void builder_prunable(builder *b, node_id id, component_kind kind, size_t n); /* in module order */
 void builder_group(builder *b, node_id id, depth_group group);
 shape builder_shape(const builder *b, node_id id);
-arena *builder_arena(builder *b);
 
-/* Convolution with the batch norm that follows it folded in (attribution.md, section b); `norm` NULL: none.
- * Reads <name>.weight [out,in/groups,kh,kw], <name>.bias if `bias`, <norm>.{weight,bias,running_mean,running_var}. Not marked prunable. */
-node_id builder_conv(builder *b, node_id in, const char *name, const char *norm, bool bias, size_t stride, size_t padding);
-/* Linear layer <name>.weight [out,in], <name>.bias [out]. */
-node_id builder_linear(builder *b, node_id in, const char *name);
+/* Convolution with the batch norm that follows it folded in (attribution.md, section b). */
+typedef struct conv_layer {
+    const char *name; /* <name>.weight [out,in,kernel,kernel], <name>.bias if `bias` */
+    const char *norm; /* <norm>.{weight,bias,running_mean,running_var}; NULL: none */
+    bool bias;
+    size_t kernel, stride, padding; /* square */
+} conv_layer;
+node_id builder_conv(builder *b, node_id in, const conv_layer *layer); /* not marked prunable */
+/* Linear layer `name` from the tensors <source>.weight [out,in], <source>.bias [out]. */
+node_id builder_linear(builder *b, node_id in, const char *name, const char *source);
 
 #endif

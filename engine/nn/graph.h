@@ -18,7 +18,12 @@ typedef struct shape {
     size_t rank, dim[MAX_DIMS];
 } shape;
 
-size_t shape_count(shape s); /* product of the dimensions */
+size_t shape_count(shape s);    /* product of the dimensions */
+size_t shape_channels(shape s); /* C, E or F */
+enum { SHAPE_TEXT = 192 };      /* MAX_TENSOR_DIMS numbers of 20 digits */
+const char *shape_text(size_t rank, const size_t dim[], char text[SHAPE_TEXT]); /* "[64, 3, 3, 3]" */
+const char *shape_pattern_text(size_t rank, const size_t dim[],
+                               char text[SHAPE_TEXT]); /* "[any, 3, 3, 3]": 0 matches any */
 
 /* What can be pruned. */
 typedef enum component_kind { COMPONENT_NONE, COMPONENT_FILTER, COMPONENT_NEURON, COMPONENT_HEAD } component_kind;
@@ -33,14 +38,15 @@ typedef size_t node_id;
 
 typedef struct node {
     const struct op_def *op;
-    const char *name; /* the module's name in the state dict where there is one ("features.0"), else derived ("features.0.relu") */
+    const char *
+        name; /* the module's name in the state dict where there is one ("features.0"), else derived ("features.0.relu") */
     node_id in[MAX_INPUTS];
     size_t n_in;
-    const void *attr;                /* the op's own blob, see its header */
-    const float *weight, *bias;      /* NULL if none; batch norm already folded in; layout is the op's business */
-    size_t n_weight, n_bias;         /* elements */
+    const void *attr;           /* the op's own blob, see its header */
+    const float *weight, *bias; /* NULL if none; batch norm already folded in; layout is the op's business */
+    size_t n_weight, n_bias;    /* elements */
     shape out;
-    component_kind components;       /* COMPONENT_NONE: not prunable */
+    component_kind components;            /* COMPONENT_NONE: not prunable */
     size_t n_components, first_component; /* place in the vector of all components of the graph */
     depth_group group;
 } node;
@@ -48,23 +54,27 @@ typedef struct node {
 typedef struct graph {
     const char *architecture; /* "vgg", "resnet", "vit" */
     size_t n_nodes;
-    const node *nodes;        /* nodes[0] is the input, nodes[n_nodes - 1] gives the logits */
+    const node *nodes; /* nodes[0] is the input, nodes[n_nodes - 1] gives the logits */
     shape input;
     size_t n_classes;
-    size_t n_layers;          /* prunable layers in module order (attribution.md, section f) */
+    size_t n_layers; /* prunable layers in module order (attribution.md, section f) */
     const node_id *layers;
-    size_t n_components;      /* over all layers and kinds; a component's index is its node's first_component + c */
+    size_t n_components; /* over all layers and kinds; a component's index is its node's first_component + c */
 } graph;
 
 /* Components of one kind: *out [n] are their indices in the vector of all components, in module order. */
 MUST_CHECK status graph_components(arena *a, const graph *g, component_kind kind, size_t *n, const size_t **out);
 
-/* Parameters and multiply-adds per sample that the network has and that each component owns: `parameters` and `macs` [n_components] or NULL.
+/* Batch norm is folded: a convolution's parameters are its weights and its (folded) bias.
+ * Parameters and multiply-adds per sample that the network has and that each component owns: `parameters` and `macs` [n_components] or NULL.
  * A component's own share is what its own output costs (its filter, its row, its head's rows of q, k, v and columns of out_proj). */
-void graph_cost(const graph *g, uint64_t *total_parameters, uint64_t *total_macs, uint64_t parameters[], uint64_t macs[]);
+void graph_cost(const graph *g, uint64_t *total_parameters, uint64_t *total_macs, uint64_t parameters[],
+                uint64_t macs[]);
 
 /* What is left of parameters and multiply-adds when the dead components AND the inputs that only they fed are removed
- * (attribution.md, section h, "Compaction"); streams of residual sums keep their width. `alive` [n_components], 1 = kept. */
-MUST_CHECK status graph_cost_left(arena *scratch, const graph *g, const uint8_t alive[], uint64_t *parameters, uint64_t *macs);
+ * (attribution.md, section h, "Compaction"): their rows, the columns that read them, a dead head's rows of q, k and v. Streams of
+ * residual sums keep their width, and what stays alive counts even where all that it feeds is dead. `alive` [n_components], 1 = kept. */
+MUST_CHECK status graph_cost_left(arena *scratch, const graph *g, const uint8_t alive[], uint64_t *parameters,
+                                  uint64_t *macs);
 
 #endif

@@ -31,5 +31,8 @@ const tensor *tensors_find(const tensors *t, const char *name); /* NULL if absen
 const char *tensors_fact(const tensors *t, const char *name);   /* NULL if absent */
 /* Finds the integer fact `name`; ST_DATA where it is not a positive integer. *out stays when the fact is absent. */
 MUST_CHECK status tensors_fact_count(const tensors *t, const char *name, size_t *out, bool *found);
+/* The same for "HxW" (or one number for both) and for a positive real number. */
+MUST_CHECK status tensors_fact_size(const tensors *t, const char *name, size_t out[2], bool *found);
+MUST_CHECK status tensors_fact_real(const tensors *t, const char *name, double *out, bool *found);
 
 #endif

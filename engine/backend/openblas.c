@@ -1,0 +1,292 @@
+/* Convolution by im2col and sgemm, linear layers by sgemm, on one thread of OpenBLAS.
+ *
+ * The slot law decides the shapes of the calls. sgemm gives an element of the product bits that depend on where in the matrix it
+ * lies (measured on OpenBLAS 0.3.21: the kernels for AVX2 finish the last columns in another order of operations, also for sizes that
+ * are multiples of the register block; so do those for SSE). A sample therefore has either a call of its own (convolution, tokens) or a
+ * lane of its own in a tile of exactly LANES samples, where all lanes go through the same vector instructions (single rows, where a
+ * call per sample would read the weights once per sample). */
+#include <assert.h>
+#include <cblas.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "backend/backend.h"
+
+enum {
+    LANES = 16,      /* samples in a tile; a whole number of vectors on every instruction set */
+    BLOCK_OUT = 256, /* outputs of a tile computed in one call: LANES x BLOCK_OUT floats lie on the stack */
+    BLOCK_IN = 512   /* inputs of a tile read in one call */
+};
+
+static void start(void)
+{
+    openblas_set_num_threads(1);
+}
+
+static const char *version(void)
+{
+    static char text[256];
+    (void)snprintf(text, sizeof text, "%s, kernels for %s", openblas_get_config(), openblas_get_corename());
+    return text;
+}
+
+/* Sizes were checked when the graph was built. */
+static blasint narrow(size_t n)
+{
+    assert(n <= INT32_MAX);
+    return (blasint)n;
+}
+
+static void multiply(int at, int bt, size_t m, size_t n, size_t k, float alpha, const float *a, size_t lda,
+                     const float *b, size_t ldb, float beta, float *c, size_t ldc)
+{
+    cblas_sgemm(CblasRowMajor, at ? CblasTrans : CblasNoTrans, bt ? CblasTrans : CblasNoTrans, narrow(m), narrow(n),
+                narrow(k), alpha, a, narrow(lda), b, narrow(ldb), beta, c, narrow(ldc));
+}
+
+static void gemm(int at, int bt, size_t m, size_t n, size_t k, float alpha, const float *a, size_t lda, const float *b,
+                 size_t ldb, float *c, size_t ldc)
+{
+    multiply(at, bt, m, n, k, alpha, a, lda, b, ldb, 0.0f, c, ldc);
+}
+
+/* A 1x1 convolution that touches every pixel once is a product with the image itself. */
+static int is_pointwise(const conv_shape *s)
+{
+    for (size_t i = 0; i < 2; i++) {
+        if (s->kernel[i] != 1 || s->stride[i] != 1 || s->padding[i] != 0) {
+            return 0;
+        }
+    }
+    return 1;
+}
+
+static size_t patch_size(const conv_shape *s)
+{
+    return s->in_channels / s->groups * s->kernel[0] * s->kernel[1];
+}
+
+static size_t conv_workspace(const conv_shape *s)
+{
+    return is_pointwise(s) ? 0 : patch_size(s) * s->out_height * s->out_width;
+}
+
+/* Where a kernel tap meets the image for one row of outputs: output columns [from, to) lie inside, and column `from` reads the element
+ * `first` of the image; the others follow at the horizontal stride. */
+typedef struct span {
+    size_t from, to, first;
+} span;
+
+/* Output columns whose tap kx falls inside the row; `first` counts from the start of the row. */
+static span tap_columns(const conv_shape *s, size_t kx)
+{
+    const size_t shift = kx * s->dilation[1], pad = s->padding[1], step = s->stride[1];
+    const size_t from = shift >= pad ? 0 : (pad - shift + step - 1) / step;
+    const size_t end = s->in_width + pad <= shift ? 0 : (s->in_width + pad - shift + step - 1) / step;
+    const size_t to = end < s->out_width ? end : s->out_width;
+    return from < to ? (span){from, to, from * step + shift - pad} : (span){0, 0, 0};
+}
+
+/* The same for output row oy of row t of the patch matrix (t = channel, ky, kx); empty where the tap falls outside the image. */
+static span tap_span(const conv_shape *s, size_t t, span columns, size_t oy)
+{
+    const size_t channel = t / (s->kernel[0] * s->kernel[1]), ky = t / s->kernel[1] % s->kernel[0];
+    const size_t y = oy * s->stride[0] + ky * s->dilation[0]; /* in the padded image */
+    if (y < s->padding[0] || y - s->padding[0] >= s->in_height) {
+        return (span){0, 0, 0};
+    }
+    columns.first += (channel * s->in_height + y - s->padding[0]) * s->in_width;
+    return columns;
+}
+
+/* Patch matrix [channels,kh,kw,oh,ow] of the image [channels,ih,iw] of one group; taps outside the image are 0. */
+static void gather_patches(const conv_shape *s, const float *image, float *patches)
+{
+    const size_t width = s->out_width, step = s->stride[1];
+    for (size_t t = 0; t < patch_size(s); t++) {
+        const span columns = tap_columns(s, t % s->kernel[1]);
+        for (size_t oy = 0; oy < s->out_height; oy++, patches += width) {
+            const span p = tap_span(s, t, columns, oy);
+            memset(patches, 0, p.from * sizeof *patches);
+            if (step == 1) {
+                memcpy(patches + p.from, image + p.first, (p.to - p.from) * sizeof *patches);
+            } else {
+                for (size_t i = 0; i < p.to - p.from; i++) {
+                    patches[p.from + i] = image[p.first + i * step];
+                }
+            }
+            memset(patches + p.to, 0, (width - p.to) * sizeof *patches);
+        }
+    }
+}
+
+/* The transpose: adds every patch element to the image element that it was gathered from. */
+static void scatter_patches(const conv_shape *s, const float *patches, float *image)
+{
+    for (size_t t = 0; t < patch_size(s); t++) {
+        const span columns = tap_columns(s, t % s->kernel[1]);
+        for (size_t oy = 0; oy < s->out_height; oy++, patches += s->out_width) {
+            const span p = tap_span(s, t, columns, oy);
+            for (size_t i = 0; i < p.to - p.from; i++) {
+                image[p.first + i * s->stride[1]] += patches[p.from + i];
+            }
+        }
+    }
+}
+
+static void add_channel_bias(size_t channels, size_t plane, const float *bias, float *z)
+{
+    for (size_t c = 0; c < channels; c++) {
+        for (size_t i = 0; i < plane; i++) {
+            z[c * plane + i] += bias[c];
+        }
+    }
+}
+
+/* One group of one sample: z [out,oh*ow] = w [out,patch] patches. */
+static void forward_group(const conv_shape *s, const float *w, const float *x, float *z, float *work)
+{
+    const size_t plane = s->out_height * s->out_width, patch = patch_size(s), out = s->out_channels / s->groups;
+    const float *patches = x;
+    if (!is_pointwise(s)) {
+        gather_patches(s, x, work);
+        patches = work;
+    }
+    multiply(0, 0, out, plane, patch, 1.0f, w, patch, patches, plane, 0.0f, z, plane);
+}
+
+static void conv_forward(const conv_shape *s, size_t batch, const float *w, const float *bias, const float *x, float *z,
+                         float *work)
+{
+    const size_t out_plane = s->out_height * s->out_width,
+                 in_group = s->in_channels / s->groups * s->in_height * s->in_width;
+    const size_t out_group = s->out_channels / s->groups * out_plane,
+                 w_group = s->out_channels / s->groups * patch_size(s);
+    for (size_t b = 0; b < batch; b++) {
+        for (size_t g = 0; g < s->groups; g++) {
+            const size_t i = b * s->groups + g;
+            forward_group(s, w + g * w_group, x + i * in_group, z + i * out_group, work);
+        }
+        if (bias != NULL) {
+            add_channel_bias(s->out_channels, out_plane, bias, z + b * s->groups * out_group);
+        }
+    }
+}
+
+/* One group of one sample: patches [patch,oh*ow] = w' s, added up where patches overlap. */
+static void adjoint_group(const conv_shape *s, const float *w, const float *sz, float *r, float *work)
+{
+    const size_t plane = s->out_height * s->out_width, patch = patch_size(s), out = s->out_channels / s->groups;
+    if (is_pointwise(s)) {
+        multiply(1, 0, patch, plane, out, 1.0f, w, patch, sz, plane, 0.0f, r, plane);
+        return;
+    }
+    multiply(1, 0, patch, plane, out, 1.0f, w, patch, sz, plane, 0.0f, work, plane);
+    memset(r, 0, s->in_channels / s->groups * s->in_height * s->in_width * sizeof *r);
+    scatter_patches(s, work, r);
+}
+
+static void conv_adjoint(const conv_shape *s, size_t batch, const float *w, const float *sz, float *r, float *work)
+{
+    const size_t in_group = s->in_channels / s->groups * s->in_height * s->in_width;
+    const size_t out_group = s->out_channels / s->groups * s->out_height * s->out_width;
+    const size_t w_group = s->out_channels / s->groups * patch_size(s);
+    for (size_t i = 0; i < batch * s->groups; i++) {
+        adjoint_group(s, w + i % s->groups * w_group, sz + i * out_group, r + i * in_group, work);
+    }
+}
+
+/* A product z [batch,n] = x [batch,k] m, where m [k,n] is w or its transpose as stored. */
+typedef struct product {
+    int transposed;      /* m = w', w [n,k] */
+    size_t k, n, stride; /* stride: row length of w */
+    const float *w;
+} product;
+
+/* Inputs [k0, k0+k) of a tile: in place for a full tile, else copied below zero rows. */
+static const float *tile_input(const product *p, size_t samples, size_t k0, size_t k, const float *x, float *buffer,
+                               size_t *stride)
+{
+    if (samples == LANES) {
+        *stride = p->k;
+        return x + k0;
+    }
+    memset(buffer, 0, LANES * k * sizeof *buffer);
+    for (size_t b = 0; b < samples; b++) {
+        memcpy(buffer + b * k, x + b * p->k + k0, k * sizeof *buffer);
+    }
+    *stride = k;
+    return buffer;
+}
+
+/* Outputs [n0, n0+n) of a tile, as z' [n,LANES], so that samples lie along the vector. */
+static void tile_product(const product *p, size_t samples, size_t n0, size_t n, const float *x, float *z)
+{
+    float buffer[LANES * BLOCK_IN];
+    for (size_t k0 = 0; k0 < p->k; k0 += BLOCK_IN) {
+        const size_t k = p->k - k0 < BLOCK_IN ? p->k - k0 : BLOCK_IN;
+        size_t stride;
+        const float *in = tile_input(p, samples, k0, k, x, buffer, &stride);
+        const float *w = p->w + (p->transposed ? n0 * p->stride + k0 : k0 * p->stride + n0);
+        multiply(!p->transposed, 1, n, LANES, k, 1.0f, w, p->stride, in, stride, k0 == 0 ? 0.0f : 1.0f, z, LANES);
+    }
+}
+
+static void tiled_product(const product *p, size_t batch, const float *x, float *z)
+{
+    float block[BLOCK_OUT * LANES] = {0};
+    for (size_t b0 = 0; b0 < batch; b0 += LANES) {
+        const size_t samples = batch - b0 < LANES ? batch - b0 : LANES;
+        for (size_t n0 = 0; n0 < p->n; n0 += BLOCK_OUT) {
+            const size_t n = p->n - n0 < BLOCK_OUT ? p->n - n0 : BLOCK_OUT;
+            tile_product(p, samples, n0, n, x + b0 * p->k, block);
+            for (size_t b = 0; b < samples; b++) {
+                for (size_t i = 0; i < n; i++) {
+                    z[(b0 + b) * p->n + n0 + i] = block[i * LANES + b];
+                }
+            }
+        }
+    }
+}
+
+static void linear_forward(size_t batch, size_t rows, size_t in, size_t out, const float *w, const float *bias,
+                           const float *x, float *z)
+{
+    if (rows == 1) {
+        tiled_product(&(product){.transposed = 1, .k = in, .n = out, .stride = in, .w = w}, batch, x, z);
+    } else {
+        for (size_t b = 0; b < batch; b++) {
+            multiply(0, 1, rows, out, in, 1.0f, x + b * rows * in, in, w, in, 0.0f, z + b * rows * out, out);
+        }
+    }
+    for (size_t i = 0; bias != NULL && i < batch * rows; i++) {
+        for (size_t o = 0; o < out; o++) {
+            z[i * out + o] += bias[o];
+        }
+    }
+}
+
+static void linear_adjoint(size_t batch, size_t rows, size_t in, size_t out, const float *w, const float *s, float *r)
+{
+    if (rows == 1) {
+        tiled_product(&(product){.transposed = 0, .k = out, .n = in, .stride = in, .w = w}, batch, s, r);
+        return;
+    }
+    for (size_t b = 0; b < batch; b++) {
+        multiply(0, 0, rows, in, out, 1.0f, s + b * rows * out, out, w, in, 0.0f, r + b * rows * in, in);
+    }
+}
+
+const backend_def backend_openblas = {
+    .name = "openblas",
+    .help = "im2col and matrix products of OpenBLAS",
+    .start = start,
+    .version = version,
+    .conv_workspace = conv_workspace,
+    .conv_forward = conv_forward,
+    .conv_adjoint = conv_adjoint,
+    .linear_forward = linear_forward,
+    .linear_adjoint = linear_adjoint,
+    .gemm = gemm,
+};

@@ -1,0 +1,82 @@
+#include "nn/op.h"
+#include "nn/sizes.h"
+
+/* z = x W' + b on the last axis: [in] -> [out] or [T,in] -> [T,out], weight [out,in], bias [out]. */
+static size_t rows_of(shape s)
+{
+    return s.rank == 2 ? s.dim[0] : 1;
+}
+
+static status infer(const node *n, const shape in[], shape *out)
+{
+    const linear_attr *a = n->attr;
+    char text[SHAPE_TEXT];
+    if (in[0].rank != 1 && in[0].rank != 2) {
+        return FAIL(ST_DATA, "%s: expected an input [features] or [tokens, features], found %s", n->name,
+                    shape_text(in[0].rank, in[0].dim, text));
+    }
+    const size_t dim[] = {a->out_features, shape_channels(in[0])};
+    size_t count;
+    if (!sizes_product(2, dim, &count) || n->n_weight != count || (n->n_bias != 0 && n->n_bias != a->out_features)) {
+        return FAIL(ST_DATA, "%s: expected weights %s and no bias or one per output, found %zu weights and %zu biases",
+                    n->name, shape_text(2, dim, text), n->n_weight, n->n_bias);
+    }
+    *out = in[0];
+    out->dim[in[0].rank - 1] = a->out_features;
+    if (!sizes_product(out->rank, out->dim, &count)) {
+        return FAIL(ST_DATA, "%s: an output %s is too large for one sample", n->name,
+                    shape_text(out->rank, out->dim, text));
+    }
+    return STATUS_OK;
+}
+
+static void forward(const op_call *c)
+{
+    const node *n = c->node;
+    c->backend->linear_forward(c->batch, rows_of(n->out), shape_channels(c->in_shape[0]), shape_channels(n->out),
+                               n->weight, n->bias, c->in[0], c->out);
+    op_zero_dead_channels(c);
+}
+
+static void linear(const op_call *c, const float *weight, const float *x, float *z)
+{
+    const shape out = c->node->out;
+    c->backend->linear_forward(c->batch, rows_of(out), shape_channels(c->in_shape[0]), shape_channels(out), weight,
+                               NULL, x, z);
+}
+
+static void adjoint(const op_call *c, const float *weight, const float *s, float *r)
+{
+    const shape out = c->node->out;
+    c->backend->linear_adjoint(c->batch, rows_of(out), shape_channels(c->in_shape[0]), shape_channels(out), weight, s,
+                               r);
+}
+
+static void live(const node *n, const shape in[], const uint8_t *alive, const uint8_t *const in_live[],
+                 uint8_t *out_live)
+{
+    (void)in;
+    (void)in_live;
+    for (size_t i = 0; i < shape_channels(n->out); i++) {
+        out_live[i] = alive == NULL || alive[i] != 0;
+    }
+}
+
+static op_cost cost(const node *n, const shape in[], const uint8_t *in_live, const uint8_t *out_live)
+{
+    const uint64_t outputs = op_count_live(out_live, 0, shape_channels(n->out));
+    const uint64_t weights = outputs * op_count_live(in_live, 0, shape_channels(in[0]));
+    return (op_cost){.parameters = weights + (n->n_bias == 0 ? 0 : outputs), .macs = weights * rows_of(n->out)};
+}
+
+const op_def op_linear = {
+    .name = "linear",
+    .help = "fully connected layer on the last axis",
+    .n_in = 1,
+    .infer = infer,
+    .forward = forward,
+    .linear = linear,
+    .adjoint = adjoint,
+    .live = live,
+    .cost = cost,
+};

@@ -1,0 +1,46 @@
+#include <string.h>
+
+#include "nn/op.h"
+
+/* One token: [T,E] -> [E]. Relevance of the other rows is 0 (attribution.md, section d, "Ends"). */
+static status infer(const node *n, const shape in[], shape *out)
+{
+    const token_row_attr *a = n->attr;
+    char text[SHAPE_TEXT];
+    if (in[0].rank != 2 || a->row >= in[0].dim[0]) {
+        return FAIL(ST_DATA, "%s: expected an input [tokens, features] with a row %zu, found %s", n->name, a->row,
+                    shape_text(in[0].rank, in[0].dim, text));
+    }
+    *out = (shape){.rank = 1, .dim = {in[0].dim[1]}};
+    return STATUS_OK;
+}
+
+static void forward(const op_call *c)
+{
+    const token_row_attr *a = c->node->attr;
+    const size_t t = c->in_shape[0].dim[0], e = c->in_shape[0].dim[1];
+    for (size_t b = 0; b < c->batch; b++) {
+        memcpy(c->out + b * e, c->in[0] + (b * t + a->row) * e, e * sizeof *c->out);
+    }
+}
+
+static void relevance(const relevance_call *c)
+{
+    const token_row_attr *a = c->node->attr;
+    const size_t t = c->in_shape[0].dim[0], e = c->in_shape[0].dim[1];
+    memset(c->r_in[0], 0, c->batch * t * e * sizeof *c->r_in[0]);
+    for (size_t b = 0; b < c->batch; b++) {
+        memcpy(c->r_in[0] + (b * t + a->row) * e, c->r_out + b * e, e * sizeof *c->r_out);
+    }
+}
+
+const op_def op_token_row = {
+    .name = "token_row",
+    .help = "the class token's row",
+    .n_in = 1,
+    .infer = infer,
+    .forward = forward,
+    .relevance = relevance,
+    .relevance_name = "pass",
+    .live = op_live_same,
+};

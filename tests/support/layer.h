@@ -1,0 +1,44 @@
+#ifndef SUPPORT_LAYER_H
+#define SUPPORT_LAYER_H
+/* One layer on its own, with random weights and inputs: what the tests of layers run. Every array is a block of its own, so that
+ * AddressSanitizer sees an overrun. */
+#include "support/support.h"
+
+#include "nn/op.h"
+
+typedef struct layer_spec {
+    const char *what;
+    const op_def *op;
+    const void *attr;
+    size_t n_in;
+    shape in[MAX_INPUTS];
+    size_t n_weight, n_bias, n_components;
+} layer_spec;
+
+typedef struct layer {
+    arena *a;
+    node n;
+    shape in_shape[MAX_INPUTS];
+    size_t n_in, batch;
+    float *x[MAX_INPUTS], *out, *saved, *work;
+    size_t n_x[MAX_INPUTS], n_out, n_saved; /* per sample */
+} layer;
+
+/* Inputs, weights and biases are uniform in [-1, 1), keyed by the seed. */
+void layer_open(layer *l, const layer_spec *s, size_t batch, uint64_t seed);
+void layer_close(layer *l);
+float *layer_random(layer *l, size_t n, uint64_t seed);
+float *layer_floats(layer *l, size_t n);
+void layer_same_sample(layer *l); /* every slot gets the inputs of slot 0 */
+
+op_call layer_call(const layer *l);
+void layer_forward(layer *l, const uint8_t *alive);
+/* After layer_forward: relevance of the inputs (r_in[i] NULL = not wanted) and components. */
+void layer_relevance(layer *l, double epsilon, const float *r_out, float *const r_in[MAX_INPUTS], float *component);
+
+/* |found - expected| <= tolerance x largest |expected|, or the test fails. */
+void assert_close(const char *what, size_t n, const float found[], const double expected[], double tolerance);
+/* Slots of [batch, n] all have the bits of slot 0. */
+void assert_same_slots(const char *what, size_t batch, size_t n, const float values[]);
+
+#endif

@@ -1,0 +1,105 @@
+#include "support/support.h"
+
+#include <string.h>
+
+#include "core/log.h"
+#include "pipeline/progress.h"
+#include "pipeline/report.h"
+
+enum { RATES = 3 };
+
+static const double rates[RATES] = {0.0, 0.5, 0.9};
+static const char *const criterion_names[] = {"good", "bad"};
+static const result_model models[] = {{.name = "net"}};
+/* good: 10, 10, 10 of 10; bad, two seeds: 10, 4, 0 and 10, 6, 0 of 10 */
+static const uint64_t good[] = {10, 10, 10}, bad_one[] = {10, 4, 0}, bad_two[] = {10, 6, 0};
+static const result_cell cells[] = {
+    {.kind = COMPONENT_FILTER, .n_classes = 2, .n_references = 5, .total = 10, .correct = good},
+    {.kind = COMPONENT_FILTER, .n_classes = 2, .n_references = 5, .total = 10, .correct = good},
+    {.criterion = 1, .kind = COMPONENT_FILTER, .n_classes = 2, .total = 10, .correct = bad_one},
+    {.criterion = 1, .kind = COMPONENT_FILTER, .n_classes = 2, .total = 10, .correct = bad_two},
+};
+static const result_summary summary[] = {
+    {.criterion = 0, .kind = COMPONENT_FILTER, .n_classes = 2, .n_references = 5, .n_seeds = 2, .accuracy = 1.0, .a_pr_mean = 1.0,
+     .highest_rate = 0.9},
+    {.criterion = 1, .kind = COMPONENT_FILTER, .n_classes = 2, .n_seeds = 2, .accuracy = 1.0, .a_pr_mean = 0.5, .a_pr_error = 0.0333},
+};
+static const results sample = {.study = "test", .n_models = 1, .models = models, .n_criteria = 2, .criterion_name = criterion_names,
+                               .n_rates = RATES, .rates = rates, .n_cells = COUNT(cells), .cells = cells,
+                               .n_summary = COUNT(summary), .summary = summary};
+
+static void read_back(FILE *from, char *text, size_t size)
+{
+    rewind(from);
+    text[fread(text, 1, size - 1, from)] = '\0';
+    (void)fclose(from);
+}
+
+static void the_table_shows_what_the_summary_says(void **state)
+{
+    (void)state;
+    char text[4096];
+    FILE *to = tmpfile();
+    report_table(to, &sample);
+    read_back(to, text, sizeof text);
+    assert_non_null(strstr(text, "1.0000  1.0000 +- 0.0000     90 %"));
+    assert_non_null(strstr(text, "1.0000  0.5000 +- 0.0333      0 %"));
+    assert_non_null(strstr(text, "over the 3 pruning rates, +- standard error over 2 seeds."));
+}
+
+static char *line_of(char *text, const char *start)
+{
+    char *at = strstr(text, start);
+    assert_non_null(at);
+    char *end = strchr(at, '\n');
+    assert_non_null(end);
+    *end = '\0';
+    return at;
+}
+
+static void the_plot_draws_curves_where_they_are(void **state)
+{
+    (void)state;
+    char text[8192], copy[8192];
+    arena *a = NULL;
+    FILE *to = tmpfile();
+    assert_ok(arena_open("test", &a));
+    assert_ok(report_plot(a, to, &sample));
+    arena_close(&a);
+    read_back(to, text, sizeof text);
+    assert_non_null(strstr(text, "2 classes, mean over seeds:  * good  o bad"));
+    memcpy(copy, text, sizeof copy);
+    const char *top = line_of(copy, " 1.0 |");
+    assert_int_equal(strcspn(top, "*"), 6); /* the good curve runs along the top from the first column ... */
+    assert_int_equal(strspn(top + 6, "*"), 44); /* ... to the last, and hides the start of the bad one */
+    memcpy(copy, text, sizeof copy);
+    const char *bottom = line_of(copy, " 0.0 |");
+    assert_int_equal(bottom[6 + 43], 'o'); /* the bad one ends at zero */
+    assert_int_equal(bottom[6], ' ');
+    assert_non_null(strstr(text, "90 %"));
+}
+
+static void progress_counts_for_all_ranks(void **state)
+{
+    (void)state;
+    progress p;
+    log_start(0, LOG_ERROR);
+    progress_start(&p, 1, 4);
+    assert_false(p.speaks);
+    progress_stage(&p, "evaluate", 100.0);
+    progress_tick(&p, 60.0);
+    progress_tick(&p, 70.0); /* more than announced must not break the line */
+    assert_true(p.done == 130.0);
+    progress_end(&p);
+    assert_null(p.stage);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_table_shows_what_the_summary_says),
+        cmocka_unit_test(the_plot_draws_curves_where_they_are),
+        cmocka_unit_test(progress_counts_for_all_ranks),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
