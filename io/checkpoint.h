@@ -10,14 +10,19 @@
  * Errors: ST_DATA, naming `source`, what was expected and found, and the tensor. */
 MUST_CHECK status safetensors_parse(arena *a, const char *source, file_bytes bytes, tensors **out);
 
-/* Facts of a `model.json` (flattened: the leaf's name is the fact's; arrays become "a,b,c"; nested objects too; source "model.json").
- * Errors: ST_DATA with line and column. */
+/* Facts of a `model.json` (source "model.json"), flattened: the leaf's name is the fact's, of equal names the outermost wins, then the
+ * first in the file. Lists of scalars become "a,b,c", where a comma or backslash within an element has a backslash in front; null is
+ * "none"; lists of lists or objects are passed over. Errors: ST_DATA with line and column. */
 MUST_CHECK status model_json_parse(arena *a, const char *source, file_bytes bytes, size_t *n, fact **out);
 
 /* Puts facts in canonical form and order: config first, then model.json, then metadata (the first of a name wins). Canonical names:
  *   arch, num_heads, num_classes, channels, image_size ("HxW"), resize ("HxW" | "S" | "none"), crop ("HxW" | "none"),
  *   mean ("a,b,c"), std ("a,b,c"), classes ("a,b,c").
- * From metadata `input`="3x16x16" and model.json input {channels,height,width} become channels and image_size. Unknown facts are kept. */
-MUST_CHECK status facts_merge(arena *a, size_t n_config, const fact *config, size_t n_json, const fact *json, tensors *t);
+ * `architecture` and `heads` are read as arch and num_heads, `input` "CxHxW" as channels and image_size, `height` with `width` as
+ * image_size, each only where the same source does not say it by the canonical name. A remark behind a size ("48x48 bilinear") is left
+ * out; one number for three channels is repeated; a known fact other than resize and crop that is "none" is dropped. Unknown facts are
+ * kept. Errors: ST_DATA where a winning value does not have its form. */
+MUST_CHECK status facts_merge(arena *a, size_t n_config, const fact *config, size_t n_json, const fact *json,
+                              tensors *t);
 
 #endif

@@ -13,9 +13,10 @@ typedef struct dataset {
 } dataset;
 
 /* Lists the folder as text (one line a class or file) that rank 0 can broadcast. Only image file names count (.png .jpg .jpeg, any
- * case); hidden files are passed over; folders beyond the second level too. Errors: ST_NO_INPUT (no such folder),
- * ST_DATA (no class folder, a class folder without images: named). */
+ * case); hidden files are passed over; folders beyond the second level too; symbolic links are followed. Errors: ST_NO_INPUT (no such
+ * folder, a link to nowhere), ST_DATA (no class folder, a class folder without images: named; a name with a control character). */
 MUST_CHECK status dataset_list(arena *a, const char *root, char **text, size_t *size);
+/* Takes such a text apart; it is not trusted: lines, names and order are checked again (ST_DATA). */
 MUST_CHECK status dataset_parse(arena *a, const char *root, const char *text, size_t size, dataset **out);
 MUST_CHECK status dataset_open(arena *a, const char *root, dataset **out); /* both, for one process */
 

@@ -10,7 +10,8 @@ typedef struct image {
     uint8_t *rgb; /* [height, width, 3] */
 } image;
 
-/* Like Pillow's convert("RGB"): grey is replicated, palettes are expanded, alpha is dropped, 16-bit grey like Pillow.
+/* Like Pillow's convert("RGB"): grey is replicated, palettes are expanded, alpha is dropped, 16-bit grey is clipped at 255 (so most of it
+ * is white), other 16-bit samples lose their low byte, CMYK is taken as inverted, EXIF orientation and colour profiles are not applied.
  * A truncated or corrupt file, or more than 2^28 pixels, is ST_DATA naming `name`. */
 MUST_CHECK status image_decode(arena *a, const char *name, file_bytes bytes, image *out);
 

@@ -1,10 +1,9 @@
 #ifndef IO_RESULTS_H
 #define IO_RESULTS_H
 /* The result file: HDF5 in the netCDF-4 layout (docs/results.md), so that xarray.open_dataset(file, group=...) works on every group.
- * Written by one rank to a temporary file beside the target, flushed, closed, fsynced, renamed: the old result or none after a crash. */
+ * Made in memory by one rank, written to a temporary file beside the target, fsynced, renamed: the old result or none after a crash. */
 #include "io/files.h"
 #include "nn/graph.h"
-
 
 enum { RESULTS_SCHEMA_VERSION = 1 };
 
@@ -32,7 +31,7 @@ typedef struct result_cell {
     uint64_t seed;
     size_t n_references;     /* per class; 0 for criteria without samples */
     size_t n_classes;
-    const uint32_t *classes; /* [n_classes] in the order drawn */
+    const uint32_t *classes; /* [n_classes] */
     uint64_t total;          /* evaluation images */
     const uint64_t *class_total; /* [n_classes] */
     const uint64_t *correct, *top5, *parameters_left, *macs_left, *removed; /* [n_rates] */
@@ -50,7 +49,7 @@ typedef struct result_track {
     size_t n_cells;
     const size_t *cell;      /* [n_cells] index into the cells of the study */
     const double *relevance; /* [n_cells, n_components] the score that ranks */
-    const uint32_t *ranking; /* [n_cells, n_components] least relevant first */
+    const uint32_t *ranking; /* [n_cells, n_components] positions in `component`, least relevant first */
     const uint16_t *removed_at; /* [n_cells, n_components] index of the first rate without it; n_rates = never */
     size_t n_moments;        /* 0 for criteria without samples */
     const char *const *moment_names;
@@ -74,7 +73,7 @@ typedef struct result_summary {
 
 typedef struct result_input {
     const char *path, *sha256;
-    uint64_t bytes;
+    uint64_t bytes; /* 0 = not recorded */
 } result_input;
 
 typedef struct result_text { /* a named text of /provenance */
@@ -103,7 +102,8 @@ typedef struct results {
     const double *rank_idle;       /* [n_ranks] seconds waiting */
 } results;
 
-/* Rank-local. Errors: ST_CANT_WRITE with the path and the system's reason; then no partial file stays. */
+/* Rank-local. Makes missing folders. Needs memory for the file beside the results. Errors: ST_CANT_WRITE with the path and the system's reason,
+ * ST_BUG for a model or criterion whose name is not of letters, digits, _ - . ; then no partial file stays and an old one is untouched. */
 MUST_CHECK status results_write(const char *path, const results *r);
 
 /* Prints a result file as tables: models, cells, summary, provenance. Errors: ST_NO_INPUT, ST_DATA (not ours, newer schema). */

@@ -1,0 +1,320 @@
+#include "io/dataset.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* A growing list of names. */
+typedef struct names {
+    const char **list;
+    size_t n, room;
+} names;
+
+static status names_add(arena *a, names *to, const char *name)
+{
+    if (to->n == to->room) {
+        const char **list;
+        const size_t room = to->room == 0 ? 64 : 2 * to->room;
+        TRY_ALLOC(list, a, room);
+        for (size_t i = 0; i < to->n; i++) {
+            list[i] = to->list[i];
+        }
+        to->list = list;
+        to->room = room;
+    }
+    TRY_TEXT(to->list[to->n], a, "%s", name);
+    to->n++;
+    return STATUS_OK;
+}
+
+static int bytewise(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+static bool is_image_name(const char *name)
+{
+    const char *dot = strrchr(name, '.');
+    return dot != NULL &&
+           (strcasecmp(dot, ".png") == 0 || strcasecmp(dot, ".jpg") == 0 || strcasecmp(dot, ".jpeg") == 0);
+}
+
+/* The length of a UTF-8 sequence from its first byte; 0 where none can start with it (RFC 3629). */
+static size_t sequence_length(unsigned char first)
+{
+    return first < 0x80                    ? 1
+           : first >= 0xc2 && first < 0xe0 ? 2
+           : first >= 0xe0 && first < 0xf0 ? 3
+           : first >= 0xf0 && first < 0xf5 ? 4
+                                           : 0;
+}
+
+static bool is_utf8(const char *text)
+{
+    const unsigned char *p = (const unsigned char *)text;
+    while (*p != 0) {
+        const size_t n = sequence_length(*p);
+        const bool overlong_or_beyond = (p[0] == 0xe0 && p[1] < 0xa0) || (p[0] == 0xed && p[1] >= 0xa0) ||
+                                        (p[0] == 0xf0 && p[1] < 0x90) || (p[0] == 0xf4 && p[1] >= 0x90);
+        for (size_t i = 1; i < n; i++) {
+            if ((p[i] & 0xc0) != 0x80) { /* also at the terminating zero, so that nothing behind it is read */
+                return false;
+            }
+        }
+        if (n == 0 || overlong_or_beyond) {
+            return false;
+        }
+        p += n;
+    }
+    return true;
+}
+
+/* Names become lines of the listing; those of classes become labels of the results. */
+static status check_name(const char *folder, const char *name, bool class)
+{
+    for (const char *p = name; *p != '\0'; p++) {
+        if ((unsigned char)*p < 0x20 || *p == 0x7f) {
+            return FAIL(
+                ST_DATA,
+                "%s: holds a file or folder with a control character (such as a newline) in its name; rename it",
+                folder);
+        }
+    }
+    if (class && !is_utf8(name)) {
+        return FAIL(ST_DATA, "%s: the name of a class folder is not valid UTF-8: '%.100s'; rename it", folder, name);
+    }
+    return STATUS_OK;
+}
+
+/* What a folder is searched for. */
+typedef enum wanted { CLASS_FOLDERS, IMAGE_FILES } wanted;
+
+/* Follows symbolic links. A link to nowhere is no class folder, but where an image should be it is an error. */
+static status consider(arena *a, int fd, const char *folder, const char *name, wanted what, names *found)
+{
+    struct stat info;
+    if (name[0] == '.' || (what == IMAGE_FILES && !is_image_name(name))) {
+        return STATUS_OK;
+    }
+    if (fstatat(fd, name, &info, 0) != 0) {
+        return what == CLASS_FOLDERS && errno == ENOENT
+                   ? STATUS_OK
+                   : FAIL(ST_NO_INPUT, "%s/%s: cannot be read: %s", folder, name, strerror(errno));
+    }
+    if (what == CLASS_FOLDERS ? !S_ISDIR(info.st_mode) : !S_ISREG(info.st_mode)) {
+        return STATUS_OK;
+    }
+    TRY(check_name(folder, name, what == CLASS_FOLDERS));
+    return names_add(a, found, name);
+}
+
+static status search_open(arena *a, DIR *dir, const char *folder, wanted what, names *found)
+{
+    for (;;) {
+        errno = 0;
+        const struct dirent *entry = readdir(dir);
+        if (entry == NULL && errno != 0) {
+            return FAIL(ST_NO_INPUT, "%s: the folder cannot be listed: %s", folder, strerror(errno));
+        }
+        if (entry == NULL) {
+            return STATUS_OK;
+        }
+        TRY(consider(a, dirfd(dir), folder, entry->d_name, what, found));
+    }
+}
+
+/* The wanted names of a folder, sorted. */
+static status search(arena *a, const char *folder, wanted what, names *found)
+{
+    DIR *dir = opendir(folder);
+    if (dir == NULL) {
+        return FAIL(ST_NO_INPUT, "%s: cannot be opened as a folder of images: %s", folder, strerror(errno));
+    }
+    const status st = search_open(a, dir, folder, what, found);
+    (void)closedir(dir);
+    if (status_ok(st) && found->n > 0) {
+        qsort(found->list, found->n, sizeof found->list[0], bytewise);
+    }
+    return st;
+}
+
+static status list_classes(arena *a, const char *root, names *classes, names **files)
+{
+    TRY(search(a, root, CLASS_FOLDERS, classes));
+    if (classes->n == 0) {
+        return FAIL(ST_DATA,
+                    "%s: expected a folder per class with images (root/class/image.png), found no folder in it", root);
+    }
+    TRY_ALLOC(*files, a, classes->n);
+    for (size_t c = 0; c < classes->n; c++) {
+        char *folder = path_join(a, root, classes->list[c]);
+        if (folder == NULL) {
+            return (status){ST_ENVIRONMENT};
+        }
+        TRY(search(a, folder, IMAGE_FILES, &(*files)[c]));
+        if ((*files)[c].n == 0) {
+            return FAIL(ST_DATA,
+                        "%s: the class folder is empty: expected at least one .png, .jpg or .jpeg file, found none; "
+                        "add images or remove the folder",
+                        folder);
+        }
+    }
+    return STATUS_OK;
+}
+
+static char *put_line(char *to, char kind, const char *name)
+{
+    const size_t n = strlen(name);
+    *to++ = kind;
+    *to++ = ' ';
+    memcpy(to, name, n);
+    to[n] = '\n';
+    return to + n + 1;
+}
+
+static status write_listing(arena *a, const names *classes, const names files[], char **text, size_t *size)
+{
+    size_t total = 0;
+    for (size_t c = 0; c < classes->n; c++) {
+        total += strlen(classes->list[c]) + 3;
+        for (size_t i = 0; i < files[c].n; i++) {
+            total += strlen(files[c].list[i]) + 3;
+        }
+    }
+    TRY_ALLOC(*text, a, total);
+    char *to = *text;
+    for (size_t c = 0; c < classes->n; c++) {
+        to = put_line(to, 'C', classes->list[c]);
+        for (size_t i = 0; i < files[c].n; i++) {
+            to = put_line(to, 'F', files[c].list[i]);
+        }
+    }
+    *size = total;
+    return STATUS_OK;
+}
+
+status dataset_list(arena *a, const char *root, char **text, size_t *size)
+{
+    status st = STATUS_OK;
+    arena *scratch = NULL;
+    names classes = {0}, *files = NULL;
+    TRY(arena_open("listing of images", &scratch));
+    TRY_OR(cleanup, st, list_classes(scratch, root, &classes, &files));
+    TRY_OR(cleanup, st, write_listing(a, &classes, files, text, size));
+cleanup:
+    arena_close(&scratch);
+    return st;
+}
+
+/* A listing taken apart: every line ends in a zero and starts with its kind. */
+typedef struct lines {
+    const char *root;
+    char *text;
+    size_t size, n_classes, n_files;
+} lines;
+
+static status bad_line(const lines *l, size_t line, const char *what)
+{
+    return FAIL(ST_DATA, "%s: line %zu of the listing of images %s", l->root, line, what);
+}
+
+/* Checks one line against the last class and the last file of that class (NULL: none yet) and moves them on. */
+static status check_line(lines *l, size_t line, const char *at, const char **class, const char **file)
+{
+    const bool is_class = at[0] == 'C';
+    const char *name = at + 2, **last = is_class ? class : file;
+    if ((at[0] != 'C' && at[0] != 'F') || at[1] != ' ' || name[0] == '\0' || name[0] == '.' ||
+        strchr(name, '/') != NULL) {
+        return bad_line(l, line, "is neither 'C class' nor 'F file'");
+    }
+    TRY(check_name(l->root, name, is_class));
+    if (*last != NULL && strcmp(*last, name) >= 0) {
+        return bad_line(l, line, "is out of order");
+    }
+    if (is_class ? *class != NULL && *file == NULL : *class == NULL || !is_image_name(name)) {
+        return bad_line(l, line, is_class ? "follows a class without images" : "is not an image of a class");
+    }
+    *last = name;
+    if (is_class) {
+        *file = NULL;
+        l->n_classes++;
+    } else {
+        l->n_files++;
+    }
+    return STATUS_OK;
+}
+
+/* Copies the text, ends each line with a zero, and checks and counts the lines. */
+static status take_apart(arena *a, const char *text, size_t size, lines *l)
+{
+    const char *class = NULL, *file = NULL;
+    size_t line = 1;
+    if (size == 0 || text[size - 1] != '\n' || memchr(text, '\0', size) != NULL) {
+        return FAIL(ST_DATA, "%s: the listing of images is empty or cut off", l->root);
+    }
+    TRY_ALLOC(l->text, a, size);
+    memcpy(l->text, text, size);
+    l->size = size;
+    for (char *at = l->text; at < l->text + size; line++) {
+        char *end = memchr(at, '\n', (size_t)(l->text + size - at));
+        *end = '\0';
+        TRY(check_line(l, line, at, &class, &file));
+        at = end + 1;
+    }
+    if (file == NULL) {
+        return bad_line(l, line - 1, "is a class without images");
+    }
+    if (l->n_files >= UINT32_MAX) {
+        return FAIL(ST_DATA, "%s: %zu images are more than the 2^32 that labels and indices can count", l->root,
+                    l->n_files);
+    }
+    return STATUS_OK;
+}
+
+status dataset_parse(arena *a, const char *root, const char *text, size_t size, dataset **out)
+{
+    lines l = {.root = root};
+    dataset *d;
+    const char **class_name, **path;
+    size_t *class_first, c = 0, s = 0;
+    uint32_t *label;
+    TRY(take_apart(a, text, size, &l));
+    TRY_ALLOC(d, a, 1);
+    TRY_ALLOC(class_name, a, l.n_classes);
+    TRY_ALLOC(class_first, a, l.n_classes + 1);
+    TRY_ALLOC(path, a, l.n_files);
+    TRY_ALLOC(label, a, l.n_files);
+    for (const char *at = l.text; at < l.text + l.size; at += strlen(at) + 1) {
+        if (at[0] == 'C') {
+            class_name[c] = at + 2;
+            class_first[c++] = s;
+        } else {
+            label[s] = (uint32_t)(c - 1);
+            TRY_TEXT(path[s], a, "%s/%s", class_name[c - 1], at + 2);
+            s++;
+        }
+    }
+    class_first[c] = s;
+    *d = (dataset){.n_classes = c,
+                   .n_samples = s,
+                   .class_name = class_name,
+                   .class_first = class_first,
+                   .path = path,
+                   .label = label};
+    TRY_TEXT(d->root, a, "%s", root);
+    *out = d;
+    return STATUS_OK;
+}
+
+status dataset_open(arena *a, const char *root, dataset **out)
+{
+    char *text;
+    size_t size;
+    TRY(dataset_list(a, root, &text, &size));
+    return dataset_parse(a, root, text, size, out);
+}

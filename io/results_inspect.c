@@ -1,0 +1,383 @@
+/* A result file as tables. The file may be anything: every part is checked for kind and shape before it is used. */
+#include <inttypes.h>
+#include <math.h>
+#include <string.h>
+
+#include "io/guard.h"
+#include "io/h5.h"
+#include "io/results.h"
+#include "io/text_table.h"
+
+enum { LONGEST_CELL = 60, LONGEST_LINE = 140, MOST_RATES_SHOWN = 11, LONGEST_SECONDS = 120 };
+
+typedef struct inspector {
+    arena *a;
+    h5_file file;
+    FILE *to;
+} inspector;
+
+typedef enum cell_format { AS_TEXT, AS_COUNT, AS_REAL, AS_PERCENT } cell_format;
+
+typedef struct inspect_column {
+    const char *variable, *heading;
+    cell_format format;
+} inspect_column;
+
+bool results_recognise(const char *path)
+{
+    return h5_signature(path);
+}
+
+/* ---- one-dimensional variables of a group as columns of a table ---- */
+
+static status read_column(inspector *in, const char *group, const inspect_column *c, size_t *rows, const void **out)
+{
+    const char *path;
+    TRY_TEXT(path, in->a, "%s/%s", group, c->variable);
+    if (c->format == AS_TEXT) {
+        const char *const *texts = NULL;
+        TRY(h5_get_texts(in->a, &in->file, path, 1, rows, &texts));
+        *out = texts;
+    } else if (c->format == AS_COUNT) {
+        const int64_t *counts = NULL;
+        TRY(h5_get_counts(in->a, &in->file, path, 1, rows, &counts));
+        *out = counts;
+    } else {
+        const double *reals = NULL;
+        TRY(h5_get_reals(in->a, &in->file, path, 1, rows, &reals));
+        *out = reals;
+    }
+    return STATUS_OK;
+}
+
+static status cell_text(arena *a, cell_format format, const void *data, size_t row, const char **out)
+{
+    switch (format) {
+    case AS_TEXT:
+        return text_printable(a, ((const char *const *)data)[row], LONGEST_CELL, out);
+    case AS_COUNT:
+        TRY_TEXT(*out, a, "%" PRId64, ((const int64_t *)data)[row]);
+        break;
+    case AS_REAL:
+        TRY_TEXT(*out, a, "%.4f", ((const double *)data)[row]);
+        break;
+    case AS_PERCENT:
+        TRY_TEXT(*out, a, "%.0f %%", 100.0 * ((const double *)data)[row]);
+        break;
+    }
+    return STATUS_OK;
+}
+
+static status fill_column(inspector *in, const char *group, const inspect_column *c, size_t index, text_table *t)
+{
+    const void *data = NULL;
+    size_t rows = t->n_rows;
+    TRY(read_column(in, group, c, &rows, &data));
+    t->cell[index] = c->heading;
+    t->right[index] = c->format != AS_TEXT;
+    for (size_t r = 0; r < rows && data != NULL; r++) {
+        TRY(cell_text(in->a, c->format, data, r, &t->cell[(r + 1) * t->n_columns + index]));
+    }
+    return STATUS_OK;
+}
+
+static status print_group(inspector *in, const char *title, const char *group, size_t n, const inspect_column columns[])
+{
+    const void *first = NULL;
+    size_t rows = H5_ANY_SIZE;
+    text_table t;
+    TRY(read_column(in, group, &columns[0], &rows, &first));
+    TRY(text_table_open(in->a, n, rows, &t));
+    for (size_t c = 0; c < n; c++) {
+        TRY(fill_column(in, group, &columns[c], c, &t));
+    }
+    (void)fprintf(in->to, "\n%s\n", title);
+    text_table_print(&t, in->to);
+    return STATUS_OK;
+}
+
+/* ---- parts ---- */
+
+static status attr_text(inspector *in, const char *object, const char *name, const char **out)
+{
+    const char *text = "";
+    TRY(h5_get_attr_text(in->a, &in->file, object, name, &text));
+    return text_printable(in->a, text, LONGEST_CELL, out);
+}
+
+static status print_study(inspector *in)
+{
+    int64_t version = 0;
+    const char *study = "", *source = "";
+    if (!h5_has_attr(&in->file, "/", "schema_version")) {
+        return FAIL(ST_DATA,
+                    "%s: an HDF5 file without the attribute 'schema_version'; expected a result of 'pollard run'",
+                    in->file.path);
+    }
+    TRY(h5_get_attr_count(&in->file, "/", "schema_version", &version));
+    if (version != RESULTS_SCHEMA_VERSION) {
+        return FAIL(ST_DATA,
+                    "%s: schema_version is %" PRId64
+                    ", this program reads %d; use the Pollard that wrote it or a newer one",
+                    in->file.path, version, (int)RESULTS_SCHEMA_VERSION);
+    }
+    TRY(attr_text(in, "/", "study", &study));
+    TRY(attr_text(in, "/", "source", &source));
+    (void)fprintf(in->to, "Study '%s', written by %s, schema %" PRId64 "\n", study, source, version);
+    return STATUS_OK;
+}
+
+static status model_row(inspector *in, const char *name, const char **cell)
+{
+    const char *path, *layers, *components;
+    const char *const *layer = NULL;
+    const int64_t *component = NULL;
+    size_t n_layers = H5_ANY_SIZE, n_components = H5_ANY_SIZE;
+    int64_t parameters = 0, macs = 0;
+    TRY_TEXT(path, in->a, "/models/%s", name);
+    TRY(attr_text(in, path, "architecture", &cell[1]));
+    TRY(attr_text(in, path, "checkpoint", &cell[6]));
+    TRY(h5_get_attr_count(&in->file, path, "total_parameters", &parameters));
+    TRY(h5_get_attr_count(&in->file, path, "total_macs", &macs));
+    TRY_TEXT(layers, in->a, "%s/layer", path);
+    TRY_TEXT(components, in->a, "%s/component", path);
+    TRY(h5_get_texts(in->a, &in->file, layers, 1, &n_layers, &layer));
+    TRY(h5_get_counts(in->a, &in->file, components, 1, &n_components, &component));
+    TRY(text_printable(in->a, name, LONGEST_CELL, &cell[0]));
+    TRY_TEXT(cell[2], in->a, "%zu", n_layers);
+    TRY_TEXT(cell[3], in->a, "%zu", n_components);
+    TRY_TEXT(cell[4], in->a, "%" PRId64, parameters);
+    TRY_TEXT(cell[5], in->a, "%" PRId64, macs);
+    return STATUS_OK;
+}
+
+static status print_models(inspector *in)
+{
+    static const char *const headings[] = {"model",      "architecture",  "layers",    "components",
+                                           "parameters", "multiply-adds", "checkpoint"};
+    const char *const *names = NULL;
+    size_t n = 0;
+    text_table t;
+    TRY(h5_list(in->a, &in->file, "/models", &n, &names));
+    TRY(text_table_open(in->a, COUNT(headings), n, &t));
+    memcpy(t.cell, headings, sizeof headings);
+    for (size_t c = 2; c < 6; c++) {
+        t.right[c] = true;
+    }
+    for (size_t i = 0; i < n; i++) {
+        TRY(model_row(in, names[i], &t.cell[(i + 1) * t.n_columns]));
+    }
+    (void)fprintf(in->to, "\nModels\n");
+    text_table_print(&t, in->to);
+    return STATUS_OK;
+}
+
+static const inspect_column criteria_columns[] = {{"criterion", "criterion", AS_TEXT}, {"method", "method", AS_TEXT}};
+
+static const inspect_column summary_columns[] = {
+    {"model", "model", AS_TEXT},
+    {"kind", "pruned", AS_TEXT},
+    {"criterion", "criterion", AS_TEXT},
+    {"n_classes", "classes", AS_COUNT},
+    {"references", "references", AS_COUNT},
+    {"seeds", "seeds", AS_COUNT},
+    {"accuracy", "accuracy", AS_REAL},
+    {"a_pr_mean", "A_PR mean", AS_REAL},
+    {"a_pr_mean_error", "+-", AS_REAL},
+    {"a_pr_trapezoid", "area", AS_REAL},
+    {"a_pr_trapezoid_error", "+-", AS_REAL},
+    {"highest_rate_95", "keeps 95 % to", AS_PERCENT},
+};
+
+static const inspect_column stability_columns[] = {
+    {"model", "model", AS_TEXT},
+    {"kind", "pruned", AS_TEXT},
+    {"criterion", "criterion", AS_TEXT},
+    {"n_classes", "classes", AS_COUNT},
+    {"references", "references", AS_COUNT},
+    {"pairs", "pairs", AS_COUNT},
+    {"kendall_mean", "Kendall", AS_REAL},
+};
+
+/* ---- curves, averaged over the cells that differ in their seeds alone ---- */
+
+typedef struct curves {
+    size_t n_cells, n_rates;
+    const char *const *model, *const *kind, *const *criterion;
+    const int64_t *n_classes, *references, *total, *correct;
+    const double *rate;
+} curves;
+
+static status read_curves(inspector *in, curves *c)
+{
+    const h5_file *f = &in->file;
+    size_t both[2];
+    *c = (curves){.n_cells = H5_ANY_SIZE, .n_rates = H5_ANY_SIZE};
+    TRY(h5_get_texts(in->a, f, "/curves/model", 1, &c->n_cells, &c->model));
+    TRY(h5_get_texts(in->a, f, "/curves/kind", 1, &c->n_cells, &c->kind));
+    TRY(h5_get_texts(in->a, f, "/curves/criterion", 1, &c->n_cells, &c->criterion));
+    TRY(h5_get_counts(in->a, f, "/curves/n_classes", 1, &c->n_cells, &c->n_classes));
+    TRY(h5_get_counts(in->a, f, "/curves/references", 1, &c->n_cells, &c->references));
+    TRY(h5_get_counts(in->a, f, "/curves/total", 1, &c->n_cells, &c->total));
+    TRY(h5_get_reals(in->a, f, "/curves/rate", 1, &c->n_rates, &c->rate));
+    both[0] = c->n_cells;
+    both[1] = c->n_rates;
+    TRY(h5_get_counts(in->a, f, "/curves/correct", 2, both, &c->correct));
+    for (size_t i = 0; i < c->n_cells * c->n_rates; i++) {
+        if (c->correct[i] < 0 || c->correct[i] > c->total[i / c->n_rates]) {
+            return FAIL(ST_DATA,
+                        "%s: /curves/correct: cell %zu counts %" PRId64 " correct of %" PRId64
+                        " images; the file is damaged",
+                        f->path, i / c->n_rates, c->correct[i], c->total[i / c->n_rates]);
+        }
+    }
+    return STATUS_OK;
+}
+
+static bool same_group(const curves *c, size_t a, size_t b)
+{
+    return c->n_classes[a] == c->n_classes[b] && c->references[a] == c->references[b] &&
+           strcmp(c->model[a], c->model[b]) == 0 && strcmp(c->kind[a], c->kind[b]) == 0 &&
+           strcmp(c->criterion[a], c->criterion[b]) == 0;
+}
+
+static size_t group_end(const curves *c, size_t first)
+{
+    size_t end = first + 1;
+    while (end < c->n_cells && same_group(c, first, end)) {
+        end++;
+    }
+    return end;
+}
+
+static double mean_accuracy(const curves *c, size_t first, size_t end, size_t rate)
+{
+    double sum = 0.0;
+    for (size_t i = first; i < end; i++) {
+        sum += c->total[i] == 0 ? (double)NAN : (double)c->correct[i * c->n_rates + rate] / (double)c->total[i];
+    }
+    return sum / (double)(end - first);
+}
+
+enum { CURVE_KEYS = 6 };
+
+static status curve_row(inspector *in, const curves *c, size_t first, size_t end, size_t step, size_t n_columns,
+                        const char **cell)
+{
+    TRY(text_printable(in->a, c->model[first], LONGEST_CELL, &cell[0]));
+    TRY(text_printable(in->a, c->kind[first], LONGEST_CELL, &cell[1]));
+    TRY(text_printable(in->a, c->criterion[first], LONGEST_CELL, &cell[2]));
+    TRY_TEXT(cell[3], in->a, "%" PRId64, c->n_classes[first]);
+    TRY_TEXT(cell[4], in->a, "%" PRId64, c->references[first]);
+    TRY_TEXT(cell[5], in->a, "%zu", end - first);
+    for (size_t i = CURVE_KEYS; i < n_columns; i++) {
+        TRY_TEXT(cell[i], in->a, "%.3f", mean_accuracy(c, first, end, (i - CURVE_KEYS) * step));
+    }
+    return STATUS_OK;
+}
+
+static status print_curves(inspector *in)
+{
+    static const char *const keys[CURVE_KEYS] = {"model", "pruned", "criterion", "classes", "references", "seeds"};
+    curves c;
+    text_table t;
+    size_t groups = 0;
+    TRY(read_curves(in, &c));
+    const size_t step = c.n_rates == 0 ? 1 : (c.n_rates + MOST_RATES_SHOWN - 1) / MOST_RATES_SHOWN;
+    for (size_t first = 0; first < c.n_cells; first = group_end(&c, first)) {
+        groups++;
+    }
+    TRY(text_table_open(in->a, CURVE_KEYS + (c.n_rates + step - 1) / step, groups, &t));
+    memcpy(t.cell, keys, sizeof keys);
+    for (size_t i = 3; i < t.n_columns; i++) {
+        t.right[i] = true;
+        if (i >= CURVE_KEYS) {
+            TRY_TEXT(t.cell[i], in->a, "%g", c.rate[(i - CURVE_KEYS) * step]);
+        }
+    }
+    const char **row = t.cell;
+    for (size_t first = 0; first < c.n_cells; first = group_end(&c, first)) {
+        row += t.n_columns;
+        TRY(curve_row(in, &c, first, group_end(&c, first), step, t.n_columns, row));
+    }
+    (void)fprintf(in->to, "\nAccuracy over the pruning rate, mean over the seeds (%zu cells, %zu rates)\n", c.n_cells,
+                  c.n_rates);
+    text_table_print(&t, in->to);
+    return STATUS_OK;
+}
+
+/* ---- provenance ---- */
+
+static bool is_column(const char *name)
+{
+    static const char *const columns[] = {"input", "path", "sha256", "bytes", "rank", "host", "busy", "idle"};
+    for (size_t i = 0; i < COUNT(columns); i++) {
+        if (strcmp(name, columns[i]) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The first line of every text; what is longer can be read with h5dump or Python. */
+static status print_texts(inspector *in)
+{
+    const char *const *names = NULL;
+    size_t n = 0;
+    TRY(h5_list(in->a, &in->file, "/provenance", &n, &names));
+    for (size_t i = 0; i < n; i++) {
+        if (!is_column(names[i])) {
+            const char *path, *name, *line;
+            const char *const *text = NULL;
+            TRY_TEXT(path, in->a, "/provenance/%s", names[i]);
+            TRY(h5_get_texts(in->a, &in->file, path, 0, NULL, &text));
+            TRY(text_printable(in->a, names[i], LONGEST_CELL, &name));
+            TRY(text_printable(in->a, text[0], LONGEST_LINE, &line));
+            (void)fprintf(in->to, "  %-16s %s\n", name, line);
+        }
+    }
+    return STATUS_OK;
+}
+
+static status print_provenance(inspector *in)
+{
+    static const inspect_column ranks[] = {
+        {"host", "host", AS_TEXT}, {"busy", "busy s", AS_REAL}, {"idle", "idle s", AS_REAL}};
+    const char *const *path = NULL;
+    size_t n = H5_ANY_SIZE;
+    (void)fprintf(in->to, "\nProvenance\n");
+    TRY(print_texts(in));
+    TRY(h5_get_texts(in->a, &in->file, "/provenance/path", 1, &n, &path));
+    (void)fprintf(in->to, "  %-16s %zu files, with their SHA-256 in /provenance\n", "inputs", n);
+    return print_group(in, "Ranks", "/provenance", COUNT(ranks), ranks);
+}
+
+static status print_all(inspector *in)
+{
+    TRY(print_study(in));
+    TRY(print_models(in));
+    TRY(print_group(in, "Criteria", "/criteria", COUNT(criteria_columns), criteria_columns));
+    TRY(print_group(in, "Summary: means over the seeds, +- standard errors", "/summary", COUNT(summary_columns),
+                    summary_columns));
+    TRY(print_group(in, "Stability of the rankings over pairs of seeds", "/stability", COUNT(stability_columns),
+                    stability_columns));
+    TRY(print_curves(in));
+    return print_provenance(in);
+}
+
+static status inspect_here(void *context)
+{
+    inspector *in = context;
+    status st = h5_file_open(in->file.path, in->a, &in->file);
+    if (status_ok(st)) {
+        st = print_all(in);
+    }
+    return h5_file_close(st, &in->file);
+}
+
+/* HDF5 1.10 trusts lengths in a file's heap of texts, which no checksum protects: a damaged one can crash it or keep it busy for ever. */
+status results_inspect(arena *a, const char *path, FILE *to)
+{
+    inspector in = {.a = a, .to = to, .file.path = path};
+    return guard_run(path, LONGEST_SECONDS, inspect_here, &in);
+}

@@ -1,0 +1,46 @@
+/* /provenance: the only part that may hold times, dates and names of hosts, and so the only one that differs between equal runs. */
+#include "io/results_parts.h"
+
+#define INPUT(field) offsetof(result_input, field)
+
+static const h5_column inputs[] = {
+    COLUMN("path", "input", H5_STRING, NULL, "input file", FROM_TEXT, INPUT(path), 0),
+    COLUMN("sha256", "input", H5_STRING, NULL, "SHA-256 of its content", FROM_TEXT, INPUT(sha256), 0),
+    COLUMN("bytes", "input", H5_COUNT, "byte", "its size", FROM_COUNT, INPUT(bytes), 0),
+};
+
+static status put_ranks(h5_group *g, const results *r)
+{
+    static const h5_variable host = {"host", "rank", H5_STRING, NULL, "where the rank ran", NULL, NULL};
+    static const h5_variable busy = {"busy", "rank", H5_REAL, "s", "time computing", NULL, NULL};
+    static const h5_variable idle = {"idle", "rank", H5_REAL, "s", "time waiting for other ranks", NULL, NULL};
+    TRY(results_put_numbering(g, "rank", r->n_ranks, "MPI rank"));
+    TRY(h5_put(g, &host, r->rank_host));
+    TRY(h5_put(g, &busy, r->rank_busy));
+    return h5_put(g, &idle, r->rank_idle);
+}
+
+/* Datasets, not attributes: an attribute holds at most 64 KB, a config may be longer. */
+static status put_texts(h5_group *g, const results *r)
+{
+    for (size_t i = 0; i < r->n_texts; i++) {
+        const h5_variable v = {r->texts[i].name, "", H5_STRING, NULL, NULL, NULL, NULL};
+        TRY(h5_put(g, &v, &r->texts[i].value));
+    }
+    return STATUS_OK;
+}
+
+status results_put_provenance(const results_writer *w)
+{
+    const results *r = w->r;
+    const h5_table table = {r->n_inputs, sizeof *r->inputs, r->inputs, 0, w->names};
+    status st = STATUS_OK;
+    h5_group g;
+    TRY(h5_group_create(w->file, "/provenance", &g));
+    TRY_OR(cleanup, st, put_texts(&g, r));
+    TRY_OR(cleanup, st, results_put_numbering(&g, "input", r->n_inputs, "input file"));
+    TRY_OR(cleanup, st, h5_put_table(&g, &table, COUNT(inputs), inputs));
+    TRY_OR(cleanup, st, put_ranks(&g, r));
+cleanup:
+    return h5_group_close(st, &g);
+}
