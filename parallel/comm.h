@@ -1,8 +1,10 @@
 #ifndef PARALLEL_COMM_H
 #define PARALLEL_COMM_H
-/* Ranks: start, agreement, and the few collectives that the stages need. MPI-3.1 calls, one thread. Every function here is collective
- * unless it says "Local". A function that can fail for one rank agrees before it returns: all ranks leave with OK or none. */
+/* Ranks: start, agreement, and the few collectives that the stages need. MPI-3.1 calls, one thread. Everything here is collective.
+ * A function that can fail on one rank agrees before it returns: all ranks leave with OK or none does. What MPI itself cannot do any
+ * more ends the job (MPI_Abort): no message could reach the other ranks. */
 #include <mpi.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -10,29 +12,35 @@
 #include "core/status.h"
 
 typedef struct comm {
-    MPI_Comm mpi;
+    MPI_Comm mpi; /* our own duplicate, MPI_ERRORS_RETURN */
     int rank, size;
+    bool raised; /* this rank has rung the alarm since the last agreement */
 } comm;
 
-MUST_CHECK status comm_start(int *argc, char ***argv, comm *out); /* MPI_Init and a private duplicate */
+/* Errors: ST_ENVIRONMENT. comm_finish() is safe after a failure too. */
+MUST_CHECK status comm_start(int *argc, char ***argv, comm *out);
 void comm_finish(comm *c);
 
 /* Each rank brings its own verdict; all leave with the same one. A rank that was fine while another failed gets ST_PEER. */
-MUST_CHECK status comm_agree(const comm *c, status local);
+MUST_CHECK status comm_agree(comm *c, status local);
 
-/* Rank 0's bytes for everybody: others get their copy in `a`. A terminating zero follows. */
-MUST_CHECK status comm_share_bytes(const comm *c, arena *a, const void **data, size_t *size);
+/* For loops of rank-local work between two agreements; not collective, never waits. A rank whose `local` is a failure tells the others;
+ * true means: somebody failed, leave the loop and go to comm_agree(). So one bad file does not cost the hours of all the others. */
+bool comm_alarm(comm *c, status local);
 
-/* Adds n 64-bit integers over all ranks, in place, in pieces that MPI's int counts can hold. */
-MUST_CHECK status comm_sum_i64(const comm *c, size_t n, int64_t value[]);
+/* Rank 0's bytes for everybody: in: rank 0's *data [*size]; out: every rank's own copy in `a`, with a zero byte behind it. */
+MUST_CHECK status comm_share_bytes(comm *c, arena *a, const void **data, size_t *size);
 
-/* Every rank's text to rank 0: *out [c->size] on rank 0, NULL elsewhere. */
-MUST_CHECK status comm_gather_text(const comm *c, arena *a, const char *mine, const char *const **out);
+/* Adds n integers over all ranks, in place. */
+void comm_sum_i64(const comm *c, size_t n, int64_t value[]);
+/* Bitwise or over all ranks, in place: gathers what each rank knows where the others have zeros. */
+void comm_or_bytes(const comm *c, size_t n, void *value);
 
-/* Is the same on all ranks? For configs and other things that must agree. Errors: ST_ENVIRONMENT naming `what`. */
-MUST_CHECK status comm_same(const comm *c, const char *what, const void *data, size_t size);
+/* One value of every rank, on every rank: *out [c->size]. Texts are cut at 255 bytes. */
+MUST_CHECK status comm_gather_f64(comm *c, arena *a, double mine, const double **out);
+MUST_CHECK status comm_gather_text(comm *c, arena *a, const char *mine, const char *const **out);
 
-/* The exit code all ranks leave with; prints the failing rank's message (lowest rank) to stderr, once. */
-int comm_report(const comm *c, status local, int verbose);
+/* The exit code all ranks leave with. The lowest rank that knows a cause prints it to stderr, once; `verbose` adds the trace. */
+int comm_report(const comm *c, status local, bool verbose);
 
 #endif

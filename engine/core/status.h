@@ -41,7 +41,7 @@ static inline bool status_ok(status st)
 }
 
 /* Records a failure. The first message since the last status_clear() is kept. */
-MUST_CHECK status status_fail(status_code code, const char *file, int line, const char *function, const char *fmt, ...)
+status status_fail(status_code code, const char *file, int line, const char *function, const char *fmt, ...)
     PRINTF_LIKE(5, 6);
 
 /* Adds "on the way out of" to the trace; returns st unchanged. */

@@ -1,0 +1,117 @@
+"""Results of Pollard as xarray and pandas.
+
+    >>> from pollard_results import open_results
+    >>> r = open_results("digits.h5")
+    >>> r.curves.accuracy.mean("cell").plot()                       # xarray
+    >>> f = r.curve_frame()                                         # pandas: one row per cell and rate
+    >>> f.groupby(["model", "criterion", "rate"]).accuracy.mean().unstack("rate")
+    >>> t = r.track("vgg", "filters", "lrp-epsilon")                # relevance, ranking, masks
+    >>> t.mask.sel(rate=0.5).mean("cell")                           # how often each filter survives
+    >>> r.model("vgg").layer.values
+    >>> print(r.provenance()["config"])
+
+Needs xarray, pandas and one of h5netcdf and netCDF4. The layout of the file is in docs/results.md.
+"""
+
+from importlib.util import find_spec
+from pathlib import Path
+
+SCHEMA_VERSION = 1
+
+
+def _engine():
+    for engine, module in (("h5netcdf", "h5netcdf"), ("netcdf4", "netCDF4")):
+        if find_spec(module):
+            return engine
+    raise ImportError("reading results needs h5netcdf or netCDF4: pip install xarray pandas h5netcdf")
+
+
+def _need(module):
+    if not find_spec(module):
+        raise ImportError(f"reading results needs {module}: pip install xarray pandas h5netcdf")
+
+
+def _with_first(frame, first):
+    """The same columns, these first."""
+    return frame[first + [column for column in frame.columns if column not in first]]
+
+
+_ROW = ["model", "kind", "criterion", "n_classes", "references"]
+
+
+class Results:
+    """One result file. Every part is read into memory when it is asked for."""
+
+    def __init__(self, path):
+        _need("xarray")
+        _need("pandas")
+        self.path = Path(path)
+        self._engine = _engine()
+        if not self.path.is_file():
+            raise FileNotFoundError(f"{path}: no such file")
+        self.attrs = dict(self.group("/").attrs)
+        version = self.attrs.get("schema_version")
+        if version is None:
+            raise ValueError(f"{path}: no result of Pollard: it has no attribute 'schema_version'")
+        if version != SCHEMA_VERSION:
+            raise ValueError(f"{path}: schema_version is {version}, this loader reads {SCHEMA_VERSION}")
+        self._curves = None
+
+    def group(self, name):
+        """Any group of the file, with the integers that are stored (no float with NaN where a class is absent, but -1)."""
+        import xarray
+
+        with xarray.open_dataset(self.path, group=name, engine=self._engine, mask_and_scale=False) as data:
+            return data.load()
+
+    @property
+    def curves(self):
+        """Accuracy, counts and costs per cell and rate: xarray.Dataset."""
+        if self._curves is None:
+            self._curves = self.group("curves")
+        return self._curves
+
+    def curve_frame(self):
+        """The curves as a tidy pandas.DataFrame: one row per cell and rate."""
+        frame = self.curves.drop_dims("class_slot").to_dataframe().reset_index()
+        return _with_first(frame, ["cell", *_ROW, "seed", "rate"])
+
+    def summary_frame(self):
+        """The table that `pollard run` prints, with both forms of A_PR: pandas.DataFrame."""
+        return _with_first(self.group("summary").to_dataframe().reset_index(drop=True), _ROW)
+
+    def stability_frame(self):
+        """How alike the rankings of different seeds are: one row per group of seeds and rate."""
+        return _with_first(self.group("stability").to_dataframe().reset_index().drop(columns="row"), [*_ROW, "rate"])
+
+    def track(self, model, kind, criterion):
+        """Relevance, rankings and masks of one model, kind ("filters", "neurons", "heads") and criterion: xarray.Dataset.
+
+        The seed, the number of classes and of references of each cell come along as coordinates.
+        """
+        curves = self.curves
+        there = (curves.model == model) & (curves.kind == kind) & (curves.criterion == criterion)
+        if not bool(there.any()):
+            known = sorted(set(zip(*(curves[name].values.tolist() for name in ("model", "kind", "criterion")))))
+            raise KeyError(f"no cell of ({model}, {kind}, {criterion}); the file has {known}")
+        data = self.group(f"tracks/{model}/{kind}/{criterion}")
+        return data.assign_coords({name: curves[name].sel(cell=data.cell) for name in ("seed", "n_classes", "references")})
+
+    def model(self, name):
+        """Layers and components of a model, with their parameters and multiply-adds: xarray.Dataset."""
+        if name not in self.curves.model.values:
+            raise KeyError(f"no model {name}; the file has {sorted(set(self.curves.model.values.tolist()))}")
+        return self.group(f"models/{name}")
+
+    def provenance(self):
+        """Texts by name (config, command, versions, ...), and the tables "inputs" and "ranks" as pandas.DataFrame."""
+        data = self.group("provenance")
+        known = {name: str(v.item()) for name, v in data.data_vars.items() if v.ndim == 0}
+        known["inputs"] = data[["path", "sha256", "bytes"]].to_dataframe()
+        known["ranks"] = data[["host", "busy", "idle"]].to_dataframe()
+        return known
+
+
+def open_results(path):
+    """Opens a result file of `pollard run`."""
+    return Results(path)

@@ -1,0 +1,202 @@
+#include "parallel/comm.h"
+
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const size_t piece = (size_t)1 << 26; /* elements a call: far below INT_MAX, far above the cost of a call */
+
+/* The one caller of MPI_Abort: the ranks can no longer agree on anything, so no message can reach all of them. */
+static void comm_fatal(const comm *c, const char *what)
+{
+    (void)fprintf(stderr, "pollard: rank %d: %s; the MPI library gave up, all ranks are stopped\n", c->rank, what);
+    (void)MPI_Abort(c->mpi, ST_ENVIRONMENT);
+}
+
+status comm_start(int *argc, char ***argv, comm *out)
+{
+    int provided = 0;
+    *out = (comm){.mpi = MPI_COMM_NULL};
+    if (MPI_Init_thread(argc, argv, MPI_THREAD_FUNNELED, &provided) != MPI_SUCCESS) {
+        return FAIL(ST_ENVIRONMENT, "MPI cannot be started; check that the program runs under the mpirun of the MPI it was built with");
+    }
+    if (MPI_Comm_dup(MPI_COMM_WORLD, &out->mpi) != MPI_SUCCESS ||
+        MPI_Comm_set_errhandler(out->mpi, MPI_ERRORS_RETURN) != MPI_SUCCESS ||
+        MPI_Comm_rank(out->mpi, &out->rank) != MPI_SUCCESS || MPI_Comm_size(out->mpi, &out->size) != MPI_SUCCESS) {
+        comm_fatal(out, "no communicator of our own");
+    }
+    if (provided < MPI_THREAD_FUNNELED) {
+        return FAIL(ST_ENVIRONMENT, "this MPI offers no MPI_THREAD_FUNNELED");
+    }
+    return STATUS_OK;
+}
+
+void comm_finish(comm *c)
+{
+    int started = 0;
+    if (MPI_Initialized(&started) == MPI_SUCCESS && started) {
+        if (c->mpi != MPI_COMM_NULL) {
+            (void)MPI_Comm_free(&c->mpi);
+        }
+        (void)MPI_Finalize();
+    }
+}
+
+enum { TAG_ALARM = 1 };
+
+bool comm_alarm(comm *c, status local)
+{
+    if (!status_ok(local)) {
+        for (int rank = 0; rank < c->size && !c->raised; rank++) {
+            MPI_Request request;
+            if (rank != c->rank && (MPI_Isend(NULL, 0, MPI_BYTE, rank, TAG_ALARM, c->mpi, &request) != MPI_SUCCESS ||
+                                    MPI_Request_free(&request) != MPI_SUCCESS)) {
+                comm_fatal(c, "an alarm cannot be sent");
+            }
+        }
+        c->raised = true;
+        return true;
+    }
+    int heard = 0;
+    if (MPI_Iprobe(MPI_ANY_SOURCE, TAG_ALARM, c->mpi, &heard, MPI_STATUS_IGNORE) != MPI_SUCCESS) {
+        comm_fatal(c, "other ranks cannot be heard");
+    }
+    return heard != 0;
+}
+
+/* Takes the alarms of this round off the wire, so that the next round starts silent. */
+static void drain_alarms(comm *c)
+{
+    int raised = c->raised ? 1 : 0, all = 0;
+    if (MPI_Allreduce(&raised, &all, 1, MPI_INT, MPI_SUM, c->mpi) != MPI_SUCCESS) {
+        comm_fatal(c, "the ranks can no longer reach agreement");
+    }
+    for (int i = 0; i < all - raised; i++) {
+        if (MPI_Recv(NULL, 0, MPI_BYTE, MPI_ANY_SOURCE, TAG_ALARM, c->mpi, MPI_STATUS_IGNORE) != MPI_SUCCESS) {
+            comm_fatal(c, "an alarm cannot be received");
+        }
+    }
+    c->raised = false;
+}
+
+/* The lowest rank with a failure; false when all are fine. Collective. */
+static bool first_failure(const comm *c, bool failed, int *rank)
+{
+    struct {
+        int failed, rank;
+    } mine = {failed, c->rank}, first = {0, 0};
+    if (MPI_Allreduce(&mine, &first, 1, MPI_2INT, MPI_MAXLOC, c->mpi) != MPI_SUCCESS) {
+        comm_fatal(c, "the ranks can no longer reach agreement");
+    }
+    *rank = first.rank;
+    return first.failed != 0;
+}
+
+status comm_agree(comm *c, status local)
+{
+    int rank = 0;
+    if (!first_failure(c, !status_ok(local), &rank)) {
+        return STATUS_OK;
+    }
+    drain_alarms(c);
+    if (!status_ok(local)) {
+        return local;
+    }
+    return FAIL(ST_PEER, "rank %d failed; its own message says why", rank);
+}
+
+status comm_share_bytes(comm *c, arena *a, const void **data, size_t *size)
+{
+    unsigned long long bytes = c->rank == 0 ? *size : 0;
+    if (MPI_Bcast(&bytes, 1, MPI_UNSIGNED_LONG_LONG, 0, c->mpi) != MPI_SUCCESS) {
+        comm_fatal(c, "a broadcast failed");
+    }
+    unsigned char *copy = arena_alloc(a, (size_t)bytes + 1, 1);
+    TRY(comm_agree(c, copy == NULL ? (status){ST_ENVIRONMENT} : STATUS_OK));
+    if (c->rank == 0 && bytes > 0) {
+        memcpy(copy, *data, (size_t)bytes);
+    }
+    for (size_t done = 0; done < bytes; done += piece) {
+        const size_t n = bytes - done < piece ? (size_t)bytes - done : piece;
+        if (MPI_Bcast(copy + done, (int)n, MPI_BYTE, 0, c->mpi) != MPI_SUCCESS) {
+            comm_fatal(c, "a broadcast failed");
+        }
+    }
+    *data = copy;
+    *size = (size_t)bytes;
+    return STATUS_OK;
+}
+
+/* In place, in pieces; every rank passes the same n. */
+static void reduce(const comm *c, size_t n, void *value, size_t element, MPI_Datatype type, MPI_Op op)
+{
+    for (size_t done = 0; done < n; done += piece) {
+        const size_t count = n - done < piece ? n - done : piece;
+        if (MPI_Allreduce(MPI_IN_PLACE, (unsigned char *)value + done * element, (int)count, type, op, c->mpi) != MPI_SUCCESS) {
+            comm_fatal(c, "a reduction failed");
+        }
+    }
+}
+
+void comm_sum_i64(const comm *c, size_t n, int64_t value[])
+{
+    reduce(c, n, value, sizeof value[0], MPI_INT64_T, MPI_SUM);
+}
+
+void comm_or_bytes(const comm *c, size_t n, void *value)
+{
+    reduce(c, n, value, 1, MPI_BYTE, MPI_BOR);
+}
+
+status comm_gather_f64(comm *c, arena *a, double mine, const double **out)
+{
+    double *all = arena_alloc(a, (size_t)c->size, sizeof *all);
+    TRY(comm_agree(c, all == NULL ? (status){ST_ENVIRONMENT} : STATUS_OK));
+    if (MPI_Allgather(&mine, 1, MPI_DOUBLE, all, 1, MPI_DOUBLE, c->mpi) != MPI_SUCCESS) {
+        comm_fatal(c, "a gather failed");
+    }
+    *out = all;
+    return STATUS_OK;
+}
+
+status comm_gather_text(comm *c, arena *a, const char *mine, const char *const **out)
+{
+    enum { WIDTH = 256 };
+    char text[WIDTH] = "";
+    (void)snprintf(text, sizeof text, "%s", mine);
+    char *all = arena_alloc(a, (size_t)c->size, WIDTH);
+    const char **list = arena_alloc(a, (size_t)c->size, sizeof *list);
+    TRY(comm_agree(c, all == NULL || list == NULL ? (status){ST_ENVIRONMENT} : STATUS_OK));
+    if (MPI_Allgather(text, WIDTH, MPI_CHAR, all, WIDTH, MPI_CHAR, c->mpi) != MPI_SUCCESS) {
+        comm_fatal(c, "a gather failed");
+    }
+    for (size_t i = 0; i < (size_t)c->size; i++) {
+        list[i] = all + i * WIDTH;
+    }
+    *out = list;
+    return STATUS_OK;
+}
+
+int comm_report(const comm *c, status local, bool verbose)
+{
+    int rank = 0, code = local.code;
+    /* A rank that only heard of a failure is asked only if nobody knows the cause. */
+    const bool known = first_failure(c, !status_ok(local) && local.code != ST_PEER, &rank);
+    if (!known && !first_failure(c, !status_ok(local), &rank)) {
+        return ST_OK;
+    }
+    if (MPI_Bcast(&code, 1, MPI_INT, rank, c->mpi) != MPI_SUCCESS) {
+        comm_fatal(c, "a broadcast failed");
+    }
+    if (c->rank == rank) {
+        if (c->size > 1) {
+            (void)fprintf(stderr, "pollard: error (rank %d): %s\n", rank, status_message());
+        } else {
+            (void)fprintf(stderr, "pollard: error: %s\n", status_message());
+        }
+        if (verbose || code == ST_BUG) {
+            status_print_trace(stderr);
+        }
+    }
+    return code == ST_PEER ? ST_BUG : code;
+}

@@ -1,0 +1,258 @@
+#include "pipeline/gather.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "nn/op.h"
+#include "pruning/curve.h"
+#include "pruning/ranking.h"
+
+const double gather_kept_accuracy = 0.95;
+
+static status gather_model(arena *a, const study_model *m, result_model *out)
+{
+    const graph *g = m->graph;
+    result_layer *layers;
+    uint64_t *parameters, *macs;
+    TRY_ALLOC(layers, a, g->n_layers);
+    TRY_ALLOC(parameters, a, g->n_components);
+    TRY_ALLOC(macs, a, g->n_components);
+    *out = (result_model){.name = m->config->name, .architecture = g->architecture, .checkpoint = m->config->checkpoint,
+                          .n_layers = g->n_layers, .layers = layers, .n_components = g->n_components,
+                          .parameters = parameters, .macs = macs, .n_classes = g->n_classes};
+    out->preprocessing = preprocess_text(a, &m->preprocess);
+    if (out->preprocessing == NULL) {
+        return (status){ST_ENVIRONMENT};
+    }
+    for (size_t i = 0; i < g->n_layers; i++) {
+        const node *n = &g->nodes[g->layers[i]];
+        layers[i] = (result_layer){n->name, n->op->name, depth_group_name(n->group), n->components, n->n_components,
+                                   n->first_component};
+    }
+    graph_cost(g, &out->total_parameters, &out->total_macs, parameters, macs);
+    return STATUS_OK;
+}
+
+/* The curve of one cell as arrays over the rates. */
+static status gather_cell(arena *a, const study *s, const stage_ctx *c, size_t index, result_cell *out)
+{
+    const study_cell *cell = &s->cells[index];
+    const study_task *t = &s->tasks[cell->task];
+    const study_evaluation *e = &s->evaluations[t->evaluation];
+    const evaluate_point *point = c->evaluate.points + index * s->config->n_rates;
+    const size_t n = s->config->n_rates;
+    uint64_t *counts, *class_correct;
+    double *loss, *accuracy;
+    TRY_ALLOC(counts, a, 5 * n);
+    TRY_ALLOC(class_correct, a, n * t->n_classes);
+    TRY_ALLOC(loss, a, n);
+    TRY_ALLOC(accuracy, a, n);
+    for (size_t r = 0; r < n; r++) {
+        counts[r] = point[r].correct;
+        counts[n + r] = point[r].top5;
+        counts[2 * n + r] = point[r].parameters_left;
+        counts[3 * n + r] = point[r].macs_left;
+        counts[4 * n + r] = point[r].removed;
+        loss[r] = point[r].loss_sum;
+        accuracy[r] = (double)point[r].correct / (double)e->samples.n;
+        memcpy(class_correct + r * t->n_classes, point[r].class_correct, t->n_classes * sizeof class_correct[0]);
+    }
+    *out = (result_cell){
+        .model = cell->model, .criterion = cell->criterion, .kind = s->models[cell->model].kinds[cell->kind], .seed = t->seed,
+        .n_references = cell->reference == NO_REFERENCE ? 0 : s->references[cell->reference].per_class,
+        .n_classes = t->n_classes, .classes = t->classes, .total = e->samples.n, .class_total = e->class_total,
+        .correct = counts, .top5 = counts + n, .parameters_left = counts + 2 * n, .macs_left = counts + 3 * n,
+        .removed = counts + 4 * n, .class_correct = class_correct, .loss_sum = loss,
+        .a_pr_mean = curve_mean(n, accuracy), .a_pr_trapezoid = curve_trapezoid(n, s->config->rates, accuracy),
+        .highest_rate = curve_highest_rate(n, s->config->rates, accuracy, gather_kept_accuracy)};
+    return STATUS_OK;
+}
+
+/* Cells lie by (model, kind, criterion): the end of the track that begins at `first`. */
+static size_t track_end(const study *s, size_t first)
+{
+    const study_cell *f = &s->cells[first];
+    size_t end = first;
+    while (end < s->n_cells && s->cells[end].model == f->model && s->cells[end].kind == f->kind &&
+           s->cells[end].criterion == f->criterion) {
+        end++;
+    }
+    return end;
+}
+
+/* The moments of one cell, restricted to the components of its kind. */
+static void gather_moments(const study *s, const stage_ctx *c, const study_cell *cell, double *out)
+{
+    const study_model *m = &s->models[cell->model];
+    const criterion_def *method = s->config->criteria[cell->criterion].method;
+    const double *sums = c->attribute.sums[attribute_index(s, cell->model, cell->criterion, cell->reference)];
+    for (size_t k = 0; k < method->n_moments; k++) {
+        for (size_t i = 0; i < m->n_components[cell->kind]; i++) {
+            *out++ = sums[k * m->graph->n_components + m->component[cell->kind][i]];
+        }
+    }
+}
+
+static status gather_track(arena *a, const study *s, const stage_ctx *c, size_t first, size_t end, result_track *out)
+{
+    const study_cell *cell = &s->cells[first];
+    const study_model *m = &s->models[cell->model];
+    const criterion_def *method = s->config->criteria[cell->criterion].method;
+    const size_t n = m->n_components[cell->kind], n_cells = end - first;
+    const size_t n_moments = method->uses_samples ? method->n_moments : 0;
+    size_t *cells;
+    double *relevance, *moments;
+    uint32_t *ranking;
+    uint16_t *removed_at;
+    TRY_ALLOC(cells, a, n_cells);
+    TRY_ALLOC(relevance, a, n_cells * n);
+    TRY_ALLOC(ranking, a, n_cells * n);
+    TRY_ALLOC(removed_at, a, n_cells * n);
+    TRY_ALLOC(moments, a, n_cells * n_moments * n);
+    for (size_t i = 0; i < n_cells; i++) {
+        cells[i] = first + i;
+        memcpy(relevance + i * n, c->prune.score[first + i], n * sizeof relevance[0]);
+        memcpy(ranking + i * n, c->prune.order[first + i], n * sizeof ranking[0]);
+        memcpy(removed_at + i * n, c->prune.removed_at[first + i], n * sizeof removed_at[0]);
+        if (n_moments > 0) {
+            gather_moments(s, c, &s->cells[first + i], moments + i * n_moments * n);
+        }
+    }
+    *out = (result_track){.model = cell->model, .criterion = cell->criterion, .kind = m->kinds[cell->kind], .n_components = n,
+                          .component = m->component[cell->kind], .n_cells = n_cells, .cell = cells, .relevance = relevance,
+                          .ranking = ranking, .removed_at = removed_at, .n_moments = n_moments,
+                          .moment_names = method->moments, .moments = moments};
+    return STATUS_OK;
+}
+
+/* One group of seeds: cells[first .. first + n_seeds) share everything but the seed. */
+static status gather_stability(arena *a, arena *scratch, const study *s, const stage_ctx *c, size_t first, const result_cell *cell,
+                               result_stability *out)
+{
+    const size_t n_seeds = s->config->n_seeds, n_rates = s->config->n_rates, n = c->prune.n_components[first];
+    double *jaccard, tau = 0.0;
+    TRY_ALLOC(jaccard, a, n_rates);
+    *out = (result_stability){.model = cell->model, .criterion = cell->criterion, .n_classes = cell->n_classes,
+                              .n_references = cell->n_references, .kind = cell->kind, .jaccard_mean = jaccard};
+    for (size_t i = first; i < first + n_seeds; i++) {
+        for (size_t k = i + 1; k < first + n_seeds; k++) {
+            double one = 0.0;
+            arena_reset(scratch);
+            TRY(ranking_kendall(scratch, n, c->prune.order[i], c->prune.order[k], &one));
+            tau += one;
+            for (size_t r = 0; r < n_rates; r++) {
+                const size_t removed = ranking_count(n, s->config->rates[r]);
+                TRY(ranking_jaccard(scratch, n, c->prune.order[i], c->prune.order[k], removed, &one));
+                jaccard[r] += one;
+            }
+            out->n_pairs++;
+        }
+    }
+    out->kendall_mean = out->n_pairs > 0 ? tau / (double)out->n_pairs : (double)NAN; /* one seed says nothing about stability */
+    for (size_t r = 0; r < n_rates; r++) {
+        jaccard[r] = out->n_pairs > 0 ? jaccard[r] / (double)out->n_pairs : (double)NAN;
+    }
+    return STATUS_OK;
+}
+
+static status gather_summary(arena *scratch, const study *s, const result_cell *cell, result_summary *out)
+{
+    const size_t n_seeds = s->config->n_seeds, n_rates = s->config->n_rates;
+    double *mean, *trapezoid, *curve;
+    TRY_ALLOC(mean, scratch, n_seeds);
+    TRY_ALLOC(trapezoid, scratch, n_seeds);
+    TRY_ALLOC(curve, scratch, n_rates);
+    *out = (result_summary){.model = cell->model, .criterion = cell->criterion, .n_classes = cell->n_classes,
+                            .n_references = cell->n_references, .n_seeds = n_seeds, .kind = cell->kind};
+    for (size_t i = 0; i < n_seeds; i++) {
+        mean[i] = cell[i].a_pr_mean;
+        trapezoid[i] = cell[i].a_pr_trapezoid;
+        for (size_t r = 0; r < n_rates; r++) {
+            curve[r] += (double)cell[i].correct[r] / (double)cell[i].total / (double)n_seeds;
+        }
+    }
+    out->accuracy = curve[0];
+    curve_mean_error(n_seeds, mean, &out->a_pr_mean, &out->a_pr_error);
+    curve_mean_error(n_seeds, trapezoid, &out->a_pr_trapezoid, &out->a_pr_trapezoid_error);
+    out->highest_rate = curve_highest_rate(n_rates, s->config->rates, curve, gather_kept_accuracy);
+    return STATUS_OK;
+}
+
+static status gather_groups(arena *a, arena *scratch, const study *s, const stage_ctx *c, results *out)
+{
+    const size_t n = s->n_cells / s->config->n_seeds;
+    result_stability *stability;
+    result_summary *summary;
+    TRY_ALLOC(stability, a, n);
+    TRY_ALLOC(summary, a, n);
+    for (size_t i = 0; i < n; i++) {
+        const size_t first = i * s->config->n_seeds;
+        TRY(gather_stability(a, scratch, s, c, first, &out->cells[first], &stability[i]));
+        arena_reset(scratch);
+        TRY(gather_summary(scratch, s, &out->cells[first], &summary[i]));
+    }
+    out->stability = stability;
+    out->n_stability = n;
+    out->summary = summary;
+    out->n_summary = n;
+    return STATUS_OK;
+}
+
+static status criterion_texts(arena *a, const config *cfg, const char ***names, const char ***methods)
+{
+    TRY_ALLOC(*names, a, cfg->n_criteria);
+    TRY_ALLOC(*methods, a, cfg->n_criteria);
+    for (size_t i = 0; i < cfg->n_criteria; i++) {
+        const config_criterion *cc = &cfg->criteria[i];
+        const char *text;
+        TRY_TEXT(text, a, "%s", cc->method->name);
+        for (size_t k = 0; k < cc->method->n_fields; k++) {
+            TRY_TEXT(text, a, "%s %s=%.17g", text, cc->method->fields[k].name, cc->parameters[k]);
+        }
+        (*names)[i] = cc->name;
+        (*methods)[i] = text;
+    }
+    return STATUS_OK;
+}
+
+static status gather_tracks(arena *a, const study *s, const stage_ctx *c, results *out)
+{
+    result_track *tracks;
+    TRY_ALLOC(tracks, a, s->n_cells);
+    for (size_t first = 0; first < s->n_cells; first = track_end(s, first)) {
+        TRY(gather_track(a, s, c, first, track_end(s, first), &tracks[out->n_tracks++]));
+    }
+    out->tracks = tracks;
+    return STATUS_OK;
+}
+
+static status gather_all(arena *a, arena *scratch, const study *s, const stage_ctx *c, results *out)
+{
+    result_model *models;
+    result_cell *cells;
+    const char **names = NULL, **methods = NULL;
+    TRY_ALLOC(models, a, s->n_models);
+    TRY_ALLOC(cells, a, s->n_cells);
+    TRY(criterion_texts(a, s->config, &names, &methods));
+    *out = (results){.study = s->config->name, .n_models = s->n_models, .n_criteria = s->config->n_criteria,
+                     .n_rates = s->config->n_rates, .n_cells = s->n_cells, .models = models, .criterion_name = names,
+                     .criterion_method = methods, .rates = s->config->rates, .class_name = s->evaluation_data->class_name,
+                     .n_classes = s->evaluation_data->n_classes, .cells = cells};
+    for (size_t i = 0; i < s->n_models; i++) {
+        TRY(gather_model(a, &s->models[i], &models[i]));
+    }
+    for (size_t i = 0; i < s->n_cells; i++) {
+        TRY(gather_cell(a, s, c, i, &cells[i]));
+    }
+    TRY(gather_tracks(a, s, c, out));
+    return gather_groups(a, scratch, s, c, out);
+}
+
+status gather_results(arena *a, const study *s, const stage_ctx *c, results *out)
+{
+    arena *scratch = NULL;
+    TRY(arena_open("gather", &scratch));
+    const status st = gather_all(a, scratch, s, c, out);
+    arena_close(&scratch);
+    return st;
+}

@@ -1,0 +1,173 @@
+#include "pipeline/model.h"
+
+#include <string.h>
+#include <unistd.h>
+
+#include "core/log.h"
+#include "io/checkpoint.h"
+#include "io/sha256.h"
+#include "nn/arch.h"
+
+const size_t model_largest_checkpoint = (size_t)1 << 36;
+
+status share_file(comm *c, arena *a, const char *path, bool optional, size_t most, file_bytes *out, char digest[65])
+{
+    arena *local = NULL;
+    file_bytes bytes = {NULL, 0};
+    status st = STATUS_OK;
+    int64_t found = 1;
+    if (c->rank == 0) {
+        found = !(optional && access(path, F_OK) != 0);
+        st = arena_open("input file", &local);
+        if (status_ok(st) && found) {
+            st = file_read(local, path, most, &bytes);
+        }
+    } else {
+        found = 0;
+    }
+    st = comm_agree(c, st);
+    if (status_ok(st)) {
+        const void *data = bytes.data;
+        size_t size = bytes.size;
+        comm_sum_i64(c, 1, &found);
+        st = comm_share_bytes(c, a, &data, &size);
+        *out = found ? (file_bytes){data, size} : (file_bytes){NULL, 0};
+    }
+    arena_close(&local);
+    digest[0] = '\0';
+    if (status_ok(st) && found) {
+        uint8_t raw[32];
+        sha256(out->data, out->size, raw);
+        sha256_text(raw, digest);
+    }
+    return st;
+}
+
+status model_tensors(arena *a, const char *path, file_bytes checkpoint, const char *json_path, file_bytes json,
+                     const config_model *cm, tensors **out)
+{
+    size_t n_json = 0;
+    fact *json_facts = NULL;
+    TRY(safetensors_parse(a, path, checkpoint, out));
+    if (json.data != NULL) {
+        TRY(model_json_parse(a, json_path, json, &n_json, &json_facts));
+    }
+    return facts_merge(a, cm != NULL ? cm->n_facts : 0, cm != NULL ? cm->facts : NULL, n_json, json_facts, *out);
+}
+
+/* Which components are pruned: the config's choice, else all kinds that the network has. */
+static status choose_kinds(arena *a, study_model *m)
+{
+    const config_model *cm = m->config;
+    for (component_kind kind = COMPONENT_FILTER; (int)kind < COMPONENT_KINDS; kind++) {
+        size_t n = 0;
+        const size_t *list = NULL;
+        bool wanted = cm->n_kinds == 0;
+        for (size_t i = 0; i < cm->n_kinds; i++) {
+            wanted |= cm->kinds[i] == kind;
+        }
+        TRY(graph_components(a, m->graph, kind, &n, &list));
+        if (wanted && n > 0) {
+            m->kinds[m->n_kinds] = kind;
+            m->component[m->n_kinds] = list;
+            m->n_components[m->n_kinds] = n;
+            m->n_kinds++;
+        } else if (wanted && cm->n_kinds > 0) {
+            return FAIL(ST_CONFIG, "model '%s': components: the network (%s) has no %s; leave the key out to prune what it has",
+                        cm->name, m->graph->architecture, component_kind_name(kind));
+        }
+    }
+    return STATUS_OK;
+}
+
+static status build(arena *a, arena *scratch, const config_model *cm, const model_inputs *in, file_bytes checkpoint,
+                    file_bytes json, study_model *out)
+{
+    tensors *t = NULL;
+    const graph *g = NULL;
+    TRY(model_tensors(scratch, cm->checkpoint, checkpoint, in->json_path, json, cm, &t));
+    TRY(graph_build(a, t, &g));
+    if (g->input.rank != 3 || g->input.dim[0] != 3) {
+        return FAIL(ST_DATA, "%s: expected a network for images of 3 channels, found one for %zu", cm->checkpoint,
+                    g->input.dim[0]);
+    }
+    out->config = cm;
+    out->graph = g;
+    TRY(preprocess_from_facts(t, g->input.dim[1], g->input.dim[2], &out->preprocess));
+    const char *classes = tensors_fact(t, "classes");
+    if (classes != NULL) {
+        TRY_TEXT(out->class_names, a, "%s", classes);
+    }
+    return choose_kinds(a, out);
+}
+
+status model_load(comm *c, arena *a, arena *scratch, const config_model *cm, study_model *out, model_inputs *inputs)
+{
+    file_bytes checkpoint, json;
+    char *folder = path_folder(a, cm->checkpoint);
+    char *json_path = folder == NULL ? NULL : path_join(a, folder, "model.json");
+    TRY(comm_agree(c, json_path == NULL ? (status){ST_ENVIRONMENT} : STATUS_OK));
+    *inputs = (model_inputs){.checkpoint_path = cm->checkpoint, .json_path = json_path};
+    *out = (study_model){.config = cm};
+    arena_reset(scratch);
+    TRY(share_file(c, scratch, cm->checkpoint, false, model_largest_checkpoint, &checkpoint, inputs->checkpoint_sha256));
+    TRY(share_file(c, scratch, json_path, true, MODEL_LARGEST_JSON, &json, inputs->json_sha256));
+    inputs->checkpoint_bytes = checkpoint.size;
+    inputs->json_bytes = json.size;
+    return comm_agree(c, build(a, scratch, cm, inputs, checkpoint, json, out));
+}
+
+/* Compares the next element of a list of names with `name` and moves behind it. Elements end at a comma; a comma or backslash within
+ * one has a backslash before it (io/checkpoint.h). */
+static bool next_is(const char **list, const char *name)
+{
+    const char *p = *list;
+    bool same = true;
+    for (; *p != '\0' && *p != ','; p++) {
+        p += *p == '\\' && p[1] != '\0';
+        same = same && *name == *p;
+        name += *name != '\0';
+    }
+    *list = *p == ',' ? p + 1 : p;
+    return same && *name == '\0';
+}
+
+static const size_t NOT_FOUND = (size_t)-1;
+
+static size_t find_name(const char *list, const char *name)
+{
+    for (size_t i = 0; *list != '\0'; i++) {
+        if (next_is(&list, name)) {
+            return i;
+        }
+    }
+    return NOT_FOUND;
+}
+
+status model_check_classes(const study_model *m, const dataset *d)
+{
+    if (m->graph->n_classes != d->n_classes) {
+        return FAIL(ST_DATA, "%s: expected %zu class folders, one for each class of model '%s' (%s), found %zu", d->root,
+                    m->graph->n_classes, m->config->name, m->config->checkpoint, d->n_classes);
+    }
+    if (m->class_names == NULL) {
+        return STATUS_OK; /* the model does not name its classes */
+    }
+    const char *names = m->class_names;
+    for (size_t i = 0; i < d->n_classes; i++) {
+        if (next_is(&names, d->class_name[i])) {
+            continue;
+        }
+        const size_t other = find_name(m->class_names, d->class_name[i]);
+        if (other != NOT_FOUND) {
+            return FAIL(ST_DATA,
+                        "%s: folder '%s' is class %zu by its place and class %zu by the names of model '%s' (%.200s); expected all "
+                        "class folders of the model and no others",
+                        d->root, d->class_name[i], i, other, m->config->name, m->class_names);
+        }
+        log_line(LOG_WARNING, "model=%s class=%zu folder='%s' the model calls its classes otherwise; taken by their order", m->config->name,
+                 i, d->class_name[i]);
+        return STATUS_OK; /* names of another kind, such as words for the codes of ImageNet's folders */
+    }
+    return STATUS_OK;
+}

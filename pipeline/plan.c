@@ -1,0 +1,120 @@
+#include "pipeline/plan.h"
+
+#include <string.h>
+
+enum { LARGEST_CONFIG = 1 << 20 };
+
+/* Rank 0 lists the folder, everybody parses the same text. */
+static status share_dataset(comm *c, arena *a, arena *scratch, const char *root, dataset **out)
+{
+    char *text = NULL;
+    size_t size = 0;
+    arena_reset(scratch);
+    TRY(comm_agree(c, c->rank == 0 ? dataset_list(scratch, root, &text, &size) : STATUS_OK));
+    const void *data = text;
+    TRY(comm_share_bytes(c, a, &data, &size));
+    return comm_agree(c, dataset_parse(a, root, data, size, out));
+}
+
+static status check_same_classes(const dataset *reference, const dataset *evaluation)
+{
+    if (reference->n_classes != evaluation->n_classes) {
+        return FAIL(ST_DATA, "%s has %zu class folders, %s has %zu; expected the same classes in both", reference->root,
+                    reference->n_classes, evaluation->root, evaluation->n_classes);
+    }
+    for (size_t i = 0; i < reference->n_classes; i++) {
+        if (strcmp(reference->class_name[i], evaluation->class_name[i]) != 0) {
+            return FAIL(ST_DATA, "class %zu is '%s' in %s and '%s' in %s; expected the same class folders in both", i,
+                        reference->class_name[i], reference->root, evaluation->class_name[i], evaluation->root);
+        }
+    }
+    return STATUS_OK;
+}
+
+static status load_models(comm *c, arena *a, arena *scratch, plan *out)
+{
+    study *s = &out->study;
+    study_model *models = NULL;
+    model_inputs *inputs = NULL;
+    s->n_models = s->config->n_models;
+    models = arena_alloc(a, s->n_models, sizeof *models);
+    inputs = arena_alloc(a, s->n_models, sizeof *inputs);
+    TRY(comm_agree(c, models == NULL || inputs == NULL ? (status){ST_ENVIRONMENT} : STATUS_OK));
+    for (size_t i = 0; i < s->n_models; i++) {
+        TRY(model_load(c, a, scratch, &s->config->models[i], &models[i], &inputs[i]));
+        TRY(comm_agree(c, model_check_classes(&models[i], s->reference_data)));
+    }
+    s->models = models;
+    out->inputs = inputs;
+    return STATUS_OK;
+}
+
+/* Cells of one (model, kind, criterion): class counts, then references, then seeds, so that a curve's seeds lie together. */
+static void add_cells(const study *s, size_t model, size_t kind, size_t criterion, study_cell *cells, size_t *n)
+{
+    const config *cfg = s->config;
+    const bool samples = cfg->criteria[criterion].method->uses_samples;
+    for (size_t k = 0; k < cfg->n_tasks; k++) {
+        for (size_t r = 0; r < (samples ? cfg->n_references : 1); r++) {
+            for (size_t i = 0; i < cfg->n_seeds; i++) {
+                const size_t task = k * cfg->n_seeds + i;
+                cells[(*n)++] = (study_cell){model, kind, criterion, task, samples ? task * cfg->n_references + r : NO_REFERENCE};
+            }
+        }
+    }
+}
+
+static status build_cells(arena *a, study *s)
+{
+    const config *cfg = s->config;
+    study_cell *cells;
+    size_t most = 0;
+    for (size_t m = 0; m < s->n_models; m++) {
+        most += s->models[m].n_kinds * cfg->n_criteria * s->n_tasks * cfg->n_references;
+    }
+    TRY_ALLOC(cells, a, most);
+    for (size_t m = 0; m < s->n_models; m++) {
+        for (size_t kind = 0; kind < s->models[m].n_kinds; kind++) {
+            for (size_t k = 0; k < cfg->n_criteria; k++) {
+                add_cells(s, m, kind, k, cells, &s->n_cells);
+            }
+        }
+    }
+    s->cells = cells;
+    return STATUS_OK;
+}
+
+static status build(comm *c, arena *a, arena *scratch, const char *path, size_t n_sets, const char *const sets[], plan *out)
+{
+    study *s = &out->study;
+    file_bytes text;
+    config *cfg = NULL;
+    dataset *reference = NULL, *evaluation = NULL;
+    TRY(share_file(c, a, path, false, LARGEST_CONFIG, &text, out->config_sha256));
+    out->config_bytes = text.size;
+    TRY(comm_agree(c, config_parse(a, path, text, n_sets, sets, &cfg)));
+    s->config = cfg;
+    TRY(share_dataset(c, a, scratch, cfg->reference, &reference));
+    TRY(share_dataset(c, a, scratch, cfg->evaluation, &evaluation));
+    TRY(comm_agree(c, check_same_classes(reference, evaluation)));
+    s->reference_data = reference;
+    s->evaluation_data = evaluation;
+    s->backend = backend_default();
+    s->backend->start();
+    status st = plan_samples(a, scratch, s);
+    TRY(comm_agree(c, st));
+    TRY(load_models(c, a, scratch, out));
+    return comm_agree(c, build_cells(a, s));
+}
+
+status plan_build(comm *c, arena *a, const char *config_path, size_t n_sets, const char *const sets[], plan *out)
+{
+    arena *scratch = NULL;
+    *out = (plan){.config_bytes = 0};
+    status st = comm_agree(c, arena_open("plan", &scratch));
+    if (status_ok(st)) {
+        st = build(c, a, scratch, config_path, n_sets, sets, out);
+    }
+    arena_close(&scratch);
+    return st;
+}

@@ -1,0 +1,175 @@
+/* Which classes, reference images and evaluation images the tasks of a study have. All draws are counter-based: a seed draws the same
+ * classes and images whatever else the study contains; a smaller subset is the beginning of a larger one. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/rng.h"
+#include "pipeline/plan.h"
+
+static int compare_u32(const void *a, const void *b)
+{
+    const uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+    return (x > y) - (x < y);
+}
+
+static int compare_size(const void *a, const void *b)
+{
+    const size_t x = *(const size_t *)a, y = *(const size_t *)b;
+    return (x > y) - (x < y);
+}
+
+static size_t class_size(const dataset *d, size_t class)
+{
+    return d->class_first[class + 1] - d->class_first[class];
+}
+
+static status draw_classes(arena *a, arena *scratch, const study *s, study_task *t)
+{
+    const size_t n = s->reference_data->n_classes;
+    size_t *pool, *drawn;
+    uint32_t *classes;
+    TRY_ALLOC(pool, scratch, n);
+    TRY_ALLOC(drawn, scratch, t->n_classes);
+    TRY_ALLOC(classes, a, t->n_classes);
+    rng_subset(t->seed, RNG_CLASSES, 0, n, t->n_classes, pool, drawn);
+    for (size_t i = 0; i < t->n_classes; i++) {
+        classes[i] = (uint32_t)drawn[i];
+    }
+    qsort(classes, t->n_classes, sizeof classes[0], compare_u32);
+    t->classes = classes;
+    return STATUS_OK;
+}
+
+static status evaluation_build(arena *a, const dataset *d, const study_task *t, study_evaluation *out)
+{
+    size_t n = 0;
+    size_t *sample;
+    uint64_t *total;
+    for (size_t i = 0; i < t->n_classes; i++) {
+        n += class_size(d, t->classes[i]);
+    }
+    TRY_ALLOC(sample, a, n);
+    TRY_ALLOC(total, a, t->n_classes);
+    *out = (study_evaluation){t->n_classes, t->classes, {n, sample}, total};
+    for (size_t i = 0; i < t->n_classes; i++) {
+        const size_t class = t->classes[i];
+        total[i] = class_size(d, class);
+        for (size_t k = d->class_first[class]; k < d->class_first[class + 1]; k++) {
+            *sample++ = k;
+        }
+    }
+    return STATUS_OK;
+}
+
+static size_t find_evaluation(const study_evaluation *list, size_t n, const study_task *t)
+{
+    size_t i = 0;
+    while (i < n && (list[i].n_classes != t->n_classes ||
+                     memcmp(list[i].classes, t->classes, t->n_classes * sizeof t->classes[0]) != 0)) {
+        i++;
+    }
+    return i;
+}
+
+static status draw_tasks(arena *a, arena *scratch, study *s)
+{
+    const config *cfg = s->config;
+    study_task *tasks;
+    study_evaluation *evaluations;
+    s->n_tasks = cfg->n_tasks * cfg->n_seeds;
+    TRY_ALLOC(tasks, a, s->n_tasks);
+    TRY_ALLOC(evaluations, a, s->n_tasks);
+    for (size_t i = 0; i < s->n_tasks; i++) {
+        study_task *t = &tasks[i];
+        t->n_classes = cfg->task_classes[i / cfg->n_seeds];
+        t->seed = cfg->seeds[i % cfg->n_seeds];
+        arena_reset(scratch);
+        TRY(draw_classes(a, scratch, s, t));
+        t->evaluation = find_evaluation(evaluations, s->n_evaluations, t);
+        if (t->evaluation == s->n_evaluations) {
+            TRY(evaluation_build(a, s->evaluation_data, t, &evaluations[s->n_evaluations++]));
+        }
+    }
+    s->tasks = tasks;
+    s->evaluations = evaluations;
+    return STATUS_OK;
+}
+
+/* The images of a class depend on (seed, class) alone, so tasks of one seed share them. */
+static status draw_reference(arena *a, arena *scratch, const study *s, study_reference *r)
+{
+    const dataset *d = s->reference_data;
+    const study_task *t = &s->tasks[r->task];
+    size_t *sample;
+    r->samples.n = t->n_classes * r->per_class;
+    TRY_ALLOC(sample, a, r->samples.n);
+    r->samples.sample = sample;
+    for (size_t i = 0; i < t->n_classes; i++) {
+        const size_t class = t->classes[i], n = class_size(d, class);
+        size_t *pool;
+        if (n < r->per_class) {
+            return FAIL(ST_CONFIG, "%s: tasks.references: expected at most %zu, the number of images of class '%s' in %s, found %zu",
+                        s->config->path, n, d->class_name[class], d->root, r->per_class);
+        }
+        arena_reset(scratch);
+        TRY_ALLOC(pool, scratch, n);
+        rng_subset(t->seed, RNG_REFERENCES, (uint32_t)class, n, r->per_class, pool, sample);
+        for (size_t k = 0; k < r->per_class; k++) {
+            *sample++ += d->class_first[class];
+        }
+    }
+    sample -= r->samples.n;
+    qsort(sample, r->samples.n, sizeof sample[0], compare_size);
+    return STATUS_OK;
+}
+
+static status draw_references(arena *a, arena *scratch, study *s)
+{
+    const config *cfg = s->config;
+    study_reference *references;
+    s->n_references = s->n_tasks * cfg->n_references;
+    TRY_ALLOC(references, a, s->n_references);
+    for (size_t i = 0; i < s->n_references; i++) {
+        references[i].task = i / cfg->n_references;
+        references[i].per_class = cfg->references[i % cfg->n_references];
+        TRY(draw_reference(a, scratch, s, &references[i]));
+    }
+    s->references = references;
+    return STATUS_OK;
+}
+
+static status unite_references(arena *a, study *s)
+{
+    uint8_t *used;
+    size_t *sample;
+    TRY_ALLOC(used, a, s->reference_data->n_samples);
+    for (size_t i = 0; i < s->n_references; i++) {
+        for (size_t k = 0; k < s->references[i].samples.n; k++) {
+            used[s->references[i].samples.sample[k]] = 1;
+        }
+    }
+    for (size_t i = 0; i < s->reference_data->n_samples; i++) {
+        s->explained.n += used[i];
+    }
+    TRY_ALLOC(sample, a, s->explained.n);
+    s->explained.sample = sample;
+    for (size_t i = 0; i < s->reference_data->n_samples; i++) {
+        if (used[i]) {
+            *sample++ = i;
+        }
+    }
+    return STATUS_OK;
+}
+
+status plan_samples(arena *a, arena *scratch, study *s)
+{
+    for (size_t i = 0; i < s->config->n_tasks; i++) {
+        if (s->config->task_classes[i] > s->reference_data->n_classes) {
+            return FAIL(ST_CONFIG, "%s: tasks.classes: expected at most %zu, the number of classes in %s, found %zu", s->config->path,
+                        s->reference_data->n_classes, s->reference_data->root, s->config->task_classes[i]);
+        }
+    }
+    TRY(draw_tasks(a, scratch, s));
+    TRY(draw_references(a, scratch, s));
+    return unite_references(a, s);
+}

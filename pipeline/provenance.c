@@ -1,0 +1,169 @@
+#include "pipeline/provenance.h"
+
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "io/sha256.h"
+#include "io/versions.h"
+#include "revision.h"
+
+static const char *mpi_version(arena *a)
+{
+    char text[MPI_MAX_LIBRARY_VERSION_STRING] = "";
+    int length = 0;
+    (void)MPI_Get_library_version(text, &length); /* may be called before MPI_Init */
+    text[strcspn(text, "\n")] = '\0';
+    return arena_text(a, "%s", text);
+}
+
+const char *provenance_version(arena *a)
+{
+    const backend_def *b = backend_default();
+    const char *mpi = mpi_version(a), *io = io_versions(a);
+    if (mpi == NULL || io == NULL) {
+        return NULL;
+    }
+    return arena_text(a, "pollard %s (%s)\ncompiler %s\nMPI %s\n%s %s\n%s", POLLARD_VERSION, POLLARD_REVISION, __VERSION__, mpi,
+                      b->name, b->version(), io);
+}
+
+/* The command as it could be typed again: words with other than plain characters are quoted. */
+static const char *command_text(arena *a, int argc, char *const argv[])
+{
+    const char *text = arena_text(a, "%s", "");
+    for (int i = 0; i < argc && text != NULL; i++) {
+        const bool plain = argv[i][strspn(argv[i], "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-/=,:+@%")] == '\0';
+        const char *quote = plain ? "" : "'";
+        text = arena_text(a, "%s%s%s%s%s", text, i == 0 ? "" : " ", quote, argv[i], quote);
+    }
+    return text;
+}
+
+static const char *time_text(arena *a, double seconds)
+{
+    const time_t t = (time_t)seconds;
+    struct tm utc;
+    char text[32] = "";
+    if (gmtime_r(&t, &utc) != NULL) {
+        (void)strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &utc);
+    }
+    return arena_text(a, "%s", text);
+}
+
+static const char *stages_text(arena *a, const provenance_run *run)
+{
+    const char *text = arena_text(a, "%s", "");
+    for (size_t i = 0; i < stage_count && text != NULL; i++) {
+        text = arena_text(a, "%s%s%s=%.3f", text, i == 0 ? "" : " ", stage_table[i]->name, run->stage_seconds[i]);
+    }
+    return text;
+}
+
+static double now_seconds(void)
+{
+    struct timespec t;
+    (void)clock_gettime(CLOCK_REALTIME, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+static status texts(comm *c, arena *a, const plan *p, const stage_ctx *s, const provenance_run *run, results *out)
+{
+    result_text *list;
+    const double now = now_seconds();
+    const result_text all[] = {
+        {"command", command_text(a, run->argc, run->argv)},
+        {"config_path", p->study.config->path},
+        {"config", p->study.config->text},
+        {"config_resolved", p->study.config->resolved},
+        {"versions", provenance_version(a)},
+        {"git_revision", POLLARD_REVISION},
+        {"backend", p->study.backend->name},
+        {"ranks", arena_text(a, "%d", c->size)},
+        {"started", time_text(a, run->started)},
+        {"finished", time_text(a, now)},
+        {"seconds", arena_text(a, "%.3f", now - run->started)},
+        {"stage_seconds", stages_text(a, run)},
+        {"masks", arena_text(a, "%zu", s->evaluate.n_masks)},
+        {"masks_evaluated", arena_text(a, "%zu", s->evaluate.n_evaluated)},
+    };
+    TRY_ALLOC(list, a, COUNT(all));
+    for (size_t i = 0; i < COUNT(all); i++) {
+        if (all[i].value == NULL) {
+            return (status){ST_ENVIRONMENT};
+        }
+        list[i] = all[i];
+    }
+    out->texts = list;
+    out->n_texts = COUNT(all);
+    return STATUS_OK;
+}
+
+static status add_file(arena *a, const char *path, const char *digest, size_t bytes, result_input *out)
+{
+    const char *name = arena_text(a, "%s", path), *sha = arena_text(a, "%s", digest);
+    *out = (result_input){name, sha, bytes};
+    return name == NULL || sha == NULL ? (status){ST_ENVIRONMENT} : STATUS_OK;
+}
+
+static bool was_read(const file_mark *mark)
+{
+    static const file_mark none = {{0}, 0};
+    return memcmp(mark, &none, sizeof none) != 0;
+}
+
+/* The images that any rank has read. */
+static status add_images(arena *a, const dataset *d, const file_mark *mark, result_input *list, size_t *n)
+{
+    for (size_t i = 0; i < d->n_samples; i++) {
+        if (was_read(&mark[i])) {
+            char text[65];
+            const char *path = path_join(a, d->root, d->path[i]);
+            if (path == NULL) {
+                return (status){ST_ENVIRONMENT};
+            }
+            sha256_text(mark[i].sha256, text);
+            TRY(add_file(a, path, text, mark[i].bytes, &list[(*n)++]));
+        }
+    }
+    return STATUS_OK;
+}
+
+static status inputs(arena *a, const plan *p, const stage_ctx *c, results *out)
+{
+    const study *s = &p->study;
+    result_input *list;
+    size_t n = 0;
+    TRY_ALLOC(list, a, 1 + 2 * s->n_models + s->reference_data->n_samples + s->evaluation_data->n_samples);
+    TRY(add_file(a, s->config->path, p->config_sha256, p->config_bytes, &list[n++]));
+    for (size_t i = 0; i < s->n_models; i++) {
+        const model_inputs *in = &p->inputs[i];
+        TRY(add_file(a, in->checkpoint_path, in->checkpoint_sha256, in->checkpoint_bytes, &list[n++]));
+        if (in->json_sha256[0] != '\0') {
+            TRY(add_file(a, in->json_path, in->json_sha256, in->json_bytes, &list[n++]));
+        }
+    }
+    TRY(add_images(a, s->reference_data, c->reference_mark, list, &n));
+    TRY(add_images(a, s->evaluation_data, c->evaluation_mark, list, &n));
+    out->inputs = list;
+    out->n_inputs = n;
+    return STATUS_OK;
+}
+
+status provenance_gather(comm *c, arena *a, const plan *p, const stage_ctx *s, const provenance_run *run, results *out)
+{
+    char host[256] = "unknown";
+    (void)gethostname(host, sizeof host - 1);
+    /* Ranks read different files, or the same bytes: or-ing what they know loses nothing. */
+    comm_or_bytes(c, sizeof(file_mark) * p->study.reference_data->n_samples, s->reference_mark);
+    comm_or_bytes(c, sizeof(file_mark) * p->study.evaluation_data->n_samples, s->evaluation_mark);
+    TRY(comm_gather_text(c, a, host, &out->rank_host));
+    TRY(comm_gather_f64(c, a, s->busy_seconds, &out->rank_busy));
+    TRY(comm_gather_f64(c, a, s->idle_seconds, &out->rank_idle));
+    out->n_ranks = (size_t)c->size;
+    status st = texts(c, a, p, s, run, out);
+    if (status_ok(st)) {
+        st = inputs(a, p, s, out);
+    }
+    return comm_agree(c, st);
+}

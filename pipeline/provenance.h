@@ -1,0 +1,20 @@
+#ifndef PIPELINE_PROVENANCE_H
+#define PIPELINE_PROVENANCE_H
+/* Where a result comes from: command, config, sources, libraries, hosts, times and the SHA-256 of every input. */
+#include "io/results.h"
+#include "pipeline/plan.h"
+#include "stages/stage.h"
+
+typedef struct provenance_run {
+    int argc;
+    char *const *argv;
+    double started;           /* seconds since the epoch */
+    const double *stage_seconds; /* [stage_count] */
+} provenance_run;
+
+const char *provenance_version(arena *a); /* several lines: ours, compiler, libraries; NULL when memory is gone */
+
+/* Collective: gathers hosts, times and digests from all ranks, and fills the /provenance part of *out on every rank. */
+MUST_CHECK status provenance_gather(comm *c, arena *a, const plan *p, const stage_ctx *s, const provenance_run *run, results *out);
+
+#endif

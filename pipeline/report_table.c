@@ -1,0 +1,35 @@
+#include "pipeline/report.h"
+
+#include <string.h>
+
+static int wider(int width, const char *text)
+{
+    const int length = (int)strlen(text);
+    return length > width ? length : width;
+}
+
+void report_table(FILE *to, const results *r)
+{
+    int model = wider(0, "model"), criterion = wider(0, "criterion");
+    for (size_t i = 0; i < r->n_summary; i++) {
+        model = wider(model, r->models[r->summary[i].model].name);
+        criterion = wider(criterion, r->criterion_name[r->summary[i].criterion]);
+    }
+    (void)fprintf(to, "%-*s  %-7s  %7s  %-*s  %10s  %8s  %-17s  %s\n", model, "model", "pruned", "classes", criterion, "criterion",
+                  "references", "accuracy", "A_PR", "keeps 95 % up to");
+    for (size_t i = 0; i < r->n_summary; i++) {
+        const result_summary *s = &r->summary[i];
+        char references[24] = "-";
+        if (s->n_references > 0) {
+            (void)snprintf(references, sizeof references, "%zu", s->n_references);
+        }
+        if (i > 0 && (s->model != s[-1].model || s->kind != s[-1].kind)) {
+            (void)fputc('\n', to);
+        }
+        (void)fprintf(to, "%-*s  %-7s  %7zu  %-*s  %10s  %8.4f  %.4f +- %.4f  %5.0f %%\n", model, r->models[s->model].name,
+                      component_kind_name(s->kind), s->n_classes, criterion, r->criterion_name[s->criterion], references,
+                      s->accuracy, s->a_pr_mean, s->a_pr_error, 100.0 * s->highest_rate);
+    }
+    (void)fprintf(to, "\nA_PR: mean accuracy over the %zu pruning rates, +- standard error over %zu seed%s.\n", r->n_rates,
+                  r->n_summary > 0 ? r->summary[0].n_seeds : 0, r->n_summary > 0 && r->summary[0].n_seeds == 1 ? "" : "s");
+}

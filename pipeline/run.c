@@ -1,0 +1,94 @@
+#include "pipeline/run.h"
+
+#include <time.h>
+
+#include "core/log.h"
+#include "pipeline/gather.h"
+#include "pipeline/progress.h"
+#include "pipeline/provenance.h"
+#include "pipeline/report.h"
+
+static status stages_run(stage_ctx *s, progress *p, double seconds[])
+{
+    for (size_t i = 0; i < stage_count; i++) {
+        const double started = log_seconds();
+        progress_stage(p, stage_table[i]->name, stage_table[i]->work(s));
+        const status st = stage_table[i]->run(s);
+        progress_end(p);
+        TRY(st);
+        seconds[i] = log_seconds() - started;
+        log_line(LOG_DEBUG, "stage=%s seconds=%.2f busy=%.2f idle=%.2f", stage_table[i]->name, seconds[i], s->busy_seconds,
+                 s->idle_seconds);
+    }
+    return STATUS_OK;
+}
+
+static void announce(const comm *c, const study *s)
+{
+    size_t points = s->n_cells * s->config->n_rates;
+    log_line(LOG_INFO, "study=%s ranks=%d models=%zu criteria=%zu tasks=%zu cells=%zu curve_points=%zu explained_images=%zu", s->config->name,
+             c->size, s->n_models, s->config->n_criteria, s->n_tasks, s->n_cells, points, s->explained.n);
+}
+
+static status open_marks(arena *a, const study *s, stage_ctx *out)
+{
+    TRY_ALLOC(out->reference_mark, a, s->reference_data->n_samples);
+    TRY_ALLOC(out->evaluation_mark, a, s->evaluation_data->n_samples);
+    return STATUS_OK;
+}
+
+static status report(arena *a, const char *output, const results *r)
+{
+    (void)fputc('\n', stdout);
+    report_table(stdout, r);
+    (void)fputc('\n', stdout);
+    TRY(report_plot(a, stdout, r));
+    (void)fprintf(stdout, "Result: %s\n", output);
+    if (fflush(stdout) != 0) {
+        return FAIL(ST_CANT_WRITE, "the table cannot be written to standard output; the result itself is complete: %s", output);
+    }
+    return STATUS_OK;
+}
+
+static status write_and_report(arena *a, const char *output, const results *r)
+{
+    TRY(results_write(output, r));
+    return report(a, output, r);
+}
+
+static status run_in(comm *c, arena *a, const cli *cl, int argc, char *const argv[])
+{
+    plan p;
+    results r;
+    progress bar;
+    double *seconds = arena_alloc(a, stage_count, sizeof *seconds);
+    TRY(comm_agree(c, seconds == NULL ? (status){ST_ENVIRONMENT} : STATUS_OK));
+    struct timespec now;
+    (void)clock_gettime(CLOCK_REALTIME, &now);
+    const provenance_run started = {argc, argv, (double)now.tv_sec + 1e-9 * (double)now.tv_nsec, seconds};
+
+    TRY(plan_build(c, a, cl->file, cl->n_sets, cl->sets, &p));
+    const char *output = cl->output != NULL ? cl->output : p.study.config->output;
+    TRY(comm_agree(c, c->rank == 0 ? file_check_writable(output) : STATUS_OK)); /* before hours of work, not after */
+    announce(c, &p.study);
+
+    stage_ctx s = {.comm = c, .study = &p.study, .arena = a, .tick = progress_tick, .progress = &bar};
+    progress_start(&bar, c->rank, c->size);
+    TRY(comm_agree(c, open_marks(a, &p.study, &s)));
+    TRY(stages_run(&s, &bar, seconds));
+
+    TRY(comm_agree(c, gather_results(a, &p.study, &s, &r)));
+    TRY(provenance_gather(c, a, &p, &s, &started, &r));
+    return comm_agree(c, c->rank == 0 ? write_and_report(a, output, &r) : STATUS_OK);
+}
+
+status run_study(comm *c, const cli *cl, int argc, char *const argv[])
+{
+    arena *a = NULL;
+    status st = comm_agree(c, arena_open("study", &a));
+    if (status_ok(st)) {
+        st = run_in(c, a, cl, argc, argv);
+    }
+    arena_close(&a);
+    return st;
+}

@@ -1,0 +1,182 @@
+/* Explains every reference image once per (model, criterion) and adds its row, exactly, to every reference set that contains it. */
+#include "stages/batch.h"
+#include "stages/stage.h"
+
+size_t attribute_index(const study *s, size_t model, size_t criterion, size_t reference)
+{
+    return (model * s->config->n_criteria + criterion) * s->n_references + reference;
+}
+
+/* One (model, criterion) on this rank. */
+typedef struct explainer {
+    const study_model *model;
+    const criterion_def *method;
+    void *state;
+    size_t n_values; /* moments x components: the length of a row */
+    exact_sum *sums; /* [n_references, n_values] */
+    float *rows;     /* [micro_batch, n_values] */
+    size_t *target;  /* [micro_batch] */
+    batch batch;
+    arena *scratch;  /* of one image */
+} explainer;
+
+static status explainer_open(const stage_ctx *c, arena *a, arena *scratch, size_t model, size_t criterion, explainer *out)
+{
+    const study *s = c->study;
+    const config_criterion *cc = &s->config->criteria[criterion];
+    const size_t micro_batch = s->config->micro_batch;
+    explainer *e = out;
+    *e = (explainer){.model = &s->models[model], .method = cc->method, .scratch = scratch};
+    const graph *g = e->model->graph;
+    const criterion_setup setup = {.graph = g, .backend = s->backend, .batch = micro_batch, .parameters = cc->parameters};
+    e->n_values = e->method->n_moments * g->n_components;
+    TRY_ALLOC(e->sums, a, s->n_references * e->n_values);
+    TRY_ALLOC(e->rows, a, micro_batch * e->n_values);
+    TRY_ALLOC(e->target, a, micro_batch);
+    TRY_ALLOC(e->batch.images, a, micro_batch * shape_count(g->input));
+    return e->method->open(a, &setup, &e->state);
+}
+
+static bool contains(const sample_list *list, size_t sample)
+{
+    size_t low = 0, high = list->n;
+    while (low < high) {
+        const size_t middle = low + (high - low) / 2;
+        if (list->sample[middle] < sample) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return low < list->n && list->sample[low] == sample;
+}
+
+static void add_rows(const study *s, explainer *e)
+{
+    for (size_t i = 0; i < e->batch.n; i++) {
+        const float *row = e->rows + i * e->n_values;
+        for (size_t r = 0; r < s->n_references; r++) {
+            if (contains(&s->references[r].samples, e->batch.sample[i])) {
+                exact_sum *sums = e->sums + r * e->n_values;
+                for (size_t k = 0; k < e->n_values; k++) {
+                    exact_sum_add(&sums[k], row[k]);
+                }
+            }
+        }
+    }
+}
+
+static status explain_batch(stage_ctx *c, explainer *e, size_t index)
+{
+    const study *s = c->study;
+    const dataset *d = s->reference_data;
+    const size_t micro_batch = s->config->micro_batch;
+    TRY(batch_read(e->scratch, d, &s->explained, index, micro_batch, &e->model->preprocess, c->reference_mark, &e->batch));
+    for (size_t i = 0; i < micro_batch; i++) {
+        e->target[i] = d->label[e->batch.sample[i < e->batch.n ? i : 0]];
+    }
+    e->method->rows(e->state, e->batch.images, e->target, e->rows);
+    add_rows(s, e);
+    c->tick(c->progress, (double)micro_batch);
+    return STATUS_OK;
+}
+
+/* This rank's share of the micro-batches; ends early when another rank has failed. `item` counts over models and criteria. */
+static status explain_share(stage_ctx *c, explainer *e, status st, size_t *item)
+{
+    const size_t n = study_batches(&c->study->explained, c->study->config->micro_batch);
+    for (size_t b = 0; b < n; b++, (*item)++) {
+        if (comm_alarm(c->comm, st)) {
+            break;
+        }
+        if (*item % (size_t)c->comm->size == (size_t)c->comm->rank) {
+            st = explain_batch(c, e, b);
+        }
+    }
+    return st;
+}
+
+/* Sums over the ranks, rounded once, into the stage's output. */
+static status reduce(stage_ctx *c, explainer *e, size_t model, size_t criterion, const double **sums)
+{
+    const study *s = c->study;
+    const size_t n = s->n_references * e->n_values;
+    double *value = arena_alloc(c->arena, n, sizeof *value);
+    TRY(comm_agree(c->comm, value == NULL ? (status){ST_ENVIRONMENT} : STATUS_OK));
+    for (size_t i = 0; i < n; i++) {
+        exact_sum_carry(&e->sums[i]);
+    }
+    comm_sum_i64(c->comm, n * EXACT_WORDS, e->sums[0].word);
+    for (size_t i = 0; i < n; i++) {
+        value[i] = exact_sum_value(&e->sums[i]);
+    }
+    for (size_t r = 0; r < s->n_references; r++) {
+        sums[attribute_index(s, model, criterion, r)] = value + r * e->n_values;
+    }
+    return STATUS_OK;
+}
+
+static status explain(stage_ctx *c, arena *a, arena *scratch, size_t model, size_t criterion, size_t *item, const double **sums)
+{
+    explainer e;
+    const double started = log_seconds();
+    status st = explainer_open(c, a, scratch, model, criterion, &e);
+    st = explain_share(c, &e, st, item);
+    const double finished = log_seconds();
+    c->busy_seconds += finished - started;
+    TRY(comm_agree(c->comm, st));
+    c->idle_seconds += log_seconds() - finished;
+    return reduce(c, &e, model, criterion, sums);
+}
+
+static double work(const stage_ctx *c)
+{
+    const study *s = c->study;
+    const size_t batches = study_batches(&s->explained, s->config->micro_batch);
+    size_t explained = 0;
+    for (size_t k = 0; k < s->config->n_criteria; k++) {
+        explained += s->config->criteria[k].method->uses_samples ? s->n_models : 0;
+    }
+    return (double)(explained * batches * s->config->micro_batch) / (double)c->comm->size;
+}
+
+static status run_all(stage_ctx *c, arena *a, arena *scratch)
+{
+    const study *s = c->study;
+    size_t item = 0;
+    const double **sums = arena_alloc(c->arena, s->n_models * s->config->n_criteria * s->n_references, sizeof *sums);
+    TRY(comm_agree(c->comm, sums == NULL ? (status){ST_ENVIRONMENT} : STATUS_OK));
+    for (size_t m = 0; m < s->n_models; m++) {
+        for (size_t k = 0; k < s->config->n_criteria; k++) {
+            if (s->config->criteria[k].method->uses_samples) {
+                arena_reset(a);
+                TRY(explain(c, a, scratch, m, k, &item, sums));
+            }
+        }
+    }
+    c->attribute.sums = sums;
+    return STATUS_OK;
+}
+
+static status run(stage_ctx *c)
+{
+    arena *a = NULL, *scratch = NULL;
+    status st = arena_open("attribute", &a);
+    if (status_ok(st)) {
+        st = arena_open("attribute images", &scratch);
+    }
+    st = comm_agree(c->comm, st);
+    if (status_ok(st)) {
+        st = run_all(c, a, scratch);
+    }
+    arena_close(&scratch);
+    arena_close(&a);
+    return st;
+}
+
+const stage_def stage_attribute = {
+    .name = "attribute",
+    .help = "explain the reference images and add up the relevance of every component",
+    .work = work,
+    .run = run,
+};

@@ -1,0 +1,103 @@
+/* Turns summed relevance into a ranking per cell: every rank computes all of them, from the same sums to the same bits. */
+#include <string.h>
+
+#include "pruning/ranking.h"
+#include "stages/stage.h"
+
+typedef struct prune_arrays {
+    const double **score;
+    const uint32_t **order;
+    const uint16_t **removed_at;
+    size_t *n_components;
+} prune_arrays;
+
+/* Scores of all components of the cell's model: [graph->n_components]. */
+static status score_model(const stage_ctx *c, const study_cell *cell, arena *scratch, double **out)
+{
+    const study *s = c->study;
+    const config_criterion *cc = &s->config->criteria[cell->criterion];
+    const graph *g = s->models[cell->model].graph;
+    double *score;
+    TRY_ALLOC(score, scratch, g->n_components);
+    if (cc->method->uses_samples) {
+        const double *sums = c->attribute.sums[attribute_index(s, cell->model, cell->criterion, cell->reference)];
+        cc->method->finish(cc->parameters, g->n_components, s->references[cell->reference].samples.n, sums, score);
+    } else {
+        const criterion_setup setup = {
+            .graph = g, .backend = s->backend, .batch = s->config->micro_batch, .parameters = cc->parameters};
+        cc->method->scores(&setup, s->tasks[cell->task].seed, score);
+    }
+    *out = score;
+    return STATUS_OK;
+}
+
+static status prune_cell(const stage_ctx *c, arena *scratch, size_t index, prune_arrays *out)
+{
+    const study *s = c->study;
+    const study_cell *cell = &s->cells[index];
+    const study_model *m = &s->models[cell->model];
+    const size_t n = m->n_components[cell->kind];
+    double *all = NULL, *score;
+    uint32_t *order;
+    uint16_t *removed_at;
+    arena_reset(scratch);
+    TRY(score_model(c, cell, scratch, &all));
+    TRY_ALLOC(score, c->arena, n);
+    TRY_ALLOC(order, c->arena, n);
+    TRY_ALLOC(removed_at, c->arena, n);
+    for (size_t i = 0; i < n; i++) {
+        score[i] = all[m->component[cell->kind][i]];
+    }
+    if (!status_ok(ranking_build(scratch, n, score, order))) {
+        char why[512];
+        (void)snprintf(why, sizeof why, "%s", status_message());
+        status_clear();
+        return FAIL(ST_DATA, "criterion '%s' on model '%s': %s; try a larger epsilon, or look for infinite activations",
+                    s->config->criteria[cell->criterion].name, m->config->name, why);
+    }
+    ranking_removed_at(n, order, s->config->n_rates, s->config->rates, removed_at);
+    out->score[index] = score;
+    out->order[index] = order;
+    out->removed_at[index] = removed_at;
+    out->n_components[index] = n;
+    return STATUS_OK;
+}
+
+static status prune_all(stage_ctx *c, arena *scratch)
+{
+    const size_t n = c->study->n_cells;
+    prune_arrays out;
+    TRY_ALLOC(out.score, c->arena, n);
+    TRY_ALLOC(out.order, c->arena, n);
+    TRY_ALLOC(out.removed_at, c->arena, n);
+    TRY_ALLOC(out.n_components, c->arena, n);
+    for (size_t i = 0; i < n; i++) {
+        TRY(prune_cell(c, scratch, i, &out));
+    }
+    c->prune = (prune_output){out.score, out.order, out.removed_at, out.n_components};
+    return STATUS_OK;
+}
+
+static double work(const stage_ctx *c)
+{
+    (void)c;
+    return 0.0;
+}
+
+static status run(stage_ctx *c)
+{
+    arena *scratch = NULL;
+    status st = arena_open("prune", &scratch);
+    if (status_ok(st)) {
+        st = prune_all(c, scratch);
+    }
+    arena_close(&scratch);
+    return comm_agree(c->comm, st);
+}
+
+const stage_def stage_prune = {
+    .name = "prune",
+    .help = "rank the components of every cell, least relevant first",
+    .work = work,
+    .run = run,
+};

@@ -1,0 +1,62 @@
+#ifndef STAGES_STAGE_H
+#define STAGES_STAGE_H
+/* The stage family: one file each in stages/, listed in stages.def in the order in which they run. A stage is a collective function of the
+ * study and earlier stages' outputs to one output; it knows no config file, no environment and no result file. */
+#include "core/exact_sum.h"
+#include "core/log.h"
+#include "parallel/comm.h"
+#include "stages/batch.h"
+#include "stages/study.h"
+
+/* Exact sums over the reference samples, [n_moments, n_components] rounded once. One per (model, criterion, reference); NULL for criteria
+ * without samples. Index: attribute_index(). */
+typedef struct attribute_output {
+    const double *const *sums;
+} attribute_output;
+size_t attribute_index(const study *s, size_t model, size_t criterion, size_t reference);
+
+/* Per cell, over the components of its kind. */
+typedef struct prune_output {
+    const double *const *score;       /* [n_cells][n] */
+    const uint32_t *const *order;     /* [n_cells][n] least relevant first, indices within the kind */
+    const uint16_t *const *removed_at; /* [n_cells][n] index of the first rate without it; n_rates = never */
+    const size_t *n_components;       /* [n_cells] */
+} prune_output;
+
+/* Per cell and rate. */
+typedef struct evaluate_point {
+    uint64_t correct, top5;
+    const uint64_t *class_correct; /* [n_classes of the cell's task] */
+    double loss_sum;
+    uint64_t parameters_left, macs_left, removed;
+} evaluate_point;
+typedef struct evaluate_output {
+    const evaluate_point *points; /* [n_cells, n_rates] */
+    size_t n_masks, n_evaluated;  /* cells x rates, and how many distinct ones were run */
+} evaluate_output;
+
+typedef struct stage_ctx {
+    comm *comm;
+    const study *study;
+    arena *arena;                 /* outputs live here */
+    /* Local. Tells how much of the work of this rank is done, in images through a network; may redraw a progress line. */
+    void (*tick)(void *progress, double images);
+    void *progress;
+    file_mark *reference_mark, *evaluation_mark; /* [n_samples] of the files this rank has read, zeros else */
+    double busy_seconds, idle_seconds;             /* of this rank */
+    attribute_output attribute;
+    prune_output prune;
+    evaluate_output evaluate;
+} stage_ctx;
+
+typedef struct stage_def {
+    const char *name, *help;
+    /* Images that this rank will send through a network: the work that tick() counts down. Local. */
+    double (*work)(const stage_ctx *c);
+    status (*run)(stage_ctx *c); /* Collective: all ranks leave with OK or none does. */
+} stage_def;
+
+extern const stage_def *const stage_table[];
+extern const size_t stage_count;
+
+#endif

@@ -1,0 +1,74 @@
+#ifndef STAGES_STUDY_H
+#define STAGES_STUDY_H
+/* A study resolved: what a config means for the data and networks at hand. Built once by the pipeline, the same on every rank and
+ * independent of their number; stages only read it. */
+#include "io/config.h"
+#include "io/dataset.h"
+#include "io/image.h"
+#include "nn/graph.h"
+
+/* A set of samples cut into micro-batches of the study's fixed size; the last one is padded by repeating its first sample. */
+typedef struct sample_list {
+    size_t n;
+    const size_t *sample; /* [n] ascending indices into a data set */
+} sample_list;
+
+typedef struct study_model {
+    const config_model *config;
+    const graph *graph;
+    preprocess preprocess;
+    const char *class_names; /* "a,b,c" as the checkpoint's facts say, or NULL */
+    size_t n_kinds;
+    component_kind kinds[COMPONENT_KINDS];
+    const size_t *component[COMPONENT_KINDS]; /* by kind index: components of that kind in the graph's vector */
+    size_t n_components[COMPONENT_KINDS];
+} study_model;
+
+/* A class subset drawn by a seed. */
+typedef struct study_task {
+    size_t n_classes;
+    uint64_t seed;
+    const uint32_t *classes; /* [n_classes] ascending */
+    size_t evaluation;       /* index of its evaluation set */
+} study_task;
+
+/* Images of a class set; tasks with the same classes share it. */
+typedef struct study_evaluation {
+    size_t n_classes;
+    const uint32_t *classes; /* ascending */
+    sample_list samples;
+    const uint64_t *class_total; /* [n_classes] */
+} study_evaluation;
+
+/* Reference images of one (task, number of references per class). */
+typedef struct study_reference {
+    size_t task, per_class;
+    sample_list samples; /* ascending */
+} study_reference;
+
+/* Everything that has a ranking and a curve of its own. */
+typedef struct study_cell {
+    size_t model, kind, criterion, task; /* kind: index into study_model.kinds */
+    size_t reference;                    /* index into references; NO_REFERENCE for criteria without samples */
+} study_cell;
+#define NO_REFERENCE ((size_t)-1)
+
+typedef struct study {
+    const config *config;
+    const dataset *reference_data, *evaluation_data;
+    const backend_def *backend;
+    size_t n_models, n_tasks, n_evaluations, n_references, n_cells;
+    const study_model *models;
+    const study_task *tasks;
+    const study_evaluation *evaluations;
+    const study_reference *references;
+    const study_cell *cells; /* by model, kind, criterion, class count, references, seed */
+    sample_list explained;   /* the union of all references: each is explained once per model and criterion */
+} study;
+
+static inline size_t study_batches(const sample_list *list, size_t micro_batch)
+{
+    return (list->n + micro_batch - 1) / micro_batch;
+}
+
+#endif

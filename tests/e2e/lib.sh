@@ -1,0 +1,30 @@
+# Shared by the tests of the real binary; sourced. Needs POLLARD, MPIEXEC and SOURCE; makes $work, an empty folder that goes at the end.
+set -u
+work=$(mktemp -d "${TMPDIR:-/tmp}/pollard-e2e-XXXXXX")
+trap 'chmod -R u+w "$work" 2>/dev/null; rm -rf "$work"' EXIT
+failed=0
+passed=0
+
+fail() {
+    echo "FAILED: $*"
+    failed=$((failed + 1))
+}
+pass() {
+    passed=$((passed + 1))
+}
+
+# ranks N ARGUMENT...: pollard on N ranks, at most two minutes a call: a hang is a failure (exit code 124).
+ranks() {
+    local n=$1
+    shift
+    timeout -k 5 "${limit:-120}" "$MPIEXEC" -q --oversubscribe --bind-to none -n "$n" "$POLLARD" "$@"
+}
+
+# A study that takes a second: what each test changes it says itself.
+small=(--set tasks.seeds=2 --set 'tasks.classes=[3]' --set 'tasks.references=[3]' --set rates.step=0.19)
+
+finish() {
+    echo "$passed passed, $failed failed"
+    [ "$failed" -eq 0 ]
+    exit
+}

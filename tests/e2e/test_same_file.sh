@@ -1,0 +1,24 @@
+#!/usr/bin/env bash
+# Any number of ranks writes the same file, apart from /provenance.
+. "$(dirname "$0")/lib.sh"
+if ! command -v h5diff >/dev/null; then
+    echo "skipped: h5diff is missing (Debian: hdf5-tools)"
+    exit 77
+fi
+config=$SOURCE/configs/digits.yaml
+for n in 1 2 3 4; do
+    ranks "$n" run "$config" -o "$work/$n.h5" "${small[@]}" >"$work/$n.log" 2>&1 || { fail "run on $n ranks"; cat "$work/$n.log"; }
+done
+for n in 2 3 4; do
+    if h5diff --exclude-path /provenance "$work/1.h5" "$work/$n.h5" >"$work/diff" 2>&1; then pass; else
+        fail "1 rank and $n ranks differ:"
+        cat "$work/diff"
+    fi
+done
+# The comparison itself must be able to see a difference: another seed, and another number of ranks within /provenance.
+ranks 1 run "$config" -o "$work/other.h5" "${small[@]}" --set 'tasks.seeds=[0, 2]' >/dev/null 2>&1 || fail "run with other seeds"
+h5diff --exclude-path /provenance "$work/1.h5" "$work/other.h5" >/dev/null 2>&1
+[ $? -eq 1 ] && pass || fail "other seeds, same file" # 1: differences found, 2: error
+h5diff "$work/1.h5" "$work/2.h5" >/dev/null 2>&1
+[ $? -eq 1 ] && pass || fail "/provenance does not tell one rank from two"
+finish

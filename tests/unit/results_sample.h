@@ -1,0 +1,279 @@
+#ifndef UNIT_RESULTS_SAMPLE_H
+#define UNIT_RESULTS_SAMPLE_H
+/* A small study that has everything: two models, filters, neurons and heads, criteria with and without samples, two class counts. Shared by the
+ * tests that write result files and those that inspect them. */
+#include "support/support.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "core/rng.h"
+#include "io/results.h"
+
+#define N_RATES ((size_t)8) /* not enumerators: products of them count bytes */
+#define TRACK_CELLS ((size_t)4)
+enum { N_SEEDS = 2, N_TASKS = 2, N_CRITERIA = 2, N_KINDS = 3, N_CLASSES = 10 };
+enum { N_TRACKS = N_KINDS * N_CRITERIA, N_ROWS = N_TRACKS * N_TASKS, N_CELLS = N_ROWS * N_SEEDS };
+static const double rates[N_RATES] = {0.0, 0.125, 0.25, 0.375, 0.5, 0.625, 0.75, 0.875};
+static const size_t task_classes[N_TASKS] = {3, 10};
+static const char *const class_names[N_CLASSES] = {"zero", "one", "zwei", "trois", "четыре", "五", "6", "7", "8", "9"};
+static const char *const criterion_names[N_CRITERIA] = {"lrp-epsilon", "random"};
+static const char *const criterion_methods[N_CRITERIA] = {"lrp epsilon=1e-06", "random"};
+static const char *const moment_names[] = {"absolute", "signed"};
+
+static arena *memory;
+
+static void *get(size_t n, size_t size)
+{
+    void *p = arena_alloc(memory, n, size);
+    assert_non_null(p);
+    return p;
+}
+
+static uint64_t *numbers(size_t n, uint64_t seed, uint64_t limit)
+{
+    uint64_t *p = get(n, sizeof *p);
+    for (size_t i = 0; i < n; i++) {
+        p[i] = rng_u64(seed, RNG_TEST, 0, (uint32_t)i) % limit;
+    }
+    return p;
+}
+
+static double *reals(size_t n, uint64_t seed)
+{
+    double *p = get(n, sizeof *p);
+    for (size_t i = 0; i < n; i++) {
+        p[i] = rng_uniform(seed, RNG_TEST, 1, (uint32_t)i) - 0.25;
+    }
+    return p;
+}
+
+/* Two layers for filters or neurons; heads follow the neurons of the same model. */
+static void sample_model(result_model *m, const char *name, const char *type, component_kind kind, size_t n,
+                         size_t n_heads)
+{
+    result_layer *layers = get(3, sizeof *layers);
+    layers[0] = (result_layer){"block.0", type, "low", kind, n / 3, 0};
+    layers[1] = (result_layer){"block.1", type, "fc", kind, n - n / 3, n / 3};
+    layers[2] = (result_layer){"block.1.attention", "attention", "high", COMPONENT_HEAD, n_heads, n};
+    *m = (result_model){.name = name,
+                        .architecture = "test",
+                        .checkpoint = "some/where/model.safetensors",
+                        .preprocessing = "resize 8 8; mean 0.5 0.5 0.5",
+                        .n_layers = n_heads > 0 ? 3 : 2,
+                        .layers = layers,
+                        .n_components = n + n_heads,
+                        .parameters = numbers(n + n_heads, 1, 1000),
+                        .macs = numbers(n + n_heads, 2, 100000),
+                        .total_parameters = 1000 * (n + n_heads),
+                        .total_macs = (uint64_t)1 << 40,
+                        .n_classes = N_CLASSES};
+}
+
+static size_t removed_count(size_t n, size_t rate)
+{
+    return (size_t)((double)n * rates[rate]);
+}
+
+static void sample_cell(result_cell *c, size_t model, component_kind kind, size_t criterion, size_t task, size_t seed,
+                        size_t n)
+{
+    const size_t k = task_classes[task], id = ((model * 4 + kind) * N_CRITERIA + criterion) * 16 + task * 4 + seed;
+    uint64_t *class_total = get(k, 8), *class_correct = get(N_RATES * k, 8), *correct = get(N_RATES, 8),
+             *top5 = get(N_RATES, 8), *removed = get(N_RATES, 8), *left = get(N_RATES, 8), total = 0;
+    uint32_t *classes = get(k, sizeof *classes);
+    for (size_t i = 0; i < k; i++) {
+        classes[i] = (uint32_t)(k == 3 ? 2 * i + seed : i);
+        class_total[i] = 20 + i;
+        total += class_total[i];
+    }
+    double sum = 0.0, area = 0.0;
+    for (size_t r = 0; r < N_RATES; r++) {
+        for (size_t i = 0; i < k; i++) {
+            const uint64_t right = rng_u64(id, RNG_TEST, 2, (uint32_t)(r * k + i)) % (class_total[i] + 1);
+            class_correct[r * k + i] = right;
+            correct[r] += right;
+        }
+        top5[r] = correct[r] + (total - correct[r]) / 2;
+        removed[r] = removed_count(n, r);
+        left[r] = 1000 * n - removed[r];
+        sum += (double)correct[r] / (double)total;
+        area += r == 0 ? 0.0 : (rates[r] - rates[r - 1]) * (double)(correct[r] + correct[r - 1]) / 2.0 / (double)total;
+    }
+    *c = (result_cell){.model = model,
+                       .criterion = criterion,
+                       .kind = kind,
+                       .seed = UINT64_MAX - seed,
+                       .n_references = criterion == 0 ? 10 : 0,
+                       .n_classes = k,
+                       .classes = classes,
+                       .total = total,
+                       .class_total = class_total,
+                       .correct = correct,
+                       .top5 = top5,
+                       .parameters_left = left,
+                       .macs_left = left,
+                       .removed = removed,
+                       .class_correct = class_correct,
+                       .loss_sum = reals(N_RATES, id),
+                       .a_pr_mean = sum / (double)N_RATES,
+                       .a_pr_trapezoid = area,
+                       .highest_rate = 0.25};
+}
+
+static void sample_track(result_track *t, size_t model, component_kind kind, size_t criterion, size_t first, size_t n,
+                         size_t first_cell)
+{
+    size_t *component = get(n, sizeof *component), *cell = get(TRACK_CELLS, sizeof *cell),
+           *scratch = get(n, sizeof *scratch);
+    size_t *order = get(n, sizeof *order);
+    uint32_t *ranking = get(TRACK_CELLS * n, sizeof *ranking);
+    uint16_t *removed_at = get(TRACK_CELLS * n, sizeof *removed_at);
+    for (size_t i = 0; i < n; i++) {
+        component[i] = first + i;
+    }
+    for (size_t c = 0; c < TRACK_CELLS; c++) {
+        cell[c] = first_cell + c;
+        rng_subset(first_cell + c, RNG_TEST, 3, n, n, scratch, order);
+        for (size_t p = 0; p < n; p++) {
+            size_t r = 0;
+            while (r < N_RATES && removed_count(n, r) <= p) {
+                r++;
+            }
+            ranking[c * n + p] = (uint32_t)order[p];
+            removed_at[c * n + order[p]] = (uint16_t)r;
+        }
+    }
+    double *relevance = get(TRACK_CELLS * n, sizeof *relevance); /* ascending along the ranking */
+    for (size_t i = 0; i < TRACK_CELLS * n; i++) {
+        relevance[i / n * n + ranking[i]] = (double)(i % n) - 3.5;
+    }
+    *t = (result_track){.model = model,
+                        .criterion = criterion,
+                        .kind = kind,
+                        .n_components = n,
+                        .component = component,
+                        .n_cells = TRACK_CELLS,
+                        .cell = cell,
+                        .relevance = relevance,
+                        .ranking = ranking,
+                        .removed_at = removed_at,
+                        .n_moments = criterion == 0 ? 2 : 0,
+                        .moment_names = moment_names,
+                        .moments = reals(TRACK_CELLS * 2 * n, first_cell)};
+}
+
+static void sample_rows(results *r, const result_cell *cells)
+{
+    result_stability *stability = get(N_ROWS, sizeof *stability);
+    result_summary *summary = get(N_ROWS, sizeof *summary);
+    for (size_t i = 0; i < N_ROWS; i++) {
+        const result_cell *c = &cells[i * N_SEEDS];
+        stability[i] = (result_stability){c->model, c->criterion, c->n_classes, c->n_references,
+                                          1,        c->kind,      0.5,          reals(N_RATES, i)};
+        summary[i] = (result_summary){c->model, c->criterion, c->n_classes, c->n_references,
+                                      N_SEEDS,  c->kind,      0.9,          (c[0].a_pr_mean + c[1].a_pr_mean) / 2.0,
+                                      0.01,     0.7,          0.02,         0.25};
+    }
+    r->stability = stability;
+    r->summary = summary;
+    r->n_stability = r->n_summary = N_ROWS;
+}
+
+static void sample_provenance(results *r)
+{
+    char *config = get(100001, 1);
+    result_text *texts = get(4, sizeof *texts);
+    memset(config, '#', 100000);
+    config[snprintf(config, 20, "study: sample")] = '\n';
+    texts[0] = (result_text){"config", config};
+    texts[1] = (result_text){"command", "pollard run sample.yaml"};
+    texts[2] = (result_text){"started", "2030-01-01T00:00:00Z"};
+    texts[3] = (result_text){"git_revision", ""};
+    result_input *inputs = get(2, sizeof *inputs);
+    inputs[0] =
+        (result_input){"model.safetensors", "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855", 99};
+    inputs[1] = (result_input){"images/\xff\xc3\xa9.png",
+                               "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855", 1};
+    static const char *const hosts[] = {"node1", "node2"};
+    static const double busy[] = {10.5, 9.25}, idle[] = {0.0, 1.25};
+    r->texts = texts;
+    r->n_texts = 4;
+    r->inputs = inputs;
+    r->n_inputs = r->n_ranks = 2;
+    r->rank_host = hosts;
+    r->rank_busy = busy;
+    r->rank_idle = idle;
+}
+
+/* `n`: components of the larger model; large ones are chunked and compressed. */
+static const results *sample(size_t n)
+{
+    const struct {
+        size_t model;
+        component_kind kind;
+        size_t first, n;
+    } sets[N_KINDS] = {{0, COMPONENT_FILTER, 0, n}, {1, COMPONENT_NEURON, 0, 24}, {1, COMPONENT_HEAD, 24, 6}};
+    results *r = get(1, sizeof *r);
+    result_model *models = get(2, sizeof *models);
+    result_cell *cells = get(N_CELLS, sizeof *cells);
+    result_track *tracks = get(N_TRACKS, sizeof *tracks);
+    sample_model(&models[0], "cnn_1.x", "conv2d", COMPONENT_FILTER, n, 0);
+    sample_model(&models[1], "vit", "linear", COMPONENT_NEURON, 24, 6);
+    size_t i = 0;
+    for (size_t k = 0; k < N_KINDS; k++) {
+        for (size_t c = 0; c < N_CRITERIA; c++) {
+            sample_track(&tracks[k * N_CRITERIA + c], sets[k].model, sets[k].kind, c, sets[k].first, sets[k].n, i);
+            for (size_t t = 0; t < TRACK_CELLS; t++, i++) {
+                sample_cell(&cells[i], sets[k].model, sets[k].kind, c, t / N_SEEDS, t % N_SEEDS, sets[k].n);
+            }
+        }
+    }
+    *r = (results){.study = "sample",
+                   .n_models = 2,
+                   .n_criteria = N_CRITERIA,
+                   .n_rates = N_RATES,
+                   .n_cells = N_CELLS,
+                   .n_tracks = N_TRACKS,
+                   .models = models,
+                   .criterion_name = criterion_names,
+                   .criterion_method = criterion_methods,
+                   .rates = rates,
+                   .class_name = class_names,
+                   .n_classes = N_CLASSES,
+                   .cells = cells,
+                   .tracks = tracks};
+    sample_rows(r, cells);
+    sample_provenance(r);
+    return r;
+}
+
+static int open_memory(void **state)
+{
+    (void)state;
+    assert_ok(arena_open("test", &memory));
+    return 0;
+}
+
+static int close_memory(void **state)
+{
+    (void)state;
+    arena_close(&memory);
+    return 0;
+}
+
+static const char *scratch_path(const char *name)
+{
+    const char *path = arena_text(memory, "%s/%s", scratch_folder(), name);
+    assert_non_null(path);
+    return path;
+}
+
+static file_bytes bytes_of(const char *path)
+{
+    file_bytes b = {NULL, 0};
+    assert_ok(file_read(memory, path, (size_t)1 << 30, &b));
+    return b;
+}
+
+#endif

@@ -1,0 +1,295 @@
+/* `inspect` of result files: good, foreign, wrong in one place, damaged anywhere. */
+#include "unit/results_sample.h"
+
+#include <fcntl.h>
+#include <hdf5.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "io/guard.h"
+
+static void put_bytes(const char *path, const void *data, size_t size)
+{
+    FILE *to = fopen(path, "wb");
+    assert_non_null(to);
+    assert_int_equal(fwrite(data, 1, size, to), size);
+    assert_int_equal(fclose(to), 0);
+}
+
+/* ---- inspect ---- */
+
+static status inspect_into(const char *path, char *text, size_t size)
+{
+    arena *a = NULL;
+    FILE *to = tmpfile();
+    assert_non_null(to);
+    assert_ok(arena_open("inspect", &a));
+    const status st = results_inspect(a, path, to);
+    arena_close(&a);
+    rewind(to);
+    text[fread(text, 1, size - 1, to)] = '\0';
+    (void)fclose(to);
+    return st;
+}
+
+static void inspect_tells_what_is_inside(void **state)
+{
+    (void)state;
+    static char text[1 << 16];
+    const char *path = scratch_path("inspect.h5");
+    assert_ok(results_write(path, sample(90)));
+    assert_true(results_recognise(path));
+    assert_ok(inspect_into(path, text, sizeof text));
+    static const char *const parts[] = {"'sample'",
+                                        "cnn_1.x",
+                                        "model.safetensors",
+                                        "1099511627776",
+                                        "lrp epsilon=1e-06",
+                                        "heads",
+                                        "pollard run sample.yaml",
+                                        "2 files",
+                                        "node2",
+                                        "Kendall",
+                                        "0.875",
+                                        "study: sample ..."};
+    for (size_t i = 0; i < COUNT(parts); i++) {
+        if (strstr(text, parts[i]) == NULL) {
+            fail_msg("'%s' is not in:\n%s", parts[i], text);
+        }
+    }
+    assert_null(strstr(text, "some/where"));
+}
+
+static void empty_study_is_a_file_too(void **state)
+{
+    (void)state;
+    static char text[1 << 14];
+    const char *path = scratch_path("empty.h5");
+    const results r = {.study = "nothing"};
+    assert_ok(results_write(path, &r));
+    assert_ok(inspect_into(path, text, sizeof text));
+    assert_non_null(strstr(text, "'nothing'"));
+}
+
+static void texts_cannot_command_the_terminal(void **state)
+{
+    (void)state;
+    static char text[1 << 16];
+    const char *path = scratch_path("escape.h5");
+    results r = *sample(9);
+    r.study = "\x1b[2Jsample\xc2\x9b"
+              "31m";
+    assert_ok(results_write(path, &r));
+    assert_ok(inspect_into(path, text, sizeof text));
+    assert_null(strchr(text, 0x1b));
+    assert_null(strstr(text, "\xc2\x9b"));
+    assert_non_null(strstr(text, "?[2Jsample"));
+}
+
+static void foreign_files_are_named(void **state)
+{
+    (void)state;
+    char text[64];
+    const char *path = scratch_path("foreign.h5");
+    assert_fails(inspect_into(scratch_path("absent.h5"), text, sizeof text), ST_NO_INPUT, "absent.h5", "No such file",
+                 NULL);
+    put_bytes(path, "{}", 2);
+    assert_false(results_recognise(path));
+    assert_fails(inspect_into(path, text, sizeof text), ST_DATA, "foreign.h5", "no HDF5 file", NULL);
+    const hid_t file = H5Fcreate(path, H5F_ACC_TRUNC, H5P_DEFAULT, H5P_DEFAULT);
+    (void)H5Fclose(file);
+    assert_fails(inspect_into(path, text, sizeof text), ST_DATA, "foreign.h5", "'schema_version'", "pollard run", NULL);
+}
+
+/* ---- a good file made wrong in one place ---- */
+
+typedef struct damage {
+    const char *path; /* dataset to replace, or attribute of the root */
+    hid_t type;
+    size_t rank, dim[2];
+    const char *expected;
+} damage;
+
+static void replace_dataset(hid_t file, const damage *d)
+{
+    const hsize_t dims[2] = {d->dim[0], d->dim[1]};
+    const hid_t space = H5Screate_simple((int)d->rank, dims, NULL);
+    assert_true(H5Ldelete(file, d->path, H5P_DEFAULT) >= 0);
+    const hid_t dataset = H5Dcreate2(file, d->path, d->type, space, H5P_DEFAULT, H5P_DEFAULT, H5P_DEFAULT);
+    assert_true(dataset >= 0);
+    (void)H5Dclose(dataset);
+    (void)H5Sclose(space);
+}
+
+static void wrong_shapes_and_types_are_named(void **state)
+{
+    (void)state;
+    static char text[1 << 16];
+    const char *path = scratch_path("wrong.h5");
+    const results *r = sample(9);
+    const hid_t fixed = H5Tcopy(H5T_C_S1);
+    const damage damages[] = {
+        {"/curves/correct", H5T_STD_I64LE, 2, {N_CELLS, N_RATES - 1}, "expected the shape [24, 8], found [24, 7]"},
+        {"/curves/correct", H5T_STD_I64LE, 1, {N_CELLS, 0}, "expected the shape [24, 8], found [24]"},
+        {"/curves/correct", H5T_IEEE_F32LE, 2, {N_CELLS, N_RATES}, "expected integers"},
+        {"/curves/total", H5T_STD_I64LE, 1, {N_CELLS + 1, 0}, "/curves/total: expected the shape [24], found [25]"},
+        {"/curves/model", H5T_STD_I64LE, 1, {N_CELLS, 0}, "/curves/model: expected texts"},
+        {"/curves/kind", fixed, 1, {N_CELLS, 0}, "/curves/kind: expected texts"},
+        {"/curves/rate", H5T_IEEE_F64LE, 1, {(size_t)1 << 40, 0}, "/curves/rate: more than"},
+        {"/summary/accuracy",
+         H5T_IEEE_F64LE,
+         1,
+         {N_ROWS - 1, 0},
+         "/summary/accuracy: expected the shape [12], found [11]"},
+        {"/summary/seeds", H5T_IEEE_F64LE, 1, {N_ROWS, 0}, "/summary/seeds: expected integers"},
+        {"/models/vit/layer", H5T_STD_REF_OBJ, 1, {3, 0}, "/models/vit/layer: expected texts"},
+        {"/provenance/config", H5T_STD_I32LE, 1, {3, 0}, "/provenance/config: expected texts"},
+    };
+    for (size_t i = 0; i < COUNT(damages); i++) {
+        assert_ok(results_write(path, r));
+        const hid_t file = H5Fopen(path, H5F_ACC_RDWR, H5P_DEFAULT);
+        replace_dataset(file, &damages[i]);
+        (void)H5Fclose(file);
+        assert_fails(inspect_into(path, text, sizeof text), ST_DATA, "wrong.h5", damages[i].expected, NULL);
+    }
+    (void)H5Tclose(fixed);
+}
+
+static void missing_parts_and_newer_schemas_are_named(void **state)
+{
+    (void)state;
+    static char text[1 << 16];
+    static const char *const parts[] = {"/curves", "/summary/model", "/models", "/provenance"};
+    const char *path = scratch_path("part.h5");
+    const results *r = sample(9);
+    for (size_t i = 0; i < COUNT(parts); i++) {
+        assert_ok(results_write(path, r));
+        const hid_t file = H5Fopen(path, H5F_ACC_RDWR, H5P_DEFAULT);
+        assert_true(H5Ldelete(file, parts[i], H5P_DEFAULT) >= 0);
+        (void)H5Fclose(file);
+        assert_fails(inspect_into(path, text, sizeof text), ST_DATA, "part.h5", parts[i], NULL);
+    }
+    const int64_t newer = 2;
+    assert_ok(results_write(path, r));
+    const hid_t file = H5Fopen(path, H5F_ACC_RDWR, H5P_DEFAULT), attr = H5Aopen(file, "schema_version", H5P_DEFAULT);
+    assert_true(H5Awrite(attr, H5T_NATIVE_INT64, &newer) >= 0);
+    (void)H5Aclose(attr);
+    (void)H5Fclose(file);
+    assert_fails(inspect_into(path, text, sizeof text), ST_DATA, "schema_version is 2", "reads 1", NULL);
+}
+
+/* ---- damage anywhere ---- */
+
+static status read_well(void *context)
+{
+    return *(const int *)context == 0 ? STATUS_OK : FAIL(ST_CONFIG, "the reason is %d", *(const int *)context);
+}
+
+static status crash(void *context)
+{
+    (void)context;
+    (void)raise(SIGKILL);
+    return STATUS_OK;
+}
+
+static status leave(void *context)
+{
+    (void)context;
+    _exit(0); /* without a verdict */
+}
+
+static status never_end(void *context)
+{
+    for (volatile int *forever = context; *forever == 0;) {
+    }
+    return STATUS_OK;
+}
+
+static void guard_turns_crashes_into_refusals(void **state)
+{
+    (void)state;
+    int zero = 0, seven = 7;
+    assert_ok(guard_run("some.h5", 10, read_well, &zero));
+    assert_fails(guard_run("some.h5", 10, read_well, &seven), ST_CONFIG, "the reason is 7", NULL);
+    assert_fails(guard_run("some.h5", 10, crash, NULL), ST_DATA, "some.h5", "crashed", "damaged", NULL);
+    assert_fails(guard_run("some.h5", 10, leave, NULL), ST_DATA, "some.h5", "crashed", NULL);
+    assert_fails(guard_run("some.h5", 1, never_end, &zero), ST_DATA, "some.h5", "more than 1 s", NULL);
+}
+
+/* Does a sanitizer's report on stderr blame our own code? HDF5's own mistakes (its frame comes first) are its business: they must end as
+ * ST_DATA, no more. */
+static bool report_blames_us(const char *report)
+{
+    const char *first = strstr(report, "ERROR: AddressSanitizer"), *theirs;
+    if (strstr(report, "runtime error") != NULL) {
+        return true;
+    }
+    theirs = first == NULL ? NULL : strstr(first, "libhdf5");
+    const char *ours = first == NULL ? NULL : strstr(first, " io/");
+    return first != NULL && (theirs == NULL || (ours != NULL && ours < theirs));
+}
+
+/* Inspects with stderr in a file: printed, or refused with a message that names the file. */
+static void inspect_damaged(const char *path, const char *what, size_t at)
+{
+    static char report[1 << 16];
+    arena *a = NULL;
+    const char *log = scratch_path("stderr.txt");
+    FILE *to = fopen("/dev/null", "w");
+    const int keep = dup(STDERR_FILENO), fd = open(log, O_RDWR | O_CREAT | O_TRUNC, 0600);
+    assert_true(to != NULL && keep >= 0 && fd >= 0 && dup2(fd, STDERR_FILENO) >= 0);
+    assert_ok(arena_open("inspect", &a));
+    const status st = results_inspect(a, path, to);
+    arena_close(&a);
+    (void)fclose(to);
+    (void)dup2(keep, STDERR_FILENO);
+    (void)close(keep);
+    const ssize_t n = pread(fd, report, sizeof report - 1, 0);
+    report[n > 0 ? n : 0] = '\0';
+    (void)close(fd);
+    if (report_blames_us(report)) {
+        fail_msg("%s at byte %zu:\n%s", what, at, report);
+    }
+    if (!status_ok(st) && (st.code != ST_DATA || strstr(status_message(), path) == NULL)) {
+        fail_msg("%s at byte %zu: status %d: %s", what, at, (int)st.code, status_message());
+    }
+    status_clear();
+}
+
+static void damage_never_crashes(void **state)
+{
+    (void)state;
+    enum { FLIPS = 160, CUTS = 24 };
+    const char *path = scratch_path("damaged.h5");
+    assert_ok(results_write(path, sample(9)));
+    const file_bytes good = bytes_of(path);
+    unsigned char *copy = get(good.size, 1);
+    for (size_t i = 0; i < FLIPS; i++) {
+        const size_t at = i < 48 ? i : rng_u64(1, RNG_TEST, 5, (uint32_t)i) % good.size;
+        memcpy(copy, good.data, good.size);
+        copy[at] ^= (unsigned char)(1u + rng_u64(1, RNG_TEST, 6, (uint32_t)i) % 255);
+        put_bytes(path, copy, good.size);
+        inspect_damaged(path, "one changed", at);
+    }
+    for (size_t i = 0; i < CUTS; i++) {
+        const size_t size = i < 8 ? i : good.size * i / CUTS;
+        put_bytes(path, good.data, size);
+        inspect_damaged(path, "cut", size);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(inspect_tells_what_is_inside, open_memory, close_memory),
+        cmocka_unit_test_setup_teardown(empty_study_is_a_file_too, open_memory, close_memory),
+        cmocka_unit_test_setup_teardown(texts_cannot_command_the_terminal, open_memory, close_memory),
+        cmocka_unit_test_setup_teardown(foreign_files_are_named, open_memory, close_memory),
+        cmocka_unit_test_setup_teardown(wrong_shapes_and_types_are_named, open_memory, close_memory),
+        cmocka_unit_test_setup_teardown(missing_parts_and_newer_schemas_are_named, open_memory, close_memory),
+        cmocka_unit_test(guard_turns_crashes_into_refusals),
+        cmocka_unit_test_setup_teardown(damage_never_crashes, open_memory, close_memory),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
