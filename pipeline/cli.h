@@ -14,7 +14,7 @@ typedef struct cli {
     const char *output; /* -o, or NULL */
     size_t n_sets;
     const char *sets[CLI_MAX_SETS]; /* --set */
-    bool dry_run, composite, verbose;
+    bool verbose;
 } cli;
 
 /* Everything points into argv. Errors: ST_USAGE naming the word, the closest known one, and where help is. */

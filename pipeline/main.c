@@ -1,31 +1,14 @@
 #include "core/log.h"
-#include "pipeline/inspect.h"
-#include "pipeline/provenance.h"
-#include "pipeline/run.h"
+#include "parallel/comm.h"
+#include "pipeline/commands/command.h"
+#include "pipeline/launcher.h"
 
-static status print_version(void)
+/* Without MPI: commands of one process, so that they work on a login node. */
+static int run_alone(const cli *cl, status st, int argc, char **argv)
 {
-    arena *a = NULL;
-    TRY(arena_open("version", &a));
-    const char *text = provenance_version(a);
-    if (text != NULL) {
-        (void)printf("%s\n", text);
-    }
-    arena_close(&a);
-    return text == NULL ? (status){ST_ENVIRONMENT} : STATUS_OK;
-}
-
-/* Commands of one process: no MPI, so that they work on a login node. */
-static int run_alone(const cli *cl)
-{
-    status st = STATUS_OK;
     log_start(0, cl->verbose ? LOG_DEBUG : LOG_INFO);
-    if (cl->command == CLI_HELP) {
-        cli_print_help(stdout, cl->topic);
-    } else if (cl->command == CLI_VERSION) {
-        st = print_version();
-    } else {
-        st = inspect_file(cl->file, stdout);
+    if (status_ok(st)) {
+        st = cl->command->run(NULL, cl, argc, argv);
     }
     if (status_ok(st) && fflush(stdout) != 0) {
         st = FAIL(ST_CANT_WRITE, "standard output cannot be written");
@@ -39,7 +22,6 @@ static int run_alone(const cli *cl)
     return st.code;
 }
 
-/* Everything else, and a wrong command line, so that many ranks complain once. */
 static int run_parallel(const cli *cl, status st, int argc, char **argv)
 {
     comm c;
@@ -51,16 +33,26 @@ static int run_parallel(const cli *cl, status st, int argc, char **argv)
     }
     log_start(c.rank, cl->verbose ? LOG_DEBUG : LOG_INFO);
     if (status_ok(st)) {
-        st = run_study(&c, cl, argc, argv);
+        st = cl->command->run(&c, cl, argc, argv);
     }
     const int code = comm_report(&c, st, cl->verbose);
     comm_finish(&c);
     return code;
 }
 
+/* A wrong command line needs MPI only so that many ranks complain once. */
+static bool needs_mpi(const cli *cl, status st, bool launched)
+{
+    return !status_ok(st) || cl->command->ranks == RANKS_ANY ? launched : cl->command->ranks == RANKS_ALL;
+}
+
 int main(int argc, char **argv)
 {
     cli cl;
+    const bool launched = launcher_seen().by != NULL;
     const status st = cli_parse(argc, argv, &cl);
-    return status_ok(st) && cl.command != CLI_RUN ? run_alone(&cl) : run_parallel(&cl, st, argc, argv);
+    if (!launched) {
+        launcher_prepare_alone();
+    }
+    return needs_mpi(&cl, st, launched) ? run_parallel(&cl, st, argc, argv) : run_alone(&cl, st, argc, argv);
 }

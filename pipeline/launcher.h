@@ -1,0 +1,20 @@
+#ifndef PIPELINE_LAUNCHER_H
+#define PIPELINE_LAUNCHER_H
+/* Who started this process: mpirun, srun or a person. Read from the environment, so that it is known before MPI is started. */
+#include <stddef.h>
+
+typedef struct launch {
+    const char *by; /* "mpirun of Open MPI"; NULL: alone */
+    const char *variable;
+    long size; /* processes that were started together; 0: the variable does not tell */
+} launch;
+
+launch launcher_seen(void);
+
+/* The first launcher that PATH offers: *path is where. NULL: none. */
+const char *launcher_find(size_t size, char path[]);
+
+/* Before MPI is started alone: one process needs no remote shell, for want of which Open MPI would end it. */
+void launcher_prepare_alone(void);
+
+#endif
