@@ -72,64 +72,85 @@ static size_t conv_workspace(const conv_shape *s)
     return is_pointwise(s) ? 0 : patch_size(s) * s->out_height * s->out_width;
 }
 
-/* Where a kernel tap meets the image for one row of outputs: output columns [from, to) lie inside, and column `from` reads the element
- * `first` of the image; the others follow at the horizontal stride. */
+/* Where a kernel tap meets the image along one axis: outputs [from, to) lie inside, and output `from` reads the image at `first`; the
+ * others follow at the stride. */
 typedef struct span {
     size_t from, to, first;
 } span;
 
-/* Output columns whose tap kx falls inside the row; `first` counts from the start of the row. */
-static span tap_columns(const conv_shape *s, size_t kx)
+/* axis 0: rows, tap = ky; axis 1: columns, tap = kx. */
+static span tap_span(const conv_shape *s, int axis, size_t tap)
 {
-    const size_t shift = kx * s->dilation[1], pad = s->padding[1], step = s->stride[1];
+    const size_t in = axis == 0 ? s->in_height : s->in_width, out = axis == 0 ? s->out_height : s->out_width;
+    const size_t shift = tap * s->dilation[axis], pad = s->padding[axis], step = s->stride[axis];
     const size_t from = shift >= pad ? 0 : (pad - shift + step - 1) / step;
-    const size_t end = s->in_width + pad <= shift ? 0 : (s->in_width + pad - shift + step - 1) / step;
-    const size_t to = end < s->out_width ? end : s->out_width;
+    const size_t end = in + pad <= shift ? 0 : (in + pad - shift + step - 1) / step;
+    const size_t to = end < out ? end : out;
     return from < to ? (span){from, to, from * step + shift - pad} : (span){0, 0, 0};
 }
 
-/* The same for output row oy of row t of the patch matrix (t = channel, ky, kx); empty where the tap falls outside the image. */
-static span tap_span(const conv_shape *s, size_t t, span columns, size_t oy)
+/* One row of the patch matrix, [oh,ow], where rows of the image and of the outputs are equally long and the stride is 1: the image,
+ * shifted. One copy, and then zeros where a row ran on into its neighbour. */
+static void copy_shifted(span rows, span columns, size_t width, const float *channel, float *plane)
 {
-    const size_t channel = t / (s->kernel[0] * s->kernel[1]), ky = t / s->kernel[1] % s->kernel[0];
-    const size_t y = oy * s->stride[0] + ky * s->dilation[0]; /* in the padded image */
-    if (y < s->padding[0] || y - s->padding[0] >= s->in_height) {
-        return (span){0, 0, 0};
+    const size_t count = (rows.to - rows.from - 1) * width + columns.to - columns.from;
+    memcpy(plane + rows.from * width + columns.from, channel + rows.first * width + columns.first,
+           count * sizeof *plane);
+    for (size_t oy = rows.from; oy < rows.to; oy++) {
+        for (size_t ox = 0; ox < columns.from; ox++) {
+            plane[oy * width + ox] = 0.0f;
+        }
+        for (size_t ox = columns.to; ox < width; ox++) {
+            plane[oy * width + ox] = 0.0f;
+        }
     }
-    columns.first += (channel * s->in_height + y - s->padding[0]) * s->in_width;
-    return columns;
+}
+
+/* The same for every other geometry. */
+static void copy_strided(const conv_shape *s, span rows, span columns, const float *channel, float *plane)
+{
+    const size_t width = s->out_width, step = s->stride[1];
+    for (size_t oy = rows.from; oy < rows.to; oy++) {
+        const float *from = channel + (rows.first + (oy - rows.from) * s->stride[0]) * s->in_width + columns.first;
+        float *to = plane + oy * width;
+        memset(to, 0, columns.from * sizeof *to);
+        for (size_t i = 0; i < columns.to - columns.from; i++) {
+            to[columns.from + i] = from[i * step];
+        }
+        memset(to + columns.to, 0, (width - columns.to) * sizeof *to);
+    }
 }
 
 /* Patch matrix [channels,kh,kw,oh,ow] of the image [channels,ih,iw] of one group; taps outside the image are 0. */
 static void gather_patches(const conv_shape *s, const float *image, float *patches)
 {
-    const size_t width = s->out_width, step = s->stride[1];
-    for (size_t t = 0; t < patch_size(s); t++) {
-        const span columns = tap_columns(s, t % s->kernel[1]);
-        for (size_t oy = 0; oy < s->out_height; oy++, patches += width) {
-            const span p = tap_span(s, t, columns, oy);
-            memset(patches, 0, p.from * sizeof *patches);
-            if (step == 1) {
-                memcpy(patches + p.from, image + p.first, (p.to - p.from) * sizeof *patches);
-            } else {
-                for (size_t i = 0; i < p.to - p.from; i++) {
-                    patches[p.from + i] = image[p.first + i * step];
-                }
-            }
-            memset(patches + p.to, 0, (width - p.to) * sizeof *patches);
+    const size_t width = s->out_width, plane = s->out_height * width, taps = s->kernel[0] * s->kernel[1];
+    const int shifted = s->in_width == width && s->stride[0] == 1 && s->stride[1] == 1;
+    for (size_t t = 0; t < patch_size(s); t++, patches += plane) {
+        const span columns = tap_span(s, 1, t % s->kernel[1]);
+        const span rows = columns.to == 0 ? columns : tap_span(s, 0, t / s->kernel[1] % s->kernel[0]);
+        const float *channel = image + t / taps * s->in_height * s->in_width;
+        memset(patches, 0, rows.from * width * sizeof *patches);
+        if (rows.to > 0 && shifted) {
+            copy_shifted(rows, columns, width, channel, patches);
+        } else if (rows.to > 0) {
+            copy_strided(s, rows, columns, channel, patches);
         }
+        memset(patches + rows.to * width, 0, (plane - rows.to * width) * sizeof *patches);
     }
 }
 
 /* The transpose: adds every patch element to the image element that it was gathered from. */
 static void scatter_patches(const conv_shape *s, const float *patches, float *image)
 {
-    for (size_t t = 0; t < patch_size(s); t++) {
-        const span columns = tap_columns(s, t % s->kernel[1]);
-        for (size_t oy = 0; oy < s->out_height; oy++, patches += s->out_width) {
-            const span p = tap_span(s, t, columns, oy);
-            for (size_t i = 0; i < p.to - p.from; i++) {
-                image[p.first + i * s->stride[1]] += patches[p.from + i];
+    const size_t width = s->out_width, plane = s->out_height * width, taps = s->kernel[0] * s->kernel[1];
+    for (size_t t = 0; t < patch_size(s); t++, patches += plane) {
+        const span columns = tap_span(s, 1, t % s->kernel[1]), rows = tap_span(s, 0, t / s->kernel[1] % s->kernel[0]);
+        float *channel = image + t / taps * s->in_height * s->in_width;
+        for (size_t oy = rows.from; oy < rows.to; oy++) {
+            float *to = channel + (rows.first + (oy - rows.from) * s->stride[0]) * s->in_width + columns.first;
+            for (size_t i = 0; i < columns.to - columns.from; i++) {
+                to[i * s->stride[1]] += patches[oy * width + columns.from + i];
             }
         }
     }

@@ -47,9 +47,11 @@ void op_zero_dead_channels(const op_call *c)
     const shape s = c->node->out;
     const size_t channels = shape_channels(s), count = shape_count(s);
     const size_t plane = s.rank == 3 ? s.dim[1] * s.dim[2] : 1; /* consecutive elements of a channel */
-    for (size_t i = 0; i < c->batch * count; i += plane) {
-        if (!c->alive[i / plane % channels]) {
-            memset(c->out + i, 0, plane * sizeof *c->out);
+    for (float *row = c->out, *end = c->out + c->batch * count; row != end; row += channels * plane) {
+        for (size_t k = 0; k < channels; k++) {
+            for (size_t i = 0; !c->alive[k] && i < plane; i++) {
+                row[k * plane + i] = 0.0f;
+            }
         }
     }
 }
