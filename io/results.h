@@ -31,7 +31,7 @@ typedef struct result_cell {
     uint64_t seed;
     size_t n_references;     /* per class; 0 for criteria without samples */
     size_t n_classes;
-    const uint32_t *classes; /* [n_classes] */
+    const uint32_t *classes; /* [n_classes] ascending */
     uint64_t total;          /* evaluation images */
     const uint64_t *class_total; /* [n_classes] */
     const uint64_t *correct, *top5, *parameters_left, *macs_left, *removed; /* [n_rates] */

@@ -1,8 +1,10 @@
 #include "support/support.h"
 
+#include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 void assert_ok(status st)
@@ -47,6 +49,33 @@ const char *shared_path(const char *relative)
     return access(path, R_OK) == 0 ? path : NULL;
 }
 
+static pid_t scratch_owner;
+
+static void remove_tree(const char *path)
+{
+    char child[4096];
+    DIR *folder = opendir(path);
+    for (struct dirent *e = NULL; folder != NULL && (e = readdir(folder)) != NULL;) {
+        const int n = snprintf(child, sizeof child, "%s/%s", path, e->d_name);
+        if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0 && n > 0 && (size_t)n < sizeof child &&
+            unlink(child) != 0) {
+            (void)chmod(child, S_IRWXU);
+            remove_tree(child);
+        }
+    }
+    if (folder != NULL) {
+        (void)closedir(folder);
+    }
+    (void)rmdir(path);
+}
+
+static void remove_scratch(void)
+{
+    if (getpid() == scratch_owner) { /* not a child that a test made */
+        remove_tree(scratch_folder());
+    }
+}
+
 const char *scratch_folder(void)
 {
     static char path[4096];
@@ -56,6 +85,8 @@ const char *scratch_folder(void)
         if (mkdtemp(path) == NULL) {
             fail_msg("cannot make a scratch folder %s", path);
         }
+        scratch_owner = getpid();
+        (void)atexit(remove_scratch);
     }
     return path;
 }
