@@ -1,5 +1,7 @@
 #include "backend/backend.h"
 
+#include <string.h>
+
 #define BACKEND(name) extern const backend_def backend_##name;
 #include "backend/backends.def"
 #undef BACKEND
@@ -16,12 +18,12 @@ const backend_def *backend_default(void)
     return backend_table[0];
 }
 
-size_t backend_conv_workspace(const conv_shape *s)
+const backend_def *backend_find(const char *name)
 {
-    size_t most = 0;
     for (size_t i = 0; i < backend_count; i++) {
-        const size_t floats = backend_table[i]->conv_workspace(s);
-        most = floats > most ? floats : most;
+        if (strcmp(backend_table[i]->name, name) == 0) {
+            return backend_table[i];
+        }
     }
-    return most;
+    return NULL;
 }

@@ -1,6 +1,6 @@
-#include <math.h>
 #include <string.h>
 
+#include "core/vector.h"
 #include "nn/op.h"
 #include "nn/sizes.h"
 
@@ -27,10 +27,10 @@ static status infer(const node *n, const shape in[], shape *out)
     return STATUS_OK;
 }
 
-static size_t saved(const node *n, const shape in[])
+static size_t saved(const node *n, const shape in[], size_t block)
 {
     (void)in;
-    return shape_count(n->out);
+    return images_floats(n->out, block);
 }
 
 typedef struct range {
@@ -45,35 +45,76 @@ static range window(const maxpool_attr *a, size_t o, size_t n)
     return (range){first > a->padding ? first - a->padding : 0, end < n ? end : n};
 }
 
-static size_t winner(const float *plane, size_t width, range rows, range columns)
+/* Maximum and, in `best`, place of one window, all channels of a block at once; plane [h,w,block]. */
+static inline void window_maximum(size_t block, const float *restrict plane, size_t width, range rows, range columns,
+                                  float *restrict most, float *restrict best)
 {
-    size_t best = rows.from * width + columns.from;
+    const size_t first = rows.from * width + columns.from;
+    for (size_t l = 0; l < block; l++) {
+        most[l] = plane[first * block + l];
+        best[l] = (float)first;
+    }
     for (size_t y = rows.from; y < rows.to; y++) {
         for (size_t x = columns.from; x < columns.to; x++) {
-            const float value = plane[y * width + x];
-            if (value > plane[best] || (isnan(value) && !isnan(plane[best]))) {
-                best = y * width + x;
+            const float *value = plane + (y * width + x) * block, place = (float)(y * width + x);
+            for (size_t l = 0; l < block; l++) {
+                const bool wins = value[l] > most[l] || (value[l] != value[l] && most[l] == most[l]);
+                most[l] = wins ? value[l] : most[l];
+                best[l] = wins ? place : best[l];
             }
         }
     }
-    return best;
+}
+
+/* block is a constant where this is inlined. saved NULL: nobody wants the winners. */
+static inline void pool_planes(size_t block, const op_call *c)
+{
+    const maxpool_attr *a = c->node->attr;
+    const shape in = c->in_shape[0], out = c->node->out;
+    const size_t planes = c->batch * images_floats(in, block) / (in.dim[1] * in.dim[2] * block);
+    size_t k = 0;
+    for (size_t p = 0; p < planes; p++) {
+        const float *plane = c->in[0] + p * in.dim[1] * in.dim[2] * block;
+        for (size_t oy = 0; oy < out.dim[1]; oy++) {
+            const range rows = window(a, oy, in.dim[1]);
+            for (size_t ox = 0; ox < out.dim[2]; ox++, k += block) {
+                float most[MAX_BLOCK], best[MAX_BLOCK];
+                window_maximum(block, plane, in.dim[2], rows, window(a, ox, in.dim[2]), most, best);
+                memcpy(c->out + k, most, block * sizeof *most);
+                if (c->saved != NULL) {
+                    memcpy(c->saved + k, best, block * sizeof *best);
+                }
+            }
+        }
+    }
+}
+
+VECTOR_KERNEL
+static void pool_single(const op_call *c)
+{
+    pool_planes(1, c);
+}
+
+VECTOR_KERNEL
+static void pool_8(const op_call *c)
+{
+    pool_planes(8, c);
+}
+
+VECTOR_KERNEL
+static void pool_16(const op_call *c)
+{
+    pool_planes(16, c);
 }
 
 static void forward(const op_call *c)
 {
-    const maxpool_attr *a = c->node->attr;
-    const shape in = c->in_shape[0], out = c->node->out;
-    size_t k = 0;
-    for (size_t p = 0; p < c->batch * in.dim[0]; p++) {
-        const float *plane = c->in[0] + p * in.dim[1] * in.dim[2];
-        for (size_t oy = 0; oy < out.dim[1]; oy++) {
-            const range rows = window(a, oy, in.dim[1]);
-            for (size_t ox = 0; ox < out.dim[2]; ox++, k++) {
-                const size_t best = winner(plane, in.dim[2], rows, window(a, ox, in.dim[2]));
-                c->out[k] = plane[best];
-                c->saved[k] = (float)best;
-            }
-        }
+    if (c->block == 8) {
+        pool_8(c);
+    } else if (c->block == 16) {
+        pool_16(c);
+    } else {
+        pool_single(c);
     }
 }
 
@@ -81,10 +122,14 @@ static void forward(const op_call *c)
 static void relevance(const relevance_call *c)
 {
     const shape in = c->in_shape[0], out = c->node->out;
-    const size_t in_plane = in.dim[1] * in.dim[2], out_plane = out.dim[1] * out.dim[2];
-    memset(c->r_in[0], 0, c->batch * shape_count(in) * sizeof *c->r_in[0]);
-    for (size_t i = 0; i < c->batch * shape_count(out); i++) {
-        c->r_in[0][i / out_plane * in_plane + (size_t)c->saved[i]] += c->r_out[i];
+    const size_t in_plane = in.dim[1] * in.dim[2] * c->block, out_plane = out.dim[1] * out.dim[2] * c->block;
+    const size_t planes = c->batch * images_floats(in, c->block) / in_plane;
+    memset(c->r_in[0], 0, planes * in_plane * sizeof *c->r_in[0]);
+    for (size_t p = 0; p < planes; p++) {
+        float *to = c->r_in[0] + p * in_plane;
+        for (size_t i = p * out_plane; i < (p + 1) * out_plane; i++) {
+            to[(size_t)(int32_t)c->saved[i] * c->block + i % c->block] += c->r_out[i];
+        }
     }
 }
 
@@ -95,6 +140,7 @@ const op_def op_maxpool2d = {
     .infer = infer,
     .saved = saved,
     .forward = forward,
+    .way = RELEVANCE_MOVES,
     .relevance = relevance,
     .relevance_name = "winner",
     .live = op_live_same,
