@@ -7,6 +7,8 @@
  * Slot law: what a kernel computes for a sample has the same bits in every slot of a batch and for every batch size. */
 #include <stddef.h>
 
+#include "core/status.h"
+
 typedef struct conv_shape {
     size_t in_channels, out_channels, groups;
     size_t in_height, in_width, out_height, out_width;
@@ -15,7 +17,7 @@ typedef struct conv_shape {
 
 typedef struct backend_def {
     const char *name, *help;
-    void (*start)(void);                           /* fixes thread counts */
+    status (*start)(void);                         /* fixes thread counts, takes what the library needs; ST_ENVIRONMENT */
     const char *(*version)(void);                  /* of the library and the kernels it chose; static text */
     size_t (*conv_workspace)(const conv_shape *s); /* floats */
     /* z [batch,out_channels,oh,ow] = x * w (+ bias if not NULL); w [out_channels,in_channels/groups,kh,kw] */
