@@ -14,7 +14,17 @@ launch launcher_seen(void);
 /* The first launcher that PATH offers: *path is where. NULL: none. */
 const char *launcher_find(size_t size, char path[]);
 
-/* Before MPI is started alone: one process needs no remote shell, for want of which Open MPI would end it. */
-void launcher_prepare_alone(void);
+typedef enum launcher_kind {
+    LAUNCHER_UNKNOWN,
+    LAUNCHER_OPEN_MPI,
+    LAUNCHER_HYDRA /* of MPICH, Intel MPI, MVAPICH */
+} launcher_kind;
+
+/* Whose launcher is this? By what `path --version` prints. Starts a process, so not after MPI was started. */
+launcher_kind launcher_ask(const char *path);
+
+/* Before MPI is started: without a launcher that it knows, Open MPI takes the process for a lone one, which needs no remote shell, for want
+ * of which Open MPI would end it. */
+void launcher_prepare(void);
 
 #endif
