@@ -1,8 +1,10 @@
 #include "pipeline/launcher.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "core/status.h"
@@ -85,4 +87,20 @@ void launcher_prepare(void)
     if (getenv("OMPI_COMM_WORLD_SIZE") == NULL && getenv("PMIX_RANK") == NULL) {
         (void)setenv("OMPI_MCA_plm", "isolated", 0);
     }
+}
+
+bool launcher_shows_terminal(void)
+{
+    char path[64];
+    struct stat ours;
+    if (launcher_seen().by == NULL || fstat(STDERR_FILENO, &ours) != 0 || !S_ISFIFO(ours.st_mode)) {
+        return false;
+    }
+    (void)snprintf(path, sizeof path, "/proc/%ld/fd/%d", (long)getppid(), STDERR_FILENO);
+    const int fd = open(path, O_WRONLY | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
+    const bool terminal = fd >= 0 && isatty(fd) == 1;
+    if (fd >= 0) {
+        (void)close(fd);
+    }
+    return terminal;
 }
