@@ -73,11 +73,7 @@ static void emit_model(emitter *e, const config_model *m, const char *checkpoint
 static void emit_parameter(emitter *e, const field *f, double value)
 {
     const setting s = {.field = *f};
-    const char *word = f->kind == FIELD_BOOL ? (value != 0.0 ? "true" : "false") : NULL;
-    if (f->kind == FIELD_CHOICE) {
-        word = setting_choice(&s, (size_t)value);
-    }
-    emit(e, "    %s: %s\n", f->name, word != NULL ? word : number_text(value).text);
+    emit(e, "    %s: %s\n", f->name, value_text(&s, value).text);
 }
 
 static void emit_criterion(emitter *e, const config_criterion *c)

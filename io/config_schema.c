@@ -142,6 +142,16 @@ schema_words number_text(double value)
     return out;
 }
 
+schema_words value_text(const setting *s, double value)
+{
+    schema_words out = number_text(value);
+    if (s->field.kind == FIELD_BOOL || s->field.kind == FIELD_CHOICE) {
+        const char *word = s->field.kind == FIELD_CHOICE ? setting_choice(s, (size_t)value) : value != 0.0 ? "true" : "false";
+        (void)snprintf(out.text, sizeof out.text, "%s", word);
+    }
+    return out;
+}
+
 static void add_text(schema_words *out, const char *text)
 {
     const size_t used = strlen(out->text);

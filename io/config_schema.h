@@ -52,5 +52,7 @@ const char *setting_choice(const setting *s, size_t i); /* NULL behind the last 
 
 /* The shortest decimal text that strtod reads back as the same double; integers without exponent up to 2^53. */
 schema_words number_text(double value);
+/* A value as a study file says it: a number, true or false, or a word of the choice. */
+schema_words value_text(const setting *s, double value);
 
 #endif

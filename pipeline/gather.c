@@ -3,6 +3,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "io/config_schema.h"
 #include "nn/op.h"
 #include "pruning/curve.h"
 #include "pruning/ranking.h"
@@ -198,7 +199,7 @@ static status gather_groups(arena *a, arena *scratch, const study *s, const stag
     return STATUS_OK;
 }
 
-static status criterion_texts(arena *a, const config *cfg, const char ***names, const char ***methods)
+status gather_criteria(arena *a, const config *cfg, const char ***names, const char ***methods)
 {
     TRY_ALLOC(*names, a, cfg->n_criteria);
     TRY_ALLOC(*methods, a, cfg->n_criteria);
@@ -207,7 +208,8 @@ static status criterion_texts(arena *a, const config *cfg, const char ***names, 
         const char *text;
         TRY_TEXT(text, a, "%s", cc->method->name);
         for (size_t k = 0; k < cc->method->n_fields; k++) {
-            TRY_TEXT(text, a, "%s %s=%.17g", text, cc->method->fields[k].name, cc->parameters[k]);
+            const setting key = {.field = cc->method->fields[k]};
+            TRY_TEXT(text, a, "%s %s=%s", text, key.field.name, value_text(&key, cc->parameters[k]).text);
         }
         (*names)[i] = cc->name;
         (*methods)[i] = text;
@@ -233,7 +235,7 @@ static status gather_all(arena *a, arena *scratch, const study *s, const stage_c
     const char **names = NULL, **methods = NULL;
     TRY_ALLOC(models, a, s->n_models);
     TRY_ALLOC(cells, a, s->n_cells);
-    TRY(criterion_texts(a, s->config, &names, &methods));
+    TRY(gather_criteria(a, s->config, &names, &methods));
     *out = (results){.study = s->config->name, .n_models = s->n_models, .n_criteria = s->config->n_criteria,
                      .n_rates = s->config->n_rates, .n_cells = s->n_cells, .models = models, .criterion_name = names,
                      .criterion_method = methods, .rates = s->config->rates, .class_name = s->evaluation_data->class_name,
@@ -255,4 +257,28 @@ status gather_results(arena *a, const study *s, const stage_ctx *c, results *out
     const status st = gather_all(a, scratch, s, c, out);
     arena_close(&scratch);
     return st;
+}
+
+static size_t cell_bytes(const study *s, const study_cell *cell)
+{
+    const size_t n = s->models[cell->model].n_components[cell->kind], n_rates = s->config->n_rates;
+    const criterion_def *method = s->config->criteria[cell->criterion].method;
+    const size_t n_moments = method->uses_samples ? method->n_moments : 0;
+    const size_t curve = n_rates * (5 * sizeof(uint64_t) + 2 * sizeof(double) + s->tasks[cell->task].n_classes * sizeof(uint64_t));
+    const size_t track = n * (sizeof(double) + sizeof(uint32_t) + sizeof(uint16_t) + n_moments * sizeof(double));
+    return sizeof(result_cell) + sizeof(result_track) + curve + track;
+}
+
+size_t gather_bytes(const study *s)
+{
+    const size_t groups = s->n_cells / s->config->n_seeds;
+    size_t sum = groups * (sizeof(result_stability) + sizeof(result_summary) + s->config->n_rates * sizeof(double));
+    for (size_t i = 0; i < s->n_cells; i++) {
+        sum += cell_bytes(s, &s->cells[i]);
+    }
+    for (size_t i = 0; i < s->n_models; i++) {
+        const graph *g = s->models[i].graph;
+        sum += sizeof(result_model) + g->n_layers * sizeof(result_layer) + 2 * g->n_components * sizeof(uint64_t);
+    }
+    return sum;
 }

@@ -1,8 +1,10 @@
 #include "pipeline/launcher.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "core/status.h"
@@ -12,12 +14,9 @@ static const struct {
     const char *variable, *by;
     int counts; /* its value is the number of processes */
 } signs[] = {
-    {"OMPI_COMM_WORLD_SIZE", "mpirun of Open MPI", 1},
-    {"PMI_SIZE", "mpiexec of MPICH or a relative", 1},
-    {"MV2_COMM_WORLD_SIZE", "mpirun of MVAPICH", 1},
-    {"SLURM_STEP_NUM_TASKS", "srun", 1},
-    {"PMIX_RANK", "a launcher with PMIx", 0},
-    {"PMI_RANK", "a launcher with PMI", 0},
+    {"OMPI_COMM_WORLD_SIZE", "mpirun of Open MPI", 1}, {"PMI_SIZE", "mpiexec of MPICH or a relative", 1},
+    {"MV2_COMM_WORLD_SIZE", "mpirun of MVAPICH", 1},   {"SLURM_STEP_NUM_TASKS", "srun", 1},
+    {"PMIX_RANK", "a launcher with PMIx", 0},          {"PMI_RANK", "a launcher with PMI", 0},
 };
 
 launch launcher_seen(void)
@@ -48,7 +47,60 @@ const char *launcher_find(size_t size, char path[])
     return NULL;
 }
 
-void launcher_prepare_alone(void)
+/* What the shell takes as one word. */
+static bool quote(const char *path, size_t size, char word[])
 {
-    (void)setenv("OMPI_MCA_plm", "isolated", 0);
+    const int n = snprintf(word, size, "'%s'", path);
+    return strchr(path, '\'') == NULL && n > 0 && (size_t)n < size;
+}
+
+launcher_kind launcher_ask(const char *path)
+{
+    static const struct {
+        const char *text;
+        launcher_kind kind;
+    } known[] = {{"Open MPI", LAUNCHER_OPEN_MPI},
+                 {"open-mpi", LAUNCHER_OPEN_MPI},
+                 {"HYDRA", LAUNCHER_HYDRA},
+                 {"Intel(R) MPI", LAUNCHER_HYDRA},
+                 {"MPICH", LAUNCHER_HYDRA}};
+    char word[4096], command[4352], line[512];
+    launcher_kind kind = LAUNCHER_UNKNOWN;
+    if (!quote(path, sizeof word, word)) {
+        return LAUNCHER_UNKNOWN;
+    }
+    (void)snprintf(command, sizeof command, "%s --version 2>/dev/null </dev/null", word);
+    FILE *answer = popen(command, "r");
+    while (answer != NULL && fgets(line, sizeof line, answer) != NULL) {
+        for (size_t i = 0; i < COUNT(known) && kind == LAUNCHER_UNKNOWN; i++) {
+            kind = strstr(line, known[i].text) != NULL ? known[i].kind : LAUNCHER_UNKNOWN;
+        }
+    }
+    if (answer != NULL) {
+        (void)pclose(answer);
+    }
+    return kind;
+}
+
+void launcher_prepare(void)
+{
+    if (getenv("OMPI_COMM_WORLD_SIZE") == NULL && getenv("PMIX_RANK") == NULL) {
+        (void)setenv("OMPI_MCA_plm", "isolated", 0);
+    }
+}
+
+bool launcher_shows_terminal(void)
+{
+    char path[64];
+    struct stat ours;
+    if (launcher_seen().by == NULL || fstat(STDERR_FILENO, &ours) != 0 || !S_ISFIFO(ours.st_mode)) {
+        return false;
+    }
+    (void)snprintf(path, sizeof path, "/proc/%ld/fd/%d", (long)getppid(), STDERR_FILENO);
+    const int fd = open(path, O_WRONLY | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
+    const bool terminal = fd >= 0 && isatty(fd) == 1;
+    if (fd >= 0) {
+        (void)close(fd);
+    }
+    return terminal;
 }

@@ -100,7 +100,7 @@ static status build(comm *c, arena *a, arena *scratch, const char *path, size_t 
     s->reference_data = reference;
     s->evaluation_data = evaluation;
     s->backend = backend_default();
-    TRY(s->backend->start());
+    TRY(comm_agree(c, s->backend->start()));
     status st = plan_samples(a, scratch, s);
     TRY(comm_agree(c, st));
     TRY(load_models(c, a, scratch, out));

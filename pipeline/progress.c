@@ -4,12 +4,14 @@
 #include <unistd.h>
 
 #include "core/log.h"
+#include "pipeline/launcher.h"
 
 static const double redraw_seconds = 0.2, line_seconds = 5.0;
 
 void progress_start(progress *p, int rank, int ranks)
 {
-    *p = (progress){.speaks = rank == 0, .terminal = isatty(STDERR_FILENO) == 1, .ranks = ranks};
+    *p = (progress){
+        .speaks = rank == 0, .terminal = isatty(STDERR_FILENO) == 1 || launcher_shows_terminal(), .ranks = ranks};
 }
 
 /* "1:02:03" or "2:03" */
@@ -41,7 +43,8 @@ static void show(progress *p, double now)
                       rate * p->ranks, time_left);
         (void)fflush(stderr);
     } else {
-        log_line(LOG_INFO, "stage=%s done=%.0f%% images_per_s=%.0f left=%s", p->stage, 100.0 * share, rate * p->ranks, time_left);
+        log_line(LOG_INFO, "stage=%s done=%.0f%% images_per_s=%.0f left=%s", p->stage, 100.0 * share, rate * p->ranks,
+                 time_left);
     }
     p->last = now;
 }

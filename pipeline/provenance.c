@@ -28,14 +28,28 @@ const char *provenance_version(arena *a)
                       b->name, b->version(), io);
 }
 
-/* The command as it could be typed again: words with other than plain characters are quoted. */
-static const char *command_text(arena *a, int argc, char *const argv[])
+/* A word as a shell reads it: quoted where it holds other than plain characters. */
+static const char *quoted_word(arena *a, const char *word)
+{
+    const size_t plain = strspn(word, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-/=,:+@%");
+    if (word[0] != '\0' && word[plain] == '\0') {
+        return word;
+    }
+    const char *text = "";
+    while (*word != '\0' && text != NULL) { /* it's: 'it'\''s' */
+        const size_t n = strcspn(word, "'");
+        text = arena_text(a, "%s%.*s%s", text, (int)n, word, word[n] == '\0' ? "" : "'\\''");
+        word += n + (word[n] != '\0');
+    }
+    return text == NULL ? NULL : arena_text(a, "'%s'", text);
+}
+
+const char *provenance_command(arena *a, int argc, char *const argv[])
 {
     const char *text = arena_text(a, "%s", "");
     for (int i = 0; i < argc && text != NULL; i++) {
-        const bool plain = argv[i][strspn(argv[i], "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-/=,:+@%")] == '\0';
-        const char *quote = plain ? "" : "'";
-        text = arena_text(a, "%s%s%s%s%s", text, i == 0 ? "" : " ", quote, argv[i], quote);
+        const char *word = quoted_word(a, argv[i]);
+        text = word == NULL ? NULL : arena_text(a, "%s%s%s", text, i == 0 ? "" : " ", word);
     }
     return text;
 }
@@ -72,7 +86,7 @@ static status texts(comm *c, arena *a, const plan *p, const stage_ctx *s, const 
     result_text *list;
     const double now = now_seconds();
     const result_text all[] = {
-        {"command", command_text(a, run->argc, run->argv)},
+        {"command", provenance_command(a, run->argc, run->argv)},
         {"config_path", p->study.config->path},
         {"config", p->study.config->text},
         {"config_resolved", p->study.config->resolved},

@@ -14,6 +14,9 @@ typedef struct provenance_run {
 
 const char *provenance_version(arena *a); /* several lines: ours, compiler, libraries; NULL when memory is gone */
 
+/* The command as a shell would read it again: words with other than plain characters are quoted. NULL when memory is gone. */
+const char *provenance_command(arena *a, int argc, char *const argv[]);
+
 /* Collective: gathers hosts, times and digests from all ranks, and fills the /provenance part of *out on every rank. */
 MUST_CHECK status provenance_gather(comm *c, arena *a, const plan *p, const stage_ctx *s, const provenance_run *run, results *out);
 

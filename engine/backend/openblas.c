@@ -7,9 +7,12 @@
  * call per sample would read the weights once per sample). */
 #include <assert.h>
 #include <cblas.h>
+#include <fcntl.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include "backend/backend.h"
 
@@ -19,9 +22,34 @@ enum {
     BLOCK_IN = 512   /* inputs of a tile read in one call */
 };
 
+/* Could the library have `size` bytes? Nothing is touched, so this costs no memory. */
+static bool room_for(size_t size)
+{
+    const int fd = open("/dev/zero", O_RDWR | O_CLOEXEC);
+    void *room = fd < 0 ? MAP_FAILED : mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd, 0);
+    const bool enough = fd < 0 || room != MAP_FAILED;
+    if (room != MAP_FAILED) {
+        (void)munmap(room, size);
+    }
+    if (fd >= 0) {
+        (void)close(fd);
+    }
+    return enough;
+}
+
+/* OpenBLAS takes a buffer at its first product, keeps it, and where there is no memory for it tries again for ever. So it is made to
+ * take the buffer here, after a look whether there is room: strmm needs one whatever the size, sgemm does not on all processors. */
 static status start(void)
 {
+    static const size_t buffer = (size_t)160 << 20; /* 128 MiB in 0.3.21, and some */
+    const float one = 1.0f;
+    float product = 1.0f;
     openblas_set_num_threads(1);
+    if (!room_for(buffer)) {
+        return FAIL(ST_ENVIRONMENT, "out of memory: OpenBLAS needs %zu MiB for itself; use fewer ranks per node or raise the limit "
+                    "(ulimit -v)", buffer >> 20);
+    }
+    cblas_strmm(CblasRowMajor, CblasLeft, CblasUpper, CblasNoTrans, CblasNonUnit, 1, 1, 1.0f, &one, 1, &product, 1);
     return STATUS_OK;
 }
 

@@ -4,11 +4,6 @@
 #include "pipeline/commands/command.h"
 #include "pipeline/commands/help.h"
 
-static const command_option texts[] = {
-    {"--help", "-h", OPTION_FLAG, 0, NULL, "more about this"},
-    {"--version", NULL, OPTION_FLAG, 0, NULL, "versions of the program and its libraries"},
-};
-
 /* Calls put(to, option) for every option of a command, or for those of all commands where it is NULL. */
 static void each_option(FILE *to, const command_def *c, void (*put)(FILE *to, const command_option *o))
 {
@@ -18,8 +13,8 @@ static void each_option(FILE *to, const command_def *c, void (*put)(FILE *to, co
     for (size_t i = 0; i < command_common_count; i++) {
         put(to, &command_common[i]);
     }
-    for (size_t i = 0; i < COUNT(texts); i++) {
-        put(to, &texts[i]);
+    for (size_t i = 0; i < help_option_count; i++) {
+        put(to, &help_options[i]);
     }
 }
 
@@ -47,15 +42,29 @@ static void bash_option(FILE *to, const command_option *o)
     (void)fprintf(to, "%s%s%s ", o->brief == NULL ? "" : o->brief, o->brief == NULL ? "" : " ", o->name);
 }
 
-/* Options whose value is a file, and those whose value nobody can guess. */
-static void bash_values(FILE *to, option_kind kind, const char *action)
+/* Has a command before this one the same option? */
+static bool is_repeated(size_t command, const command_option *o)
+{
+    for (size_t i = 0; i < command; i++) {
+        for (size_t k = 0; k < command_table[i]->n_options; k++) {
+            if (strcmp(command_table[i]->options[k].name, o->name) == 0) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+/* Options whose value is a file, or those whose value nobody can guess. */
+static void bash_values(FILE *to, bool file, const char *action)
 {
     const char *divide = "    ";
     for (size_t i = 0; i < command_count; i++) {
         for (size_t k = 0; k < command_table[i]->n_options; k++) {
             const command_option *o = &command_table[i]->options[k];
-            if (o->kind == kind) {
-                (void)fprintf(to, "%s%s%s%s", divide, o->name, o->brief == NULL ? "" : " | ", o->brief == NULL ? "" : o->brief);
+            if (o->value != NULL && (o->kind == OPTION_FILE) == file && !is_repeated(i, o)) {
+                const bool brief = o->brief != NULL;
+                (void)fprintf(to, "%s%s%s%s", divide, o->name, brief ? " | " : "", brief ? o->brief : "");
                 divide = " | ";
             }
         }
@@ -66,13 +75,20 @@ static void bash_values(FILE *to, option_kind kind, const char *action)
 static void print_bash(FILE *to)
 {
     (void)fputs("# bash completion for pollard, made by `pollard completion bash`\n"
+                "_pollard_files() {\n"
+                "    compopt -o filenames 2>/dev/null\n"
+                "    mapfile -t COMPREPLY < <(compgen -f -- \"$1\")\n"
+                "}\n"
                 "_pollard() {\n"
-                "    local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]} options='' operands='' files=''\n"
+                "    local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]} options='' operands='' "
+                "files=''\n"
                 "    COMPREPLY=()\n"
+                "    if [ \"$word\" = = ]; then word=''; elif [ \"$before\" = = ]; then before=${COMP_WORDS[COMP_CWORD "
+                "- 2]}; fi\n"
                 "    case $before in\n",
                 to);
-    bash_values(to, OPTION_FILE, "mapfile -t COMPREPLY < <(compgen -f -- \"$word\"); return");
-    bash_values(to, OPTION_SET, "return");
+    bash_values(to, true, "_pollard_files \"$word\"; return");
+    bash_values(to, false, "return");
     (void)fputs("    esac\n"
                 "    case $COMP_CWORD:${COMP_WORDS[1]} in\n"
                 "    1:*) options='",
@@ -102,14 +118,14 @@ static void print_bash(FILE *to)
                 "    -*) mapfile -t COMPREPLY < <(compgen -W \"$options\" -- \"$word\") ;;\n"
                 "    *)\n"
                 "        if [ -n \"$files\" ]; then\n"
-                "            mapfile -t COMPREPLY < <(compgen -f -- \"$word\")\n"
+                "            _pollard_files \"$word\"\n"
                 "        else\n"
                 "            mapfile -t COMPREPLY < <(compgen -W \"$operands\" -- \"$word\")\n"
                 "        fi\n"
                 "        ;;\n"
                 "    esac\n"
                 "}\n"
-                "complete -o filenames -F _pollard pollard\n",
+                "complete -F _pollard pollard\n",
                 to);
 }
 
@@ -204,7 +220,7 @@ static void fish_options(FILE *to, const char *condition, size_t n, const comman
 {
     for (size_t i = 0; i < n; i++) {
         const command_option *o = &list[i];
-        const char *value = o->kind == OPTION_FILE ? " -r -F" : o->kind == OPTION_SET ? " -x" : "";
+        const char *value = o->kind == OPTION_FILE ? " -r -F" : o->value != NULL ? " -x" : "";
         char names[128], brief[16] = "";
         if (o->brief != NULL) {
             (void)snprintf(brief, sizeof brief, "-s %s ", o->brief + 1);
@@ -237,7 +253,7 @@ static void print_fish(FILE *to)
         }
     }
     fish_options(to, "true", command_common_count, command_common);
-    fish_options(to, "true", COUNT(texts), texts);
+    fish_options(to, "true", help_option_count, help_options);
 }
 
 static const struct {
@@ -271,7 +287,8 @@ static const command_example examples[] = {
 const command_def command_completion = {
     .name = "completion",
     .summary = "print what completes the command line in bash, zsh or fish",
-    .text = "Prints a script that makes SHELL complete commands, options and files. `cmake --install` puts all three where the "
+    .text = "Prints a script that makes SHELL complete commands, options and files. `cmake --install` puts all three "
+            "where the "
             "shells look for them.",
     .operand = {.name = "SHELL", .required = true, .what = "shell", .word = shell_name},
     .examples = examples,

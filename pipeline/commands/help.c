@@ -3,11 +3,19 @@
 #include <string.h>
 
 #include "io/config.h"
+#include "pipeline/doctor/check.h"
 
 enum { WIDTH = 100, MARGIN = 2, GAP = 2 };
 
-const char help_what[] = "Pollard explains a trained vision network on reference images, removes what the explanation calls "
-                         "irrelevant, and measures what is left.";
+const char help_what[] =
+    "Pollard explains a trained vision network on reference images, removes what the explanation calls "
+    "irrelevant, and measures what is left.";
+
+const command_option help_options[] = {
+    {"--help", "-h", OPTION_FLAG, 0, NULL, "more about this"},
+    {"--version", NULL, OPTION_FLAG, 0, NULL, "versions of the program and its libraries"},
+};
+const size_t help_option_count = COUNT(help_options);
 
 const help_exit help_exits[] = {
     {ST_OK, "done"},
@@ -25,7 +33,8 @@ const size_t help_exit_count = COUNT(help_exits);
 static void print_field(FILE *to, const field *f)
 {
     if (f->kind == FIELD_BOOL) {
-        (void)fprintf(to, "    %-12s true or false, default %s: %s\n", f->name, f->def != 0.0 ? "true" : "false", f->help);
+        (void)fprintf(to, "    %-12s true or false, default %s: %s\n", f->name, f->def != 0.0 ? "true" : "false",
+                      f->help);
     } else {
         (void)fprintf(to, "    %-12s %g .. %g, default %g: %s\n", f->name, f->min, f->max, f->def, f->help);
     }
@@ -43,9 +52,18 @@ static void print_criteria(FILE *to)
     }
 }
 
+static void print_checks(FILE *to)
+{
+    (void)fputs("What `pollard doctor` looks at, in this order:\n\n", to);
+    for (size_t i = 0; i < check_count; i++) {
+        (void)fprintf(to, "  %-12s %s\n", check_table[i]->name, check_table[i]->help);
+    }
+}
+
 const help_topic help_topics[] = {
     {"config", "every key of a study file, with its default and range", config_print_help},
     {"criteria", "every criterion, with its parameters", print_criteria},
+    {"checks", "what `pollard doctor` checks", print_checks},
 };
 const size_t help_topic_count = COUNT(help_topics);
 
@@ -129,14 +147,10 @@ static int widest(int so_far, const char *text)
     return n > so_far ? n : so_far;
 }
 
-static const command_option texts_of_all[] = {
-    {"--help", "-h", OPTION_FLAG, 0, NULL, "this text"},
-};
-
 static void print_options(FILE *to, const command_def *c)
 {
-    const command_option *lists[] = {c->options, command_common, texts_of_all};
-    const size_t counts[] = {c->n_options, command_common_count, COUNT(texts_of_all)};
+    const command_option *lists[] = {c->options, command_common, help_options};
+    const size_t counts[] = {c->n_options, command_common_count, help_option_count};
     int column = 0;
     for (size_t l = 0; l < COUNT(lists); l++) {
         for (size_t i = 0; i < counts[l]; i++) {
@@ -190,7 +204,7 @@ static void print_exits(FILE *to)
 
 static void print_program(FILE *to)
 {
-    int column = widest(0, "--version");
+    int column = widest(0, "    --version");
     wrap(to, 0, 0, help_what);
     for (size_t i = 0; i < command_count; i++) {
         column = widest(column, command_cell(command_table[i]).text);
@@ -206,6 +220,9 @@ static void print_program(FILE *to)
     (void)fputs("\nOptions of every command:\n", to);
     for (size_t i = 0; i < command_common_count; i++) {
         print_row(to, column, option_cell(&command_common[i]).text, command_common[i].help);
+    }
+    for (size_t i = 0; i < help_option_count; i++) {
+        print_row(to, column, option_cell(&help_options[i]).text, help_options[i].help);
     }
     (void)fputc('\n', to);
     print_exits(to);
@@ -236,8 +253,9 @@ static status run(struct comm *c, const cli *cl, int argc, char *const argv[])
 const command_def command_help = {
     .name = "help",
     .summary = "more about a command, or about a topic",
-    .text = "Prints what there is to know about a command, about the keys of a study file (`config`) or about the criteria "
-            "(`criteria`). `pollard --help TOPIC` and `pollard COMMAND --help` are the same.",
+    .text = "Prints what there is to know about a command, about the keys of a study file (`config`), the criteria "
+            "(`criteria`), or what doctor checks (`checks`). `pollard --help TOPIC` and `pollard COMMAND --help` are "
+            "the same.",
     .operand = {.name = "TOPIC", .what = "help topic", .word = help_word},
     .run = run,
 };

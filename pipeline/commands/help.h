@@ -16,6 +16,9 @@ const help_topic *help_topic_find(const char *name); /* NULL if unknown */
 
 const char *help_word(size_t i); /* commands, then topics; NULL behind the last */
 
+extern const command_option help_options[]; /* --help, --version: no command's own, taken everywhere */
+extern const size_t help_option_count;
+
 extern const char help_what[]; /* what the program is, in one sentence */
 
 typedef struct help_exit {

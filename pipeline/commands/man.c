@@ -1,4 +1,4 @@
-/* Man pages in roff, from the texts of --help: pollard(1), pollard-run(1), ... and pollard-config(5), pollard-criteria(5). */
+/* Man pages in roff, from the texts of --help: pollard(1), pollard-run(1), ... and pollard-config(5), ... */
 #include <ctype.h>
 #include <string.h>
 
@@ -77,6 +77,27 @@ static void put_option(FILE *to, const command_option *o)
     put_text(to, o->help);
 }
 
+/* Those of all commands. */
+static void put_common_options(FILE *to)
+{
+    for (size_t i = 0; i < command_common_count; i++) {
+        put_option(to, &command_common[i]);
+    }
+    for (size_t i = 0; i < help_option_count; i++) {
+        put_option(to, &help_options[i]);
+    }
+}
+
+/* The command as it is typed: neither filled nor justified. */
+static void put_example(FILE *to, const command_example *e)
+{
+    (void)fputs(".PP\n.nf\n", to);
+    put_plain(to, e->line);
+    (void)fputs("\n.fi\n.RS 4\n", to);
+    put_text(to, e->what);
+    (void)fputs(".RE\n", to);
+}
+
 static void put_synopsis(FILE *to, const command_def *c)
 {
     (void)fprintf(to, ".SH SYNOPSIS\n\\fBpollard %s\\fR", c->name);
@@ -131,17 +152,12 @@ static void page_of_command(FILE *to, const command_def *c)
     for (size_t i = 0; i < c->n_options; i++) {
         put_option(to, &c->options[i]);
     }
-    for (size_t i = 0; i < command_common_count; i++) {
-        put_option(to, &command_common[i]);
-    }
+    put_common_options(to);
     if (c->n_examples > 0) {
         (void)fputs(".SH EXAMPLES\n", to);
     }
     for (size_t i = 0; i < c->n_examples; i++) {
-        (void)fputs(".TP\n", to);
-        put_plain(to, c->examples[i].line);
-        (void)fputc('\n', to);
-        put_text(to, c->examples[i].what);
+        put_example(to, &c->examples[i]);
     }
     put_exits(to);
     put_see_also(to, c->name);
@@ -150,7 +166,8 @@ static void page_of_command(FILE *to, const command_def *c)
 static void page_of_program(FILE *to)
 {
     put_heading(to, NULL, SECTION_COMMAND, "explain a vision network, prune what is irrelevant, measure what is left");
-    (void)fputs(".SH SYNOPSIS\n\\fBpollard\\fR \\fICOMMAND\\fR [\\fIOPTION\\fR]... [\\fIFILE\\fR]\n.SH DESCRIPTION\n", to);
+    (void)fputs(".SH SYNOPSIS\n\\fBpollard\\fR \\fICOMMAND\\fR [\\fIOPTION\\fR]... [\\fIFILE\\fR]\n.SH DESCRIPTION\n",
+                to);
     put_text(to, help_what);
     (void)fputs(".SH COMMANDS\n", to);
     for (size_t i = 0; i < command_count; i++) {
@@ -163,9 +180,7 @@ static void page_of_program(FILE *to)
         put_text(to, help_topics[i].summary);
     }
     (void)fputs(".SH OPTIONS\n", to);
-    for (size_t i = 0; i < command_common_count; i++) {
-        put_option(to, &command_common[i]);
-    }
+    put_common_options(to);
     put_exits(to);
     put_see_also(to, NULL);
 }
@@ -219,7 +234,8 @@ static const command_example examples[] = {
 const command_def command_man = {
     .name = "man",
     .summary = "print a man page",
-    .text = "Prints the man page about the program, about a command, or about one of the topics `config` and `criteria`, in roff. "
+    .text = "Prints the man page about the program, about a command, or about one of the topics of `pollard help`, in "
+            "roff. "
             "`cmake --install` puts all of them where `man pollard` finds them.",
     .operand = {.name = "PAGE", .what = "page", .word = help_word},
     .examples = examples,

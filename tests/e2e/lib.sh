@@ -1,5 +1,6 @@
 # Shared by the tests of the real binary; sourced. Needs POLLARD, MPIEXEC and SOURCE; makes $work, an empty folder that goes at the end.
 set -u
+export MPIEXEC
 work=$(mktemp -d "${TMPDIR:-/tmp}/pollard-e2e-XXXXXX")
 trap 'chmod -R u+w "$work" 2>/dev/null; rm -rf "$work"' EXIT
 failed=0
@@ -13,11 +14,13 @@ pass() {
     passed=$((passed + 1))
 }
 
+launch=$SOURCE/tests/support/launch.sh
+
 # ranks N ARGUMENT...: pollard on N ranks, at most two minutes a call: a hang is a failure (exit code 124).
 ranks() {
     local n=$1
     shift
-    timeout -k 5 "${limit:-120}" "$MPIEXEC" -q --oversubscribe --bind-to none -n "$n" "$POLLARD" "$@"
+    timeout -k 5 "${limit:-120}" "$launch" "$n" "$POLLARD" "$@"
 }
 
 # A study that takes a second: what each test changes it says itself.

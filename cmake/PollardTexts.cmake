@@ -1,0 +1,27 @@
+# Man pages and completions, as the program prints them. Run as a script:
+#   cmake -DPROGRAM=pollard -DOUTPUT=folder -P PollardTexts.cmake
+# The pages are those that the page of the program refers to: \fBpollard\-run\fR(1).
+function(print file)
+    execute_process(COMMAND ${PROGRAM} ${ARGN} OUTPUT_FILE ${file} ERROR_VARIABLE message RESULT_VARIABLE failed)
+    if(failed)
+        message(FATAL_ERROR "${PROGRAM} ${ARGN}: ${failed} ${message}")
+    endif()
+endfunction()
+
+file(REMOVE_RECURSE ${OUTPUT})
+file(MAKE_DIRECTORY ${OUTPUT}/man/man1 ${OUTPUT}/man/man5 ${OUTPUT}/completions)
+print(${OUTPUT}/man/man1/pollard.1 man)
+file(STRINGS ${OUTPUT}/man/man1/pollard.1 lines REGEX "^.fBpollard.-")
+string(REGEX MATCHALL "pollard.-[a-z]+.fR.[0-9]" pages "${lines}")
+if(NOT pages)
+    message(FATAL_ERROR "${PROGRAM} man: names no other page")
+endif()
+foreach(page IN LISTS pages)
+    string(REGEX REPLACE "pollard.-([a-z]+).fR.([0-9])" "\\1;\\2" parts "${page}")
+    list(GET parts 0 name)
+    list(GET parts 1 section)
+    print(${OUTPUT}/man/man${section}/pollard-${name}.${section} man ${name})
+endforeach()
+print(${OUTPUT}/completions/bash completion bash)
+print(${OUTPUT}/completions/zsh completion zsh)
+print(${OUTPUT}/completions/fish completion fish)

@@ -1,0 +1,177 @@
+/* Images per second of a core, and which share of its multiply-add peak that is: all ranks, each on a processor of its
+ * own, measure the peak and every network at the same time. docs/benchmarks.md tells how to run it and what the lines
+ * mean. */
+#include <stdlib.h>
+
+#include "bench/clock.h"
+#include "bench/engine.h"
+#include "bench/networks.h"
+#include "bench/options.h"
+#include "bench/peak.h"
+#include "bench/pin.h"
+#include "bench/report.h"
+
+typedef struct bench {
+    comm *c;
+    const options *o;
+    int cpu;
+    arena *network, *run, *scratch; /* one network; one measurement of it; small things */
+} bench;
+
+static int compare(const void *a, const void *b)
+{
+    const double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+static double median(size_t n, double sorted[])
+{
+    return (sorted[(n - 1) / 2] + sorted[n / 2]) / 2.0;
+}
+
+typedef struct times {
+    double *wall, *processor; /* [repeats] seconds; sorted in the end */
+} times;
+
+/* Collective: an agreement is also a barrier, so that all ranks are at work at the same time. */
+static status time_runs(bench *b, engine *e, times *t, report_numbers *out)
+{
+    const size_t n = b->o->repeats;
+    double wall = 0.0, processor = 0.0;
+    engine_run(e); /* touches the memory */
+    for (size_t i = 0; i < n; i++) {
+        TRY(comm_agree(b->c, STATUS_OK));
+        const double wall_before = clock_wall(), processor_before = clock_processor();
+        engine_run(e);
+        t->processor[i] = clock_processor() - processor_before;
+        t->wall[i] = clock_wall() - wall_before;
+        processor += t->processor[i];
+        wall += t->wall[i];
+    }
+    qsort(t->wall, n, sizeof *t->wall, compare);
+    qsort(t->processor, n, sizeof *t->processor, compare);
+    out->seconds_median = median(n, t->wall);
+    out->seconds_best = t->wall[0];
+    out->processor_median = median(n, t->processor);
+    out->processor = processor / wall;
+    return comm_agree(b->c, engine_check(e));
+}
+
+/* Collective. */
+static status measure_peak(bench *b, peak *out)
+{
+    TRY(comm_agree(b->c, STATUS_OK));
+    *out = peak_measure();
+    return STATUS_OK;
+}
+
+/* Between two measurements of the peak, of which the better one counts. */
+static status measure_between_peaks(bench *b, engine *e, times *t, report_case *what)
+{
+    report_numbers mine = {.cpu = b->cpu};
+    peak before, after;
+    TRY(measure_peak(b, &before));
+    TRY(time_runs(b, e, t, &mine));
+    TRY(measure_peak(b, &after));
+    const peak best = before.flops_per_second > after.flops_per_second ? before : after;
+    mine.peak = best.flops_per_second;
+    what->peak_isa = best.isa;
+    return report_print(b->c, b->scratch, what, &mine);
+}
+
+static status prepare(bench *b, const graph *g, const backend_def *backend, engine_task task, engine **e, times *t,
+                      uint64_t *macs)
+{
+    arena_reset(b->run);
+    arena_reset(b->scratch);
+    TRY_ALLOC(t->wall, b->scratch, b->o->repeats);
+    TRY_ALLOC(t->processor, b->scratch, b->o->repeats);
+    TRY(engine_macs(g, task, macs));
+    return engine_open(b->run, g, backend, task, b->o->batch, e);
+}
+
+static status measure(bench *b, const char *network, const graph *g, const backend_def *backend, engine_task task)
+{
+    engine *e = NULL;
+    times t = {NULL, NULL};
+    uint64_t macs = 0;
+    TRY(comm_agree(b->c, prepare(b, g, backend, task, &e, &t, &macs)));
+    report_case what = {.network = network,
+                        .what = engine_task_name(task),
+                        .backend = backend->name,
+                        .batch = b->o->batch,
+                        .size = b->o->size,
+                        .shrink = b->o->shrink,
+                        .repeats = b->o->repeats,
+                        .flops_per_image = 2.0 * (double)macs};
+    return measure_between_peaks(b, e, &t, &what);
+}
+
+static status measure_network(bench *b, const network_def *d)
+{
+    const graph *g = NULL;
+    arena_reset(b->network);
+    TRY(comm_agree(b->c, network_build(b->network, d, b->o->size, b->o->shrink, &g)));
+    for (size_t k = 0; k < backend_count; k++) {
+        const backend_def *backend = backend_table[k];
+        for (engine_task t = TASK_FORWARD; t < TASK_COUNT; t++) {
+            if (b->o->task[t] && options_want_backend(b->o, backend->name)) {
+                backend->start();
+                TRY(measure(b, d->name, g, backend, t));
+            }
+        }
+    }
+    return STATUS_OK;
+}
+
+static status measure_all(bench *b)
+{
+    TRY(pin_to_own_cpu(b->c, b->scratch, &b->cpu));
+    for (size_t i = 0; i < network_count; i++) {
+        if (options_want_network(b->o, network_table[i].name)) {
+            TRY(measure_network(b, &network_table[i]));
+        }
+    }
+    return STATUS_OK;
+}
+
+static status open_arenas(bench *b)
+{
+    TRY(arena_open("bench network", &b->network));
+    TRY(arena_open("bench run", &b->run));
+    return arena_open("bench", &b->scratch);
+}
+
+static status run(comm *c, int argc, char *argv[])
+{
+    options o;
+    TRY(comm_agree(c, options_parse(argc, argv, &o)));
+    if (o.help) {
+        return c->rank == 0 && fputs(options_help, stdout) < 0
+                   ? FAIL(ST_CANT_WRITE, "standard output cannot be written")
+                   : STATUS_OK;
+    }
+    bench b = {.c = c, .o = &o};
+    status st = comm_agree(c, open_arenas(&b));
+    if (status_ok(st)) {
+        st = measure_all(&b);
+    }
+    arena_close(&b.scratch);
+    arena_close(&b.run);
+    arena_close(&b.network);
+    return st;
+}
+
+int main(int argc, char *argv[])
+{
+    comm c;
+    const status started = comm_start(&argc, &argv, &c);
+    if (!status_ok(started)) {
+        (void)fprintf(stderr, "bench_engine: error: %s\n", status_message());
+        comm_finish(&c);
+        return started.code;
+    }
+    const int code = comm_report(&c, run(&c, argc, argv), false);
+    comm_finish(&c);
+    return code;
+}

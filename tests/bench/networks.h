@@ -1,0 +1,19 @@
+#ifndef BENCH_NETWORKS_H
+#define BENCH_NETWORKS_H
+/* The networks that are measured, with random weights: made as a checkpoint in memory, then built like any other. */
+#include "bench/checkpoint.h"
+#include "nn/graph.h"
+
+typedef struct network_def {
+    const char *name;
+    void (*describe)(checkpoint *c, size_t size, size_t shrink); /* adds every tensor */
+} network_def;
+
+extern const network_def network_table[];
+extern const size_t network_count;
+
+/* Images of size x size pixels; all widths are divided by `shrink`, a power of 2 up to 16 (1: the real network).
+ * The graph lives in `a`. Errors: ST_DATA where the size does not fit the network, ST_ENVIRONMENT (memory). */
+MUST_CHECK status network_build(arena *a, const network_def *d, size_t size, size_t shrink, const graph **out);
+
+#endif

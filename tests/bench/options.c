@@ -1,0 +1,132 @@
+#include "bench/options.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "bench/networks.h"
+
+const char options_help[] =
+    "bench_engine: images per second of a core and share of its multiply-add peak, as JSON lines.\n"
+    "\n"
+    "  --network LIST  of vgg16_bn, resnet18, resnet50, vit_b_16 (all)\n"
+    "  --what WHAT     forward, lrp or both (both)\n"
+    "  --backend NAME  (all that were built in)\n"
+    "  --batch N       images in a micro-batch (16)\n"
+    "  --repeats N     timed runs of a micro-batch (5)\n"
+    "  --size N        pixels of an image's side (224)\n"
+    "  --shrink N      divide all widths by N, a power of 2 up to 16: a quick check, not a measurement (1)\n";
+
+static status read_number(const char *name, const char *text, size_t most, size_t *out)
+{
+    char *end = NULL;
+    const unsigned long value = text[0] >= '0' && text[0] <= '9' ? strtoul(text, &end, 10) : 0;
+    if (end == NULL || *end != '\0' || value == 0 || value > most) {
+        return FAIL(ST_USAGE, "%s: expected a whole number in [1, %zu], found '%s'", name, most, text);
+    }
+    *out = value;
+    return STATUS_OK;
+}
+
+static status read_what(const char *text, options *o)
+{
+    const bool both = strcmp(text, "both") == 0;
+    bool known = both;
+    for (engine_task t = TASK_FORWARD; t < TASK_COUNT; t++) {
+        o->task[t] = both || strcmp(text, engine_task_name(t)) == 0;
+        known |= o->task[t];
+    }
+    return known ? STATUS_OK : FAIL(ST_USAGE, "--what: expected forward, lrp or both, found '%s'", text);
+}
+
+/* Whether `name` [length] is a part of the comma-separated list. */
+static bool lists(const char *list, const char *name, size_t length)
+{
+    for (const char *at = list; at != NULL; at = strchr(at, ',') == NULL ? NULL : strchr(at, ',') + 1) {
+        if (strcspn(at, ",") == length && strncmp(at, name, length) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool options_want_network(const options *o, const char *name)
+{
+    return o->networks == NULL || lists(o->networks, name, strlen(name));
+}
+
+bool options_want_backend(const options *o, const char *name)
+{
+    return o->backend == NULL || strcmp(o->backend, name) == 0;
+}
+
+static status check_networks(const char *list)
+{
+    for (const char *at = list; at != NULL; at = strchr(at, ',') == NULL ? NULL : strchr(at, ',') + 1) {
+        const size_t length = strcspn(at, ",");
+        bool known = false;
+        for (size_t i = 0; i < network_count; i++) {
+            known |= strlen(network_table[i].name) == length && strncmp(network_table[i].name, at, length) == 0;
+        }
+        if (!known) {
+            return FAIL(ST_USAGE, "--network: unknown network '%.*s'; see --help", (int)length, at);
+        }
+    }
+    return STATUS_OK;
+}
+
+static status check_backend(const char *name)
+{
+    for (size_t i = 0; i < backend_count; i++) {
+        if (strcmp(backend_table[i]->name, name) == 0) {
+            return STATUS_OK;
+        }
+    }
+    return FAIL(ST_USAGE, "--backend: '%s' is not built in", name);
+}
+
+static status read_option(const char *name, const char *value, options *o)
+{
+    if (strcmp(name, "--network") == 0) {
+        o->networks = value;
+        return check_networks(value);
+    }
+    if (strcmp(name, "--backend") == 0) {
+        o->backend = value;
+        return check_backend(value);
+    }
+    if (strcmp(name, "--what") == 0) {
+        return read_what(value, o);
+    }
+    if (strcmp(name, "--batch") == 0) {
+        return read_number(name, value, 1024, &o->batch);
+    }
+    if (strcmp(name, "--repeats") == 0) {
+        return read_number(name, value, 100000, &o->repeats);
+    }
+    if (strcmp(name, "--size") == 0) {
+        return read_number(name, value, 1024, &o->size);
+    }
+    if (strcmp(name, "--shrink") == 0) {
+        TRY(read_number(name, value, 16, &o->shrink));
+        return (o->shrink & (o->shrink - 1)) == 0
+                   ? STATUS_OK
+                   : FAIL(ST_USAGE, "--shrink: expected 1, 2, 4, 8 or 16, found '%s'", value);
+    }
+    return FAIL(ST_USAGE, "unknown option '%s'; see --help", name);
+}
+
+status options_parse(int argc, char *argv[], options *out)
+{
+    *out = (options){.task = {true, true}, .batch = 16, .repeats = 5, .size = 224, .shrink = 1};
+    for (int i = 1; i < argc; i += 2) {
+        if (strcmp(argv[i], "--help") == 0) {
+            out->help = true;
+            return STATUS_OK;
+        }
+        if (i + 1 == argc) {
+            return FAIL(ST_USAGE, "%s: expected a value behind it; see --help", argv[i]);
+        }
+        TRY(read_option(argv[i], argv[i + 1], out));
+    }
+    return STATUS_OK;
+}
