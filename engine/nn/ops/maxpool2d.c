@@ -1,3 +1,4 @@
+#include <math.h>
 #include <string.h>
 
 #include "core/vector.h"
@@ -45,66 +46,91 @@ static range window(const maxpool_attr *a, size_t o, size_t n)
     return (range){first > a->padding ? first - a->padding : 0, end < n ? end : n};
 }
 
-/* Maximum and, in `best`, place of one window, all channels of a block at once; plane [h,w,block]. */
-static inline void window_maximum(size_t block, const float *restrict plane, size_t width, range rows, range columns,
-                                  float *restrict most, float *restrict best)
+/* Outputs of a row whose window has tap kx inside the image. */
+static inline range outputs_of_tap(const maxpool_attr *a, size_t kx, size_t in_width, size_t out_width)
 {
-    const size_t first = rows.from * width + columns.from;
-    for (size_t l = 0; l < block; l++) {
-        most[l] = plane[first * block + l];
-        best[l] = (float)first;
-    }
-    for (size_t y = rows.from; y < rows.to; y++) {
-        for (size_t x = columns.from; x < columns.to; x++) {
-            const float *value = plane + (y * width + x) * block, place = (float)(y * width + x);
-            for (size_t l = 0; l < block; l++) {
-                const bool wins = value[l] > most[l] || (value[l] != value[l] && most[l] == most[l]);
-                most[l] = wins ? value[l] : most[l];
-                best[l] = wins ? place : best[l];
+    const size_t from = kx >= a->padding ? 0 : (a->padding - kx + a->stride - 1) / a->stride;
+    const size_t end = in_width + a->padding <= kx ? 0 : (in_width + a->padding - kx - 1) / a->stride + 1;
+    return (range){from, end < out_width ? end : out_width};
+}
+
+/* One tap of the windows of one row of outputs, all channels of a block at once; `place` [out_width, block] or NULL. */
+static inline void take_tap(size_t block, size_t stride, range outputs, size_t first_place, const float *restrict x,
+                            float *restrict most, float *restrict place)
+{
+    for (size_t o = outputs.from; o < outputs.to; o++, x += stride * block) {
+        const float here = (float)(first_place + (o - outputs.from) * stride);
+#pragma GCC unroll 1 /* else it is unrolled before it could become a vector operation */
+        for (size_t l = 0; l < block; l++) {
+            const float old = most[o * block + l], value = x[l];
+            const bool wins = !(value <= old) & (old == old); /* a not-a-number wins once; `&`: no branch */
+            most[o * block + l] = wins ? value : old;
+            if (place != NULL) {
+                place[o * block + l] = wins ? here : place[o * block + l];
             }
         }
     }
 }
 
-/* block is a constant where this is inlined. saved NULL: nobody wants the winners. */
-static inline void pool_planes(size_t block, const op_call *c)
+/* One row of outputs: taps in row-major order, so that the first maximum stays. */
+static inline void pool_row(size_t block, const maxpool_attr *a, shape in, shape out, size_t oy, const float *plane,
+                            float *most, float *place)
 {
-    const maxpool_attr *a = c->node->attr;
-    const shape in = c->in_shape[0], out = c->node->out;
-    const size_t planes = c->batch * images_floats(in, block) / (in.dim[1] * in.dim[2] * block);
-    size_t k = 0;
-    for (size_t p = 0; p < planes; p++) {
-        const float *plane = c->in[0] + p * in.dim[1] * in.dim[2] * block;
-        for (size_t oy = 0; oy < out.dim[1]; oy++) {
-            const range rows = window(a, oy, in.dim[1]);
-            for (size_t ox = 0; ox < out.dim[2]; ox++, k += block) {
-                float most[MAX_BLOCK], best[MAX_BLOCK];
-                window_maximum(block, plane, in.dim[2], rows, window(a, ox, in.dim[2]), most, best);
-                memcpy(c->out + k, most, block * sizeof *most);
-                if (c->saved != NULL) {
-                    memcpy(c->saved + k, best, block * sizeof *best);
-                }
+    const range rows = window(a, oy, in.dim[1]);
+    for (size_t ox = 0; ox < out.dim[2]; ox++) {
+        const float first = (float)(rows.from * in.dim[2] + window(a, ox, in.dim[2]).from);
+        for (size_t l = 0; l < block; l++) {
+            most[ox * block + l] = -INFINITY;
+            if (place != NULL) {
+                place[ox * block + l] = first;
             }
         }
+    }
+    for (size_t y = rows.from; y < rows.to; y++) {
+        for (size_t kx = 0; kx < a->kernel; kx++) {
+            const range outputs = outputs_of_tap(a, kx, in.dim[2], out.dim[2]);
+            const size_t at = y * in.dim[2] + outputs.from * a->stride + kx - a->padding;
+            take_tap(block, a->stride, outputs, at, plane + at * block, most, place);
+        }
+    }
+}
+
+/* block is a constant where this is inlined; saved NULL: nobody wants the winners. */
+static inline void pool_planes(size_t block, const op_call *c, float *saved)
+{
+    const shape in = c->in_shape[0], out = c->node->out;
+    const size_t in_plane = in.dim[1] * in.dim[2] * block, row = out.dim[2] * block;
+    const size_t planes = c->batch * images_floats(in, block) / in_plane;
+    for (size_t k = 0; k < planes * out.dim[1]; k++) {
+        pool_row(block, c->node->attr, in, out, k % out.dim[1], c->in[0] + k / out.dim[1] * in_plane, c->out + k * row,
+                 saved == NULL ? NULL : saved + k * row);
     }
 }
 
 VECTOR_KERNEL
 static void pool_single(const op_call *c)
 {
-    pool_planes(1, c);
+    pool_planes(1, c, c->saved);
 }
 
 VECTOR_KERNEL
 static void pool_8(const op_call *c)
 {
-    pool_planes(8, c);
+    if (c->saved == NULL) {
+        pool_planes(8, c, NULL);
+    } else {
+        pool_planes(8, c, c->saved);
+    }
 }
 
 VECTOR_KERNEL
 static void pool_16(const op_call *c)
 {
-    pool_planes(16, c);
+    if (c->saved == NULL) {
+        pool_planes(16, c, NULL);
+    } else {
+        pool_planes(16, c, c->saved);
+    }
 }
 
 static void forward(const op_call *c)
