@@ -60,5 +60,6 @@ extern const backend_def *const backend_table[]; /* from backends.def */
 extern const size_t backend_count;
 const backend_def *backend_default(void);
 const backend_def *backend_find(const char *name); /* NULL: no such backend in this build */
+const char *backend_name(size_t i);                /* of all backends that there are, built in or not; NULL behind the last */
 
 #endif
