@@ -14,6 +14,7 @@ static int run_alone(const cli *cl, status st, int argc, char **argv)
         st = FAIL(ST_CANT_WRITE, "standard output cannot be written");
     }
     if (!status_ok(st)) {
+        (void)fflush(stdout); /* what was printed before the error shall stand before it */
         (void)fprintf(stderr, "pollard: error: %s\n", status_message());
         if (cl->verbose || st.code == ST_BUG) {
             status_print_trace(stderr);
@@ -35,6 +36,7 @@ static int run_parallel(const cli *cl, status st, int argc, char **argv)
     if (status_ok(st)) {
         st = cl->command->run(&c, cl, argc, argv);
     }
+    (void)fflush(stdout); /* what was printed before an error shall stand before it */
     const int code = comm_report(&c, st, cl->verbose);
     comm_finish(&c);
     return code;
@@ -49,8 +51,11 @@ static bool needs_mpi(const cli *cl, status st, bool launched)
 int main(int argc, char **argv)
 {
     cli cl;
-    const bool launched = launcher_seen().by != NULL;
+    const launch l = launcher_seen();
     const status st = cli_parse(argc, argv, &cl);
     launcher_prepare();
-    return needs_mpi(&cl, st, launched) ? run_parallel(&cl, st, argc, argv) : run_alone(&cl, st, argc, argv);
+    if (status_ok(st) && cl.command->ranks == RANKS_ONE && l.rank > 0) {
+        return ST_OK; /* the first process does it: every line once */
+    }
+    return needs_mpi(&cl, st, l.by != NULL) ? run_parallel(&cl, st, argc, argv) : run_alone(&cl, st, argc, argv);
 }

@@ -45,9 +45,47 @@ status walk_build_keeping(arena *a, const graph *g, const composite *c, const ba
     return build(a, g, c, backend, batch, true, out);
 }
 
+static size_t bytes_of(const walk_program *p, size_t activations)
+{
+    return activations + (p->slab_floats + p->work_floats) * sizeof(float);
+}
+
 size_t walk_bytes(const walk *w)
 {
-    return forward_bytes(w->g, w->batch, KEEP_ALL) + (w->program.slab_floats + w->program.work_floats) * sizeof(float);
+    return bytes_of(&w->program, forward_bytes(w->g, w->batch, KEEP_ALL));
+}
+
+status walk_needs(const graph *g, const composite *c, const backend_def *backend, size_t batch, size_t *bytes)
+{
+    arena *scratch = NULL;
+    walk_program program;
+    (void)backend;
+    TRY(arena_open("walk plan", &scratch));
+    const size_t activations = forward_bytes(g, batch, KEEP_ALL);
+    status st = activations == SIZE_MAX ? (status){ST_CONFIG} : walk_compile(scratch, g, c, batch, false, &program);
+    if (status_ok(st)) {
+        *bytes = bytes_of(&program, activations);
+    }
+    arena_close(&scratch);
+    return st;
+}
+
+status walk_ways(arena *a, const graph *g, const composite *c, const walk_way **out)
+{
+    walk_program program;
+    walk_way *way;
+    TRY(walk_compile(a, g, c, 1, false, &program));
+    TRY_ALLOC(way, a, g->n_nodes);
+    for (size_t i = 0; i < program.n_steps; i++) {
+        const walk_step *s = &program.steps[i];
+        bool passes = false; /* the relevance of an input lies where that of the output is */
+        for (size_t k = 0; k < g->nodes[s->id].n_in; k++) {
+            passes = passes || program.relevance[g->nodes[s->id].in[k]] == s->r_out;
+        }
+        way[s->id] = s->runs ? WALK_COMPUTES : passes ? WALK_PASSES : WALK_ENDS;
+    }
+    *out = way;
+    return STATUS_OK;
 }
 
 static float *buffer(const walk *w, buffer_id b)

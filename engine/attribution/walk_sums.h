@@ -1,7 +1,7 @@
 #ifndef ATTRIBUTION_WALK_SUMS_H
 #define ATTRIBUTION_WALK_SUMS_H
-/* From relevance to component scores of one sample (attribution.md, section f). Sums are accumulated in double in a fixed
- * order. */
+/* From relevance to component scores of one sample (docs/attribution.md, section f). Sums are accumulated in double in
+ * a fixed order. */
 #include <stddef.h>
 
 /* Filters: r [n, space] -> r_c = sum over space with sign; absolute [n] = |r_c|, with_sign [n] = r_c. */

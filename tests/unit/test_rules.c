@@ -8,7 +8,7 @@
 #include "attribution/rule_driver.h"
 #include "core/rng.h"
 
-/* Tables that no rule of the family uses yet, for the general path of the driver (attribution.md, section c). */
+/* Tables that no rule of the family uses yet, for the general path of the driver (docs/attribution.md, section c). */
 static const rule_term agreeing[] = {
     {.input = PART_POSITIVE, .weights = PART_POSITIVE, .bias = PART_POSITIVE},
     {.input = PART_NEGATIVE, .weights = PART_NEGATIVE, .bias = PART_NONE},

@@ -23,7 +23,7 @@ static void forward(const op_call *c)
     }
 }
 
-/* Norm (attribution.md, section b):  q = R/st(a+b),  R_a = a q,  R_b = b q. */
+/* Norm (docs/attribution.md, section b):  q = R/st(a+b),  R_a = a q,  R_b = b q. */
 static void relevance(const relevance_call *c)
 {
     const size_t count = c->batch * shape_count(c->node->out);
@@ -43,5 +43,6 @@ const op_def op_add = {
     .forward = forward,
     .relevance = relevance,
     .relevance_name = "norm",
+    .relevance_reads = READS_EPSILON,
     .in_place = true,
 };

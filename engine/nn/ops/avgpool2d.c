@@ -4,7 +4,8 @@
 #include "nn/sizes.h"
 #include "nn/stabilise.h"
 
-/* Adaptive average pooling: bin i of m over n inputs averages [floor(i n/m), ceil((i+1) n/m)); bins may overlap (attribution.md, section a). */
+/* Adaptive average pooling: bin i of m over n inputs averages [floor(i n/m), ceil((i+1) n/m)); bins may overlap
+ * (docs/attribution.md, section a). */
 static status infer(const node *n, const shape in[], shape *out)
 {
     const avgpool_attr *a = n->attr;
@@ -94,7 +95,7 @@ static size_t relevance_workspace(const node *n, const shape in[], size_t batch)
     return batch * shape_count(n->out);
 }
 
-/* Norm (attribution.md, section b): the epsilon rule of the averaging,  R_in = x . T'(R/st(y)). */
+/* Norm (docs/attribution.md, section b): the epsilon rule of the averaging,  R_in = x . T'(R/st(y)). */
 static void relevance(const relevance_call *c)
 {
     const size_t n_in = c->batch * shape_count(c->in_shape[0]), n_out = c->batch * shape_count(c->node->out);
@@ -119,5 +120,6 @@ const op_def op_avgpool2d = {
     .relevance_workspace = relevance_workspace,
     .relevance = relevance,
     .relevance_name = "norm",
+    .relevance_reads = READS_EPSILON,
     .live = op_live_same,
 };

@@ -1,7 +1,8 @@
 #include "nn/op.h"
 #include "nn/sizes.h"
 
-/* Cross-correlation with zero padding (attribution.md, section a): [C,H,W] -> [out,oh,ow], weight [out,C/groups,kh,kw], bias [out]. */
+/* Cross-correlation with zero padding (docs/attribution.md, section a): [C,H,W] -> [out,oh,ow],
+ * weight [out,C/groups,kh,kw], bias [out]. */
 static conv_shape geometry(const node *n, const shape in[])
 {
     const conv_attr *a = n->attr;

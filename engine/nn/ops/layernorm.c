@@ -3,7 +3,7 @@
 #include "nn/op.h"
 #include "nn/stabilise.h"
 
-/* y = (x - mean)/sqrt(var + eps) w + b over the last axis, biased variance (attribution.md, section a). */
+/* y = (x - mean)/sqrt(var + eps) w + b over the last axis, biased variance (docs/attribution.md, section a). */
 static status infer(const node *n, const shape in[], shape *out)
 {
     const size_t features = shape_channels(in[0]);
@@ -45,7 +45,7 @@ static void forward(const op_call *c)
     }
 }
 
-/* The epsilon rule of the affine map with the deviation taken as a constant (attribution.md, section d):
+/* The epsilon rule of the affine map with the deviation taken as a constant (docs/attribution.md, section d):
  *   g = R/st(y) w/sd,   R_in = x (g - mean(g)). */
 static void relevance(const relevance_call *c)
 {
@@ -84,6 +84,7 @@ const op_def op_layernorm = {
     .forward = forward,
     .relevance = relevance,
     .relevance_name = "layernorm",
+    .relevance_reads = READS_EPSILON,
     .in_place = true,
     .cost = cost,
 };

@@ -39,7 +39,8 @@ static void forward(const op_call *c)
     }
 }
 
-/* Norm with the positional embedding, whose share is dropped, as is the class token's row (attribution.md, section d, "Ends"). */
+/* Norm with the positional embedding, whose share is dropped, as is the class token's row
+ * (docs/attribution.md, section d, "Ends"). */
 static void relevance(const relevance_call *c)
 {
     const size_t t = c->node->out.dim[0], e = c->node->out.dim[1];
@@ -72,5 +73,6 @@ const op_def op_tokens = {
     .forward = forward,
     .relevance = relevance,
     .relevance_name = "norm",
+    .relevance_reads = READS_EPSILON,
     .cost = cost,
 };
