@@ -13,14 +13,10 @@
 static const struct {
     const char *variable, *by;
     int counts; /* its value is the number of processes */
-    const char *rank;
 } signs[] = {
-    {"OMPI_COMM_WORLD_SIZE", "mpirun of Open MPI", 1, "OMPI_COMM_WORLD_RANK"},
-    {"PMI_SIZE", "mpiexec of MPICH or a relative", 1, "PMI_RANK"},
-    {"MV2_COMM_WORLD_SIZE", "mpirun of MVAPICH", 1, "MV2_COMM_WORLD_RANK"},
-    {"SLURM_STEP_NUM_TASKS", "srun", 1, "SLURM_PROCID"},
-    {"PMIX_RANK", "a launcher with PMIx", 0, "PMIX_RANK"},
-    {"PMI_RANK", "a launcher with PMI", 0, "PMI_RANK"},
+    {"OMPI_COMM_WORLD_SIZE", "mpirun of Open MPI", 1}, {"PMI_SIZE", "mpiexec of MPICH or a relative", 1},
+    {"MV2_COMM_WORLD_SIZE", "mpirun of MVAPICH", 1},   {"SLURM_STEP_NUM_TASKS", "srun", 1},
+    {"PMIX_RANK", "a launcher with PMIx", 0},          {"PMI_RANK", "a launcher with PMI", 0},
 };
 
 launch launcher_seen(void)
@@ -28,12 +24,10 @@ launch launcher_seen(void)
     for (size_t i = 0; i < COUNT(signs); i++) {
         const char *value = getenv(signs[i].variable);
         if (value != NULL) {
-            const char *rank = getenv(signs[i].rank);
-            return (launch){signs[i].by, signs[i].variable, signs[i].counts ? strtol(value, NULL, 10) : 0,
-                            rank == NULL ? 0 : strtol(rank, NULL, 10)};
+            return (launch){signs[i].by, signs[i].variable, signs[i].counts ? strtol(value, NULL, 10) : 0};
         }
     }
-    return (launch){NULL, NULL, 0, 0};
+    return (launch){NULL, NULL, 0};
 }
 
 const char *launcher_find(size_t size, char path[])

@@ -8,7 +8,6 @@ typedef struct launch {
     const char *by; /* "mpirun of Open MPI"; NULL: alone */
     const char *variable;
     long size; /* processes that were started together; 0: the variable does not tell */
-    long rank; /* of this one */
 } launch;
 
 launch launcher_seen(void);

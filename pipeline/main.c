@@ -51,11 +51,8 @@ static bool needs_mpi(const cli *cl, status st, bool launched)
 int main(int argc, char **argv)
 {
     cli cl;
-    const launch l = launcher_seen();
+    const bool launched = launcher_seen().by != NULL;
     const status st = cli_parse(argc, argv, &cl);
     launcher_prepare();
-    if (status_ok(st) && cl.command->ranks == RANKS_ONE && l.rank > 0) {
-        return ST_OK; /* the first process does it: every line once */
-    }
-    return needs_mpi(&cl, st, l.by != NULL) ? run_parallel(&cl, st, argc, argv) : run_alone(&cl, st, argc, argv);
+    return needs_mpi(&cl, st, launched) ? run_parallel(&cl, st, argc, argv) : run_alone(&cl, st, argc, argv);
 }

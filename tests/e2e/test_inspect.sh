@@ -43,8 +43,4 @@ mv json net/model.json
 [ $? -eq 65 ] && tail -n 1 both | grep -qF "found '4?[2J'" && pass || fail "the error is not the last line: $(tail -n 3 both)"
 [ "$(LC_ALL=C grep -c $'\033' both)" -eq 0 ] && pass || fail "a file's text reaches the terminal"
 
-# Several processes print once.
-for file in "$result" "$checkpoint" "$examples/data/val"; do
-    "$POLLARD" inspect "$file" >alone && ranks 2 inspect "$file" >together && cmp alone together && pass || fail "2 processes inspect $file"
-done
 finish

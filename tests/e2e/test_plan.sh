@@ -16,8 +16,8 @@ number() { # number FILE ERE: the first number of the line that matches
 cells=$(number plan '^[0-9]+ cells')
 masks=$(grep -E '^[0-9]+ cells' plan | sed 's/.*: \([0-9]*\) masks.*/\1/')
 distinct=$(grep -E '^[0-9]+ cells' plan | sed 's/.* \([0-9]*\) distinct$/\1/')
-explained=$(awk '$1 == "attribute" && NF == 5 { print $3 }' plan)
-evaluated=$(awk '$1 == "evaluate" && $4 == "at" { print $3 }' plan)
+explained=$(awk '/^Memory/ { exit } $1 == "attribute" { print $3 }' plan)
+evaluated=$(awk '/^Memory/ { exit } $1 == "evaluate" { print $3 }' plan)
 grep -q "cells=$cells " run.err && pass || fail "cells: planned $cells; $(grep cells= run.err)"
 grep -q "explained_images=$explained\$" run.err && pass || fail "images: planned $explained; $(grep cells= run.err)"
 [ "$(number result '^ *masks ')" = "$masks" ] && pass || fail "masks: planned $masks, run $(number result '^ *masks ')"
@@ -43,10 +43,8 @@ same() { # same NAME CODE RANKS ARGUMENT...
     local name=$1 code=$2 n=$3 found
     shift 3
     for command in run plan "run --dry-run"; do
-        local words=("$@")
-        [ "$command" = plan ] && words=("${words[@]/#-o*/}") && mapfile -t words < <(printf '%s\n' "${words[@]}" | grep -v '^$')
         # shellcheck disable=SC2086
-        ranks "$n" $command "${words[@]}" >out 2>"err.$command"
+        ranks "$n" $command "$@" >out 2>"err.$command"
         found=$?
         [ "$found" = "$code" ] && pass || fail "$name: $command: expected exit code $code, found $found"
         grep '^pollard: error' "err.$command" >"message.$command"
