@@ -2,12 +2,12 @@
 
     >>> from pollard_results import open_results
     >>> r = open_results("digits.h5")
-    >>> r.curves.accuracy.mean("cell").plot()                       # xarray
+    >>> r.curves.accuracy.sel(cell=r.curves.criterion == "random")  # xarray: cells x rates
     >>> f = r.curve_frame()                                         # pandas: one row per cell and rate
-    >>> f.groupby(["model", "criterion", "rate"]).accuracy.mean().unstack("rate")
-    >>> t = r.track("vgg", "filters", "lrp-epsilon")                # relevance, ranking, masks
+    >>> f.groupby(["model", "kind", "criterion", "n_classes", "rate"]).accuracy.mean().unstack("rate")
+    >>> t = r.track("digits_vgg_bn", "filters", "lrp-epsilon")      # relevance, ranking, masks
     >>> t.mask.sel(rate=0.5).mean("cell")                           # how often each filter survives
-    >>> r.model("vgg").layer.values
+    >>> r.model("digits_vgg_bn").layer.values
     >>> print(r.provenance()["config"])
 
 Needs xarray, pandas and one of h5netcdf and netCDF4. The layout of the file is in docs/results.md.
@@ -31,6 +31,17 @@ def _need(module):
         raise ImportError(f"reading results needs {module}: pip install xarray pandas h5netcdf")
 
 
+def _need_hdf5(path):
+    """One clear message in place of what the engines say of folders and other files."""
+    if path.is_dir():
+        raise IsADirectoryError(f"{path}: is a folder; expected the HDF5 file that `pollard run` wrote")
+    if not path.exists():
+        raise FileNotFoundError(f"{path}: no such file")
+    with path.open("rb") as f:
+        if f.read(8) != b"\x89HDF\r\n\x1a\n":
+            raise ValueError(f"{path}: no HDF5 file; expected the one that `pollard run` wrote")
+
+
 def _with_first(frame, first):
     """The same columns, these first."""
     return frame[first + [column for column in frame.columns if column not in first]]
@@ -47,9 +58,11 @@ class Results:
         _need("pandas")
         self.path = Path(path)
         self._engine = _engine()
-        if not self.path.is_file():
-            raise FileNotFoundError(f"{path}: no such file")
-        self.attrs = dict(self.group("/").attrs)
+        _need_hdf5(self.path)
+        try:
+            self.attrs = dict(self.group("/").attrs)
+        except Exception as e:  # each engine has its own
+            raise ValueError(f"{path}: damaged or incomplete: its root group cannot be read") from e
         version = self.attrs.get("schema_version")
         if version is None:
             raise ValueError(f"{path}: no result of Pollard: it has no attribute 'schema_version'")

@@ -5,6 +5,8 @@
 
 #include <libfyaml.h>
 
+#include "core/text.h"
+
 /* libfyaml 0.7.12 exports it without a declaration; the headers of later versions have this very one. */
 const struct fy_mark *fy_event_start_mark(struct fy_event *fye);
 
@@ -20,38 +22,12 @@ typedef struct builder {
     size_t levels, n_values, n_documents;
 } builder;
 
-/* Length of the UTF-8 character at `s`, 0 where there is none. */
-static size_t utf8_length(const unsigned char *s, size_t left)
-{
-    const unsigned char c = s[0];
-    const size_t n = c < 0x80 ? 1 : c >= 0xc2 && c < 0xe0 ? 2 : (c & 0xf0) == 0xe0 ? 3 : c >= 0xf0 && c < 0xf5 ? 4 : 0;
-    if (n == 0 || n > left) {
-        return 0;
-    }
-    for (size_t i = 1; i < n; i++) {
-        if ((s[i] & 0xc0) != 0x80) {
-            return 0;
-        }
-    }
-    /* overlong forms, surrogates, beyond U+10FFFF */
-    const bool wrong = (c == 0xe0 && s[1] < 0xa0) || (c == 0xed && s[1] >= 0xa0) || (c == 0xf0 && s[1] < 0x90) ||
-                       (c == 0xf4 && s[1] >= 0x90);
-    return wrong ? 0 : n;
-}
-
-/* C0, DEL and C1 (U+0080 to U+009F) at the character `s`. */
-static bool is_control(const unsigned char *s)
-{
-    return s[0] < 0x20 || s[0] == 0x7f || (s[0] == 0xc2 && s[1] < 0xa0);
-}
-
 bool yaml_is_printable(const char *text, size_t size)
 {
     size_t n = 0;
     for (size_t i = 0; i < size; i += n) {
-        const unsigned char *s = (const unsigned char *)text + i;
-        n = utf8_length(s, size - i);
-        if (n == 0 || is_control(s)) {
+        n = text_utf8_length(text + i, size - i);
+        if (n == 0 || text_is_control(text + i)) {
             return false;
         }
     }
@@ -68,12 +44,12 @@ static status check_text(const char *origin, bool positions, const char *data, s
     }
     for (size_t i = 0; i < size;) {
         const unsigned char *s = (const unsigned char *)data + i;
-        const size_t n = utf8_length(s, size - i);
+        const size_t n = text_utf8_length(data + i, size - i);
         const yaml_node here = {.at = at};
         if (n == 0) {
             return FAIL_AT(&here, "expected UTF-8, found the byte 0x%02x; save the text as UTF-8", s[0]);
         }
-        if (is_control(s) && (s[0] == 0 || strchr("\t\n\r", s[0]) == NULL)) {
+        if (text_is_control(data + i) && (s[0] == 0 || strchr("\t\n\r", s[0]) == NULL)) {
             return FAIL_AT(&here, "expected text, found the control character 0x%02x", s[n - 1]);
         }
         at.column++;

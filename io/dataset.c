@@ -9,6 +9,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "core/text.h"
+
 /* A growing list of names. */
 typedef struct names {
     const char **list;
@@ -44,34 +46,13 @@ static bool is_image_name(const char *name)
            (strcasecmp(dot, ".png") == 0 || strcasecmp(dot, ".jpg") == 0 || strcasecmp(dot, ".jpeg") == 0);
 }
 
-/* The length of a UTF-8 sequence from its first byte; 0 where none can start with it (RFC 3629). */
-static size_t sequence_length(unsigned char first)
-{
-    return first < 0x80                    ? 1
-           : first >= 0xc2 && first < 0xe0 ? 2
-           : first >= 0xe0 && first < 0xf0 ? 3
-           : first >= 0xf0 && first < 0xf5 ? 4
-                                           : 0;
-}
-
 static bool is_utf8(const char *text)
 {
-    const unsigned char *p = (const unsigned char *)text;
-    while (*p != 0) {
-        const size_t n = sequence_length(*p);
-        const bool overlong_or_beyond = (p[0] == 0xe0 && p[1] < 0xa0) || (p[0] == 0xed && p[1] >= 0xa0) ||
-                                        (p[0] == 0xf0 && p[1] < 0x90) || (p[0] == 0xf4 && p[1] >= 0x90);
-        for (size_t i = 1; i < n; i++) {
-            if ((p[i] & 0xc0) != 0x80) { /* also at the terminating zero, so that nothing behind it is read */
-                return false;
-            }
-        }
-        if (n == 0 || overlong_or_beyond) {
-            return false;
-        }
-        p += n;
+    size_t n = 1;
+    for (; *text != '\0' && n != 0; text += n) {
+        n = text_utf8_length(text, SIZE_MAX);
     }
-    return true;
+    return n != 0;
 }
 
 /* Names become lines of the listing; those of classes become labels of the results. */

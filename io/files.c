@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <libgen.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -30,7 +31,7 @@ status file_read(arena *a, const char *path, size_t most, file_bytes *out)
 {
     status st = STATUS_OK;
     struct stat info;
-    const int fd = open(path, O_RDONLY | O_CLOEXEC);
+    const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); /* a pipe must not make us wait */
     if (fd < 0) {
         return FAIL(ST_NO_INPUT, "%s: cannot be opened: %s", path, strerror(errno));
     }
@@ -53,7 +54,7 @@ static status make_folders(const char *folder)
 {
     char path[4096];
     if (strlen(folder) >= sizeof path) {
-        return FAIL(ST_CANT_WRITE, "%.100s...: the path is longer than %zu bytes", folder, sizeof path);
+        return FAIL(ST_CANT_WRITE, "%.100s...: the path is longer than %zu bytes; choose another output with -o", folder, sizeof path);
     }
     (void)snprintf(path, sizeof path, "%s", folder);
     for (char *p = path + 1;; p++) {
@@ -61,7 +62,7 @@ static status make_folders(const char *folder)
         if (c == '/' || c == '\0') {
             *p = '\0';
             if (mkdir(path, 0777) != 0 && errno != EEXIST) {
-                return FAIL(ST_CANT_WRITE, "%s: the folder cannot be made: %s", path, strerror(errno));
+                return FAIL(ST_CANT_WRITE, "%s: the folder cannot be made: %s; choose another output with -o", path, strerror(errno));
             }
             *p = c;
         }
@@ -74,7 +75,7 @@ static status make_folders(const char *folder)
 static status split(const char *path, char *folder, char *temporary, size_t size)
 {
     if (strlen(path) + 32 >= size) {
-        return FAIL(ST_CANT_WRITE, "%.100s...: the path is longer than %zu bytes", path, size - 32);
+        return FAIL(ST_CANT_WRITE, "%.100s...: the path is longer than %zu bytes; choose another output with -o", path, size - 32);
     }
     (void)snprintf(temporary, size, "%s", path);
     (void)snprintf(folder, size, "%s", dirname(temporary));
@@ -82,27 +83,80 @@ static status split(const char *path, char *folder, char *temporary, size_t size
     return STATUS_OK;
 }
 
-status file_check_writable(const char *path)
+static status check_target(const char *path)
 {
-    char folder[4096], temporary[4096];
     struct stat info;
-    TRY(split(path, folder, temporary, sizeof folder));
-    TRY(make_folders(folder));
     if (stat(path, &info) == 0 && !S_ISREG(info.st_mode)) {
         return FAIL(ST_CANT_WRITE, "%s: expected a file or nothing, found %s; choose another output with -o", path,
                     S_ISDIR(info.st_mode) ? "a folder" : "something else");
     }
+    return STATUS_OK;
+}
+
+static status cannot_be_written_to(const char *folder)
+{
+    return FAIL(ST_CANT_WRITE, "%s: the folder cannot be written to: %s; choose another output with -o", folder, strerror(errno));
+}
+
+status file_check_writable(const char *path)
+{
+    char folder[4096], temporary[4096];
+    TRY(split(path, folder, temporary, sizeof folder));
+    TRY(make_folders(folder));
+    TRY(check_target(path));
     const int fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
     if (fd < 0) {
-        return FAIL(ST_CANT_WRITE, "%s: the folder cannot be written to: %s; choose another output with -o", folder,
-                    strerror(errno));
+        return cannot_be_written_to(folder);
     }
     (void)close(fd);
     (void)unlink(temporary);
     return STATUS_OK;
 }
 
-static status write_all(int fd, const char *path, const unsigned char *data, size_t size)
+/* 0, or the errno that making something in this folder would give. */
+static int refusal(const char *folder)
+{
+    struct stat info;
+    if (stat(folder, &info) != 0 || faccessat(AT_FDCWD, folder, W_OK | X_OK, AT_EACCESS) != 0) {
+        return errno;
+    }
+    return S_ISDIR(info.st_mode) ? 0 : ENOTDIR;
+}
+
+/* Goes the way of make_folders() as far as the first that is missing, and makes nothing. */
+static status foresee_folders(const char *folder)
+{
+    char path[4096], parent[4096];
+    struct stat info;
+    (void)snprintf(path, sizeof path, "%s", folder);
+    (void)snprintf(parent, sizeof parent, "%s", folder[0] == '/' ? "/" : ".");
+    for (char *p = path + 1;; p++) {
+        const char c = *p;
+        if (c == '/' || c == '\0') {
+            *p = '\0';
+            if (stat(path, &info) != 0) {
+                errno = errno == ENOENT ? refusal(parent) : errno;
+                return errno == 0 ? STATUS_OK : FAIL(ST_CANT_WRITE, "%s: the folder cannot be made: %s; choose another output with -o", path, strerror(errno));
+            }
+            (void)snprintf(parent, sizeof parent, "%s", path);
+            *p = c;
+        }
+        if (c == '\0') {
+            errno = refusal(folder);
+            return errno == 0 ? STATUS_OK : cannot_be_written_to(folder);
+        }
+    }
+}
+
+status file_foresee_writable(const char *path)
+{
+    char folder[4096], temporary[4096];
+    TRY(split(path, folder, temporary, sizeof folder));
+    TRY(foresee_folders(folder));
+    return check_target(path);
+}
+
+static status write_rest(int fd, const char *path, const unsigned char *data, size_t size)
 {
     for (size_t done = 0; done < size;) {
         const ssize_t n = write(fd, data + done, size - done);
@@ -110,14 +164,27 @@ static status write_all(int fd, const char *path, const unsigned char *data, siz
             continue;
         }
         if (n <= 0) {
-            return FAIL(ST_CANT_WRITE, "%s: cannot be written after %zu of %zu bytes: %s", path, done, size, strerror(errno));
+            return FAIL(ST_CANT_WRITE, "%s: cannot be written after %zu of %zu bytes: %s; choose another output with -o", path, done, size, strerror(errno));
         }
         done += (size_t)n;
     }
     if (fsync(fd) != 0) {
-        return FAIL(ST_CANT_WRITE, "%s: cannot be flushed to the disk: %s", path, strerror(errno));
+        return FAIL(ST_CANT_WRITE, "%s: cannot be flushed to the disk: %s; choose another output with -o", path, strerror(errno));
     }
     return STATUS_OK;
+}
+
+/* A limit on the size of files (ulimit -f) shall be an error like a full disk, not a signal that leaves half a file. */
+static status write_all(int fd, const char *path, const unsigned char *data, size_t size)
+{
+    const struct sigaction ignore = {.sa_handler = SIG_IGN};
+    struct sigaction old;
+    const bool ignored = sigaction(SIGXFSZ, &ignore, &old) == 0;
+    const status st = write_rest(fd, path, data, size);
+    if (ignored) {
+        (void)sigaction(SIGXFSZ, &old, NULL);
+    }
+    return st;
 }
 
 status file_commit(const char *temporary, const char *path)
@@ -125,7 +192,7 @@ status file_commit(const char *temporary, const char *path)
     char folder[4096], unused[4096];
     TRY(split(path, folder, unused, sizeof folder));
     if (rename(temporary, path) != 0) {
-        return FAIL(ST_CANT_WRITE, "%s: cannot be renamed to %s: %s", temporary, path, strerror(errno));
+        return FAIL(ST_CANT_WRITE, "%s: cannot be renamed to %s: %s; choose another output with -o", temporary, path, strerror(errno));
     }
     /* The rename itself must reach the disk; some file systems cannot fsync a folder, and then there is nothing more to do. */
     const int fd = open(folder, O_RDONLY | O_CLOEXEC);
@@ -143,11 +210,11 @@ status file_write_atomic(const char *path, const void *data, size_t size)
     TRY(make_folders(folder));
     const int fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
     if (fd < 0) {
-        return FAIL(ST_CANT_WRITE, "%s: cannot be made: %s", temporary, strerror(errno));
+        return FAIL(ST_CANT_WRITE, "%s: cannot be made: %s; choose another output with -o", temporary, strerror(errno));
     }
     status st = write_all(fd, temporary, data, size);
     if (close(fd) != 0 && status_ok(st)) {
-        st = FAIL(ST_CANT_WRITE, "%s: cannot be closed: %s", temporary, strerror(errno));
+        st = FAIL(ST_CANT_WRITE, "%s: cannot be closed: %s; choose another output with -o", temporary, strerror(errno));
     }
     if (status_ok(st)) {
         st = file_commit(temporary, path);

@@ -23,6 +23,8 @@ MUST_CHECK status file_commit(const char *temporary, const char *path);
 
 /* Can a new file be put beside `path`? Creates missing parent folders, tries, and removes the trial file. Errors: ST_CANT_WRITE. */
 MUST_CHECK status file_check_writable(const char *path);
+/* The same answer and messages as far as can be told without making anything. */
+MUST_CHECK status file_foresee_writable(const char *path);
 
 char *path_join(arena *a, const char *folder, const char *name); /* absolute names stay; NULL when memory is gone */
 char *path_folder(arena *a, const char *path);                   /* "." where there is none */

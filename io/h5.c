@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "io/guard.h"
+
 static herr_t keep_innermost(unsigned int n, const H5E_error2_t *e, void *out)
 {
     if (n == 0 && e->desc != NULL) {
@@ -29,7 +31,8 @@ status h5_fail(const h5_file *f, const char *object, const char *file, int line,
     char reason[512] = "no reason given by HDF5";
     (void)H5Ewalk2(H5E_DEFAULT, H5E_WALK_UPWARD, keep_innermost, reason);
     (void)H5Eclear2(H5E_DEFAULT);
-    return status_fail(f->failure, file, line, function, "%s: %s: %s", f->path, object, system_reason(reason));
+    return status_fail(f->failure, file, line, function, "%s: %s: %s%s", f->path, object, system_reason(reason),
+                       f->failure == ST_DATA ? "; " FILE_DAMAGED : "");
 }
 
 static herr_t close_any(hid_t id)

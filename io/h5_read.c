@@ -1,6 +1,7 @@
 /* Variables and attributes of a file that may be damaged or somebody else's: kind, rank and shape are checked before anything is read. */
 #include <string.h>
 
+#include "io/guard.h"
 #include "io/h5.h"
 
 /* More than any study has cells x rates; larger sizes are a damaged file, not a reason to ask for all memory. */
@@ -21,7 +22,7 @@ static status check_type(const h5_file *f, const char *object, hid_t type, conte
                       : c == COUNTS ? found == H5T_INTEGER
                                     : found == H5T_STRING && H5Tis_variable_str(type) > 0;
     return fits ? STATUS_OK
-                : FAIL(ST_DATA, "%s: %s: expected %s, found another type; the file is damaged or not of Pollard",
+                : FAIL(ST_DATA, "%s: %s: expected %s, found another type; " FILE_DAMAGED,
                        f->path, object, content_name[c]);
 }
 
@@ -50,12 +51,12 @@ static status check_shape(const h5_file *f, const char *object, hid_t space, siz
         char want[128], have[H5S_MAX_RANK * 24];
         print_shape(want, sizeof want, rank, expected);
         print_shape(have, sizeof have, n < 0 ? 0 : (size_t)n, found);
-        return FAIL(ST_DATA, "%s: %s: expected the shape %s, found %s; the file is damaged or not of Pollard", f->path,
+        return FAIL(ST_DATA, "%s: %s: expected the shape %s, found %s; " FILE_DAMAGED, f->path,
                     object, want, have);
     }
     for (size_t i = 0; i < rank; i++) {
         if (found[i] > MOST_ELEMENTS || *count * found[i] > MOST_ELEMENTS) {
-            return FAIL(ST_DATA, "%s: %s: more than %d values; the file is damaged or not of Pollard", f->path, object,
+            return FAIL(ST_DATA, "%s: %s: more than %d values; " FILE_DAMAGED, f->path, object,
                         (int)MOST_ELEMENTS);
         }
         dims[i] = (size_t)found[i];
@@ -144,13 +145,15 @@ static status get_attr(const h5_file *f, const char *object, const char *name, c
     status st = STATUS_OK;
     hid_t attr = H5I_INVALID_HID, disk = H5I_INVALID_HID, memory = H5I_INVALID_HID, space = H5I_INVALID_HID;
     size_t one;
-    H5_OR(cleanup, st, f, name, attr = H5Aopen_by_name(f->id, object, name, H5P_DEFAULT, H5P_DEFAULT));
-    H5_OR(cleanup, st, f, name, disk = H5Aget_type(attr));
-    TRY_OR(cleanup, st, check_type(f, name, disk, c));
-    H5_OR(cleanup, st, f, name, space = H5Aget_space(attr));
-    TRY_OR(cleanup, st, check_shape(f, name, space, 0, NULL, &one));
-    H5_OR(cleanup, st, f, name, memory = memory_type(c));
-    H5_OR(cleanup, st, f, name, H5Aread(attr, memory, out));
+    char what[640]; /* as messages name it */
+    (void)snprintf(what, sizeof what, "attribute '%.200s' of %.400s", name, object);
+    H5_OR(cleanup, st, f, what, attr = H5Aopen_by_name(f->id, object, name, H5P_DEFAULT, H5P_DEFAULT));
+    H5_OR(cleanup, st, f, what, disk = H5Aget_type(attr));
+    TRY_OR(cleanup, st, check_type(f, what, disk, c));
+    H5_OR(cleanup, st, f, what, space = H5Aget_space(attr));
+    TRY_OR(cleanup, st, check_shape(f, what, space, 0, NULL, &one));
+    H5_OR(cleanup, st, f, what, memory = memory_type(c));
+    H5_OR(cleanup, st, f, what, H5Aread(attr, memory, out));
 cleanup:
     st = h5_close(st, f, &memory);
     st = h5_close(st, f, &space);
@@ -200,7 +203,7 @@ status h5_list(arena *a, const h5_file *f, const char *path, size_t *n, const ch
     H5_OR(cleanup, st, f, path, group = H5Gopen2(f->id, path, H5P_DEFAULT));
     H5_OR(cleanup, st, f, path, H5Gget_info(group, &info));
     if (info.nlinks > MOST_LINKS) {
-        st = FAIL(ST_DATA, "%s: %s: more than %d members; the file is damaged or not of Pollard", f->path, path,
+        st = FAIL(ST_DATA, "%s: %s: more than %d members; " FILE_DAMAGED, f->path, path,
                   (int)MOST_LINKS);
         goto cleanup;
     }

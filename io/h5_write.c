@@ -1,29 +1,12 @@
 /* Variables and attributes of a netCDF-4 file. */
 #include <string.h>
 
+#include "core/text.h"
 #include "io/h5_scale.h"
 
 enum { CHUNK_BYTES = 1 << 20, SMALL_BYTES = 1 << 16, DEFLATE_LEVEL = 4 };
 
 /* ---- texts ---- */
-
-/* Bytes of the UTF-8 character at `p` (Unicode 15, table 3-7), or 0. */
-static size_t utf8_length(const unsigned char *p)
-{
-    const unsigned char a = p[0];
-    if (a < 0x80) {
-        return 1;
-    }
-    const size_t n = a >= 0xc2 && a <= 0xdf ? 2 : (a & 0xf0) == 0xe0 ? 3 : a >= 0xf0 && a <= 0xf4 ? 4 : 0;
-    for (size_t i = 1; i < n; i++) {
-        if ((p[i] & 0xc0) != 0x80) {
-            return 0;
-        }
-    }
-    const bool bad = (a == 0xe0 && p[1] < 0xa0) || (a == 0xed && p[1] > 0x9f) || (a == 0xf0 && p[1] < 0x90) ||
-                     (a == 0xf4 && p[1] > 0x8f);
-    return n != 0 && !bad ? n : 0;
-}
 
 /* The text itself when it is UTF-8, else a copy with a question mark for each wrong byte: file names may hold anything, and Python's readers
  * refuse a file that says UTF-8 and is not. */
@@ -31,8 +14,8 @@ static status clean_text(arena *a, const char *text, const char **out)
 {
     size_t bad = 0, n;
     *out = text == NULL ? "" : text;
-    for (const unsigned char *p = (const unsigned char *)*out; *p != '\0'; p += n != 0 ? n : 1) {
-        n = utf8_length(p);
+    for (const char *p = *out; *p != '\0'; p += n != 0 ? n : 1) {
+        n = text_utf8_length(p, SIZE_MAX);
         bad += n == 0;
     }
     if (bad == 0) {
@@ -40,8 +23,8 @@ static status clean_text(arena *a, const char *text, const char **out)
     }
     char *copy;
     TRY_TEXT(copy, a, "%s", *out);
-    for (unsigned char *p = (unsigned char *)copy; *p != '\0'; p += n != 0 ? n : 1) {
-        n = utf8_length(p);
+    for (char *p = copy; *p != '\0'; p += n != 0 ? n : 1) {
+        n = text_utf8_length(p, SIZE_MAX);
         *p = n == 0 ? '?' : *p;
     }
     *out = copy;

@@ -1,7 +1,7 @@
 #ifndef IO_IMAGE_H
 #define IO_IMAGE_H
 /* Images: PNG (libpng) and JPEG (libjpeg) from memory to RGB, recognised by content, not by name; and the preprocessing, pixel-exact
- * with Pillow before normalisation (attribution.md, section i). */
+ * with Pillow before normalisation (docs/attribution.md, section i). */
 #include "io/files.h"
 #include "nn/tensors.h"
 

@@ -1,20 +1,14 @@
-#include <string.h>
-
+#include "io/file_kind.h"
 #include "io/image_codec.h"
 
 static const size_t most_pixels = (size_t)1 << 28;
 
-static bool starts_with(file_bytes bytes, const char *magic, size_t size)
-{
-    return bytes.size >= size && memcmp(bytes.data, magic, size) == 0;
-}
-
 status image_decode(arena *a, const char *name, file_bytes bytes, image *out)
 {
-    if (starts_with(bytes, "\x89PNG\r\n\x1a\n", 8)) {
+    if (file_starts_with(bytes, "\x89PNG\r\n\x1a\n", 8)) {
         return image_png(a, name, bytes, out);
     }
-    if (starts_with(bytes, "\xff\xd8\xff", 3)) {
+    if (file_starts_with(bytes, "\xff\xd8\xff", 3)) {
         return image_jpeg(a, name, bytes, out);
     }
     if (bytes.size == 0) {

@@ -1,5 +1,6 @@
-/* Resizing as Pillow does it for 8-bit images (attribution.md, section i): a triangle filter that widens when the image shrinks, applied
- * to rows and then to columns, each pass rounded to 8 bits, with weights in 22-bit fixed point. */
+/* Resizing as Pillow does it for 8-bit images (docs/attribution.md, section i): a triangle filter that widens when the
+ * image shrinks, applied to rows and then to columns, each pass rounded to 8 bits, with weights in 22-bit fixed
+ * point. */
 #include <math.h>
 #include <string.h>
 

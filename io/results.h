@@ -37,7 +37,7 @@ typedef struct result_cell {
     const uint64_t *correct, *top5, *parameters_left, *macs_left, *removed; /* [n_rates] */
     const uint64_t *class_correct; /* [n_rates, n_classes] */
     const double *loss_sum;  /* [n_rates] exact sum of float32 cross entropies, rounded once */
-    double a_pr_mean, a_pr_trapezoid, highest_rate; /* highest rate that keeps 95 % of the unpruned accuracy */
+    double a_pr_mean, a_pr_trapezoid, highest_rate; /* up to which every rate keeps 95 % of the unpruned accuracy */
 } result_cell;
 
 /* Relevance and ranking of all cells of one (model, kind, criterion). */
@@ -105,6 +105,11 @@ typedef struct results {
 /* Rank-local. Makes missing folders. Needs memory for the file beside the results. Errors: ST_CANT_WRITE with the path and the system's reason,
  * ST_BUG for a model or criterion whose name is not of letters, digits, _ - . ; then no partial file stays and an old one is untouched. */
 MUST_CHECK status results_write(const char *path, const results *r);
+
+/* Before hours of work: can a result be put at `path`, and is what may be there already a result? A study file or checkpoint is not
+ * replaced. Errors: ST_CANT_WRITE. */
+MUST_CHECK status results_check_output(const char *path);
+MUST_CHECK status results_foresee_output(const char *path); /* the same without making anything */
 
 /* Prints a result file as tables: models, cells, summary, provenance. Errors: ST_NO_INPUT, ST_DATA (not ours, newer schema). */
 MUST_CHECK status results_inspect(arena *a, const char *path, FILE *to);

@@ -34,8 +34,8 @@ static const h5_column measures[] = {
            0),
     COLUMN("a_pr_trapezoid", "cell", H5_REAL, "1", "A_PR: area under the accuracy over the rates", FROM_REAL,
            CELL(a_pr_trapezoid), 0),
-    COLUMN("highest_rate_95", "cell", H5_REAL, "1", "highest rate that keeps 95 % of the unpruned accuracy", FROM_REAL,
-           CELL(highest_rate), 0),
+    COLUMN("highest_rate_95", "cell", H5_REAL, "1",
+           "highest rate up to which every rate keeps 95 % of the unpruned accuracy", FROM_REAL, CELL(highest_rate), 0),
 };
 
 static status put_accuracy(h5_group *g, const results *r)

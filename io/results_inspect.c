@@ -227,7 +227,7 @@ static status read_curves(inspector *in, curves *c)
         if (c->correct[i] < 0 || c->correct[i] > c->total[i / c->n_rates]) {
             return FAIL(ST_DATA,
                         "%s: /curves/correct: cell %zu counts %" PRId64 " correct of %" PRId64
-                        " images; the file is damaged",
+                        " images; " FILE_DAMAGED,
                         f->path, i / c->n_rates, c->correct[i], c->total[i / c->n_rates]);
         }
     }
@@ -372,7 +372,11 @@ static status inspect_here(void *context)
     if (status_ok(st)) {
         st = print_all(in);
     }
-    return h5_file_close(st, &in->file);
+    st = h5_file_close(st, &in->file);
+    if (status_ok(st) && (fflush(in->to) != 0 || ferror(in->to))) {
+        st = FAIL(ST_CANT_WRITE, "standard output cannot be written");
+    }
+    return st;
 }
 
 /* HDF5 1.10 trusts lengths in a file's heap of texts, which no checksum protects: a damaged one can crash it or keep it busy for ever. */

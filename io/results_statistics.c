@@ -36,8 +36,8 @@ static const h5_column summary[] = {
            SUMMARY(a_pr_trapezoid), 0),
     COLUMN("a_pr_trapezoid_error", "row", H5_REAL, "1", "standard error of a_pr_trapezoid over the seeds", FROM_REAL,
            SUMMARY(a_pr_trapezoid_error), 0),
-    COLUMN("highest_rate_95", "row", H5_REAL, "1", "highest rate that keeps 95 % of the unpruned accuracy", FROM_REAL,
-           SUMMARY(highest_rate), 0),
+    COLUMN("highest_rate_95", "row", H5_REAL, "1",
+           "highest rate up to which every rate keeps 95 % of the unpruned accuracy", FROM_REAL, SUMMARY(highest_rate), 0),
 };
 
 static status put_stability(const results_writer *w)

@@ -1,5 +1,6 @@
 /* The result file as a whole: its parts in order, made in memory, then written at once. */
 #include <string.h>
+#include <sys/stat.h>
 
 #include "io/results_parts.h"
 
@@ -111,4 +112,26 @@ cleanup:
     arena_close(&scratch);
     arena_close(&lasting);
     return st;
+}
+
+static status check_kind(const char *path)
+{
+    struct stat info;
+    if (stat(path, &info) == 0 && info.st_size > 0 && !h5_signature(path)) {
+        return FAIL(ST_CANT_WRITE, "%s: expected a result of an earlier run or nothing, found a file of another kind, which would be lost; "
+                    "choose another output with -o", path);
+    }
+    return STATUS_OK;
+}
+
+status results_check_output(const char *path)
+{
+    TRY(file_check_writable(path));
+    return check_kind(path);
+}
+
+status results_foresee_output(const char *path)
+{
+    TRY(file_foresee_writable(path));
+    return check_kind(path);
 }

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "io/checkpoint.h"
+#include "io/file_kind.h"
 
 #if !defined(__BYTE_ORDER__) || __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
 #error "tensors are used where they lie in the file, which is little-endian"
@@ -237,23 +238,16 @@ static status read_header(reader *r, json_t *header, uint64_t header_size, tenso
     return STATUS_OK;
 }
 
-static bool starts_with(file_bytes bytes, const char *magic, size_t size)
-{
-    return bytes.size >= size && memcmp(bytes.data, magic, size) == 0;
-}
-
 /* The header's length, once it is known to lie within the file. */
 static status read_length(const char *source, file_bytes bytes, uint64_t *length)
 {
-    if (starts_with(bytes, "PK\x03\x04", 4) || starts_with(bytes, "\x80\x02", 2)) {
-        return FAIL(ST_DATA,
-                    "%s: expected a safetensors file, found a PyTorch file (.pth, .pt); convert it in Python with "
-                    "safetensors.torch.save_file(torch.load(path, weights_only=True), new_path)",
-                    source);
-    }
     if (bytes.size < LENGTH_BYTES) {
         return FAIL(ST_DATA, "%s: expected a safetensors file, which has at least %d bytes, found %zu", source,
                     (int)LENGTH_BYTES, bytes.size);
+    }
+    const file_kind *kind = file_kind_of(bytes);
+    if (kind != NULL) {
+        return FAIL(ST_DATA, "%s: expected a safetensors file, found %s%s", source, kind->name, kind->advice);
     }
     memcpy(length, bytes.data, LENGTH_BYTES);
     if (*length > most_header_bytes) {

@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "core/text.h"
+
 status text_table_open(arena *a, size_t n_columns, size_t n_rows, text_table *out)
 {
     *out = (text_table){.n_columns = n_columns, .n_rows = n_rows};
@@ -61,13 +63,7 @@ status text_printable(arena *a, const char *text, size_t most, const char **out)
     const size_t line = strcspn(text, "\r\n"), length = line < most ? line : most;
     char *copy;
     TRY_TEXT(copy, a, "%.*s%s", (int)length, text, text[length] == '\0' ? "" : " ...");
-    for (unsigned char *p = (unsigned char *)copy; *p != '\0'; p++) {
-        const bool c1 = p[0] == 0xc2 && p[1] >= 0x80 && p[1] < 0xa0; /* control characters of two bytes */
-        if (p[0] < 0x20 || p[0] == 0x7f || c1) {
-            p[0] = '?';
-            p[c1 ? 1 : 0] = '?';
-        }
-    }
+    text_make_printable(copy);
     *out = copy;
     return STATUS_OK;
 }

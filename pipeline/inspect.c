@@ -3,25 +3,47 @@
 #include <inttypes.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "io/checkpoint.h"
+#include "io/file_kind.h"
 #include "io/results.h"
+#include "io/text_table.h"
 #include "nn/arch.h"
 #include "nn/op.h"
 #include "pipeline/model.h"
 
-static void print_tensors(FILE *to, const tensors *t)
+/* One line of what a file says, without what could command a terminal. */
+static status printable(arena *a, const char *text, const char **out)
+{
+    return text_printable(a, text, SIZE_MAX, out);
+}
+
+static status print_facts(arena *a, FILE *to, const tensors *t)
+{
+    (void)fputs("\nfacts:\n", to);
+    for (size_t i = 0; i < t->n_facts; i++) {
+        const char *name, *value;
+        TRY(printable(a, t->facts[i].name, &name));
+        TRY(printable(a, t->facts[i].value, &value));
+        (void)fprintf(to, "  %-20s %s (%s)\n", name, value, t->facts[i].source);
+    }
+    return STATUS_OK;
+}
+
+static status print_tensors(arena *a, FILE *to, const tensors *t)
 {
     (void)fprintf(to, "\n%zu tensors:\n", t->n);
     for (size_t i = 0; i < t->n; i++) {
         const tensor *x = &t->list[i];
-        (void)fprintf(to, "  %-56s %-5s [", x->name, x->type_name);
+        const char *name;
+        TRY(printable(a, x->name, &name));
+        (void)fprintf(to, "  %-56s %-5s [", name, x->type_name);
         for (size_t k = 0; k < x->rank; k++) {
             (void)fprintf(to, "%s%zu", k > 0 ? ", " : "", x->dim[k]);
         }
         (void)fputs("]\n", to);
     }
+    return STATUS_OK;
 }
 
 static void print_shape(FILE *to, shape s)
@@ -56,25 +78,33 @@ static status print_graph(arena *a, FILE *to, const graph *g)
     return STATUS_OK;
 }
 
+/* Before gigabytes are read for nothing. */
+static status expect_checkpoint(const char *path)
+{
+    static const file_kind unknown = {"something else", ""};
+    unsigned char start[FILE_KIND_BYTES];
+    size_t n = 0;
+    TRY(file_read_start(path, start, &n));
+    const file_kind *kind = file_kind_of((file_bytes){start, n});
+    const bool no_header = n > 8 && (start[4] | start[5] | start[6] | start[7]) != 0 && start[8] != '{';
+    kind = kind == NULL && no_header ? &unknown : kind;
+    return kind == NULL ? STATUS_OK
+                        : FAIL(ST_DATA, "%s: expected a checkpoint (.safetensors), a result (.h5) or an image folder, found %s%s", path,
+                               kind->name, kind->advice);
+}
+
 static status inspect_checkpoint(arena *a, const char *path, FILE *to)
 {
-    file_bytes bytes, json = {NULL, 0};
     tensors *t = NULL;
     const graph *g = NULL;
-    char *folder = path_folder(a, path), *json_path = folder == NULL ? NULL : path_join(a, folder, "model.json");
-    if (json_path == NULL) {
-        return (status){ST_ENVIRONMENT};
-    }
-    TRY(file_read(a, path, model_largest_checkpoint, &bytes));
-    if (access(json_path, F_OK) == 0) {
-        TRY(file_read(a, json_path, MODEL_LARGEST_JSON, &json));
-    }
-    TRY(model_tensors(a, path, bytes, json_path, json, NULL, &t));
-    (void)fprintf(to, "%s: checkpoint, %zu bytes\n\nfacts:\n", path, bytes.size);
-    for (size_t i = 0; i < t->n_facts; i++) {
-        (void)fprintf(to, "  %-20s %s (%s)\n", t->facts[i].name, t->facts[i].value, t->facts[i].source);
-    }
-    print_tensors(to, t);
+    const char *shown;
+    size_t bytes = 0;
+    TRY(expect_checkpoint(path));
+    TRY(model_read(a, path, NULL, &t, &bytes));
+    TRY(printable(a, path, &shown));
+    (void)fprintf(to, "%s: checkpoint, %zu bytes\n", shown, bytes);
+    TRY(print_facts(a, to, t));
+    TRY(print_tensors(a, to, t));
     TRY(graph_build(a, t, &g));
     return print_graph(a, to, g);
 }
@@ -82,12 +112,15 @@ static status inspect_checkpoint(arena *a, const char *path, FILE *to)
 static status inspect_dataset(arena *a, const char *path, FILE *to)
 {
     dataset *d = NULL;
+    const char *shown, *name, *first;
     TRY(dataset_open(a, path, &d));
-    (void)fprintf(to, "%s: image folder, %zu classes, %zu images\n\n%7s  %8s  %-32s %s\n", path, d->n_classes, d->n_samples, "class",
+    TRY(printable(a, path, &shown));
+    (void)fprintf(to, "%s: image folder, %zu classes, %zu images\n\n%7s  %8s  %-32s %s\n", shown, d->n_classes, d->n_samples, "class",
                   "images", "name", "first image");
     for (size_t i = 0; i < d->n_classes; i++) {
-        (void)fprintf(to, "%7zu  %8zu  %-32s %s\n", i, d->class_first[i + 1] - d->class_first[i], d->class_name[i],
-                      d->path[d->class_first[i]]);
+        TRY(printable(a, d->class_name[i], &name));
+        TRY(printable(a, d->path[d->class_first[i]], &first));
+        (void)fprintf(to, "%7zu  %8zu  %-32s %s\n", i, d->class_first[i + 1] - d->class_first[i], name, first);
     }
     return STATUS_OK;
 }

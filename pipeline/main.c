@@ -14,6 +14,7 @@ static int run_alone(const cli *cl, status st, int argc, char **argv)
         st = FAIL(ST_CANT_WRITE, "standard output cannot be written");
     }
     if (!status_ok(st)) {
+        (void)fflush(stdout); /* what was printed before the error shall stand before it */
         (void)fprintf(stderr, "pollard: error: %s\n", status_message());
         if (cl->verbose || st.code == ST_BUG) {
             status_print_trace(stderr);
@@ -35,6 +36,7 @@ static int run_parallel(const cli *cl, status st, int argc, char **argv)
     if (status_ok(st)) {
         st = cl->command->run(&c, cl, argc, argv);
     }
+    (void)fflush(stdout); /* what was printed before an error shall stand before it */
     const int code = comm_report(&c, st, cl->verbose);
     comm_finish(&c);
     return code;

@@ -55,6 +55,21 @@ status model_tensors(arena *a, const char *path, file_bytes checkpoint, const ch
     return facts_merge(a, cm != NULL ? cm->n_facts : 0, cm != NULL ? cm->facts : NULL, n_json, json_facts, *out);
 }
 
+status model_read(arena *a, const char *path, const config_model *cm, tensors **out, size_t *bytes)
+{
+    file_bytes checkpoint, json = {NULL, 0};
+    char *folder = path_folder(a, path), *json_path = folder == NULL ? NULL : path_join(a, folder, "model.json");
+    if (json_path == NULL) {
+        return (status){ST_ENVIRONMENT};
+    }
+    TRY(file_read(a, path, model_largest_checkpoint, &checkpoint));
+    if (access(json_path, F_OK) == 0) {
+        TRY(file_read(a, json_path, MODEL_LARGEST_JSON, &json));
+    }
+    *bytes = checkpoint.size;
+    return model_tensors(a, path, checkpoint, json_path, json, cm, out);
+}
+
 /* Which components are pruned: the config's choice, else all kinds that the network has. */
 static status choose_kinds(arena *a, study_model *m)
 {

@@ -12,6 +12,9 @@ MUST_CHECK status share_file(comm *c, arena *a, const char *path, bool optional,
 MUST_CHECK status model_tensors(arena *a, const char *path, file_bytes checkpoint, const char *json_path, file_bytes json,
                                 const config_model *cm, tensors **out);
 
+/* The same from files, for one process: `model.json` beside the checkpoint is taken where it is. *bytes: of the checkpoint. */
+MUST_CHECK status model_read(arena *a, const char *path, const config_model *cm, tensors **out, size_t *bytes);
+
 typedef struct model_inputs { /* for /provenance */
     const char *checkpoint_path, *json_path;
     char checkpoint_sha256[65], json_sha256[65]; /* json_sha256 "" where there is no model.json */

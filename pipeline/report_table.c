@@ -1,5 +1,6 @@
 #include "pipeline/report.h"
 
+#include <math.h>
 #include <string.h>
 
 static int wider(int width, const char *text)
@@ -19,17 +20,25 @@ void report_table(FILE *to, const results *r)
                   "references", "accuracy", "A_PR", "keeps 95 % up to");
     for (size_t i = 0; i < r->n_summary; i++) {
         const result_summary *s = &r->summary[i];
-        char references[24] = "-";
+        char references[24] = "-", error[32] = "-"; /* NaN with one seed */
         if (s->n_references > 0) {
             (void)snprintf(references, sizeof references, "%zu", s->n_references);
+        }
+        if (!isnan(s->a_pr_error)) {
+            (void)snprintf(error, sizeof error, "%.4f", s->a_pr_error);
         }
         if (i > 0 && (s->model != s[-1].model || s->kind != s[-1].kind)) {
             (void)fputc('\n', to);
         }
-        (void)fprintf(to, "%-*s  %-7s  %7zu  %-*s  %10s  %8.4f  %.4f +- %.4f  %5.0f %%\n", model, r->models[s->model].name,
+        (void)fprintf(to, "%-*s  %-7s  %7zu  %-*s  %10s  %8.4f  %.4f +- %-6s  %5.0f %%\n", model, r->models[s->model].name,
                       component_kind_name(s->kind), s->n_classes, criterion, r->criterion_name[s->criterion], references,
-                      s->accuracy, s->a_pr_mean, s->a_pr_error, 100.0 * s->highest_rate);
+                      s->accuracy, s->a_pr_mean, error, 100.0 * s->highest_rate);
     }
-    (void)fprintf(to, "\nA_PR: mean accuracy over the %zu pruning rates, +- standard error over %zu seed%s.\n", r->n_rates,
-                  r->n_summary > 0 ? r->summary[0].n_seeds : 0, r->n_summary > 0 && r->summary[0].n_seeds == 1 ? "" : "s");
+    const size_t n_seeds = r->n_summary > 0 ? r->summary[0].n_seeds : 0;
+    (void)fprintf(to, "\nA_PR: mean accuracy over the %zu pruning rate%s, ", r->n_rates, r->n_rates == 1 ? "" : "s");
+    if (n_seeds == 1) {
+        (void)fputs("of one seed: a standard error needs two.\n", to);
+    } else {
+        (void)fprintf(to, "+- standard error over %zu seeds.\n", n_seeds);
+    }
 }

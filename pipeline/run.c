@@ -44,7 +44,7 @@ static status report(arena *a, const char *output, const results *r)
     (void)fputc('\n', stdout);
     TRY(report_plot(a, stdout, r));
     (void)fprintf(stdout, "Result: %s\n", output);
-    if (fflush(stdout) != 0) {
+    if (fflush(stdout) != 0 || ferror(stdout) != 0) { /* the first alone does not tell of what was lost before */
         return FAIL(ST_CANT_WRITE, "the table cannot be written to standard output; the result itself is complete: %s", output);
     }
     return STATUS_OK;
@@ -69,7 +69,7 @@ static status run_in(comm *c, arena *a, const cli *cl, int argc, char *const arg
 
     TRY(plan_build(c, a, cl->file, cl->n_sets, cl->sets, &p));
     const char *output = cl->output != NULL ? cl->output : p.study.config->output;
-    TRY(comm_agree(c, c->rank == 0 ? file_check_writable(output) : STATUS_OK)); /* before hours of work, not after */
+    TRY(comm_agree(c, c->rank == 0 ? results_check_output(output) : STATUS_OK)); /* before hours of work, not after */
     announce(c, &p.study);
 
     stage_ctx s = {.comm = c, .study = &p.study, .arena = a, .tick = progress_tick, .progress = &bar};

@@ -1,4 +1,6 @@
 /* Explains every reference image once per (model, criterion) and adds its row, exactly, to every reference set that contains it. */
+#include <string.h>
+
 #include "stages/batch.h"
 #include "stages/stage.h"
 
@@ -129,15 +131,21 @@ static status explain(stage_ctx *c, arena *a, arena *scratch, size_t model, size
     return reduce(c, &e, model, criterion, sums);
 }
 
+/* How many criteria explain images. */
+static size_t explaining(const study *s)
+{
+    size_t n = 0;
+    for (size_t k = 0; k < s->config->n_criteria; k++) {
+        n += s->config->criteria[k].method->uses_samples;
+    }
+    return n;
+}
+
 static double work(const stage_ctx *c)
 {
     const study *s = c->study;
     const size_t batches = study_batches(&s->explained, s->config->micro_batch);
-    size_t explained = 0;
-    for (size_t k = 0; k < s->config->n_criteria; k++) {
-        explained += s->config->criteria[k].method->uses_samples ? s->n_models : 0;
-    }
-    return (double)(explained * batches * s->config->micro_batch) / (double)c->comm->size;
+    return (double)(s->n_models * explaining(s) * batches * s->config->micro_batch) / (double)c->comm->size;
 }
 
 static status run_all(stage_ctx *c, arena *a, arena *scratch)
@@ -149,12 +157,136 @@ static status run_all(stage_ctx *c, arena *a, arena *scratch)
     for (size_t m = 0; m < s->n_models; m++) {
         for (size_t k = 0; k < s->config->n_criteria; k++) {
             if (s->config->criteria[k].method->uses_samples) {
-                arena_reset(a);
+                arena_release(a);
                 TRY(explain(c, a, scratch, m, k, &item, sums));
             }
         }
     }
     c->attribute.sums = sums;
+    return STATUS_OK;
+}
+
+/* What an explainer takes. */
+static status forecast_memory(const stage_ctx *c, size_t model, size_t criterion, stage_forecast *out)
+{
+    const study *s = c->study;
+    const config_criterion *cc = &s->config->criteria[criterion];
+    const graph *g = s->models[model].graph;
+    const size_t micro_batch = s->config->micro_batch, n_values = cc->method->n_moments * g->n_components;
+    const size_t sums = forecast_block(s->n_references * n_values, sizeof(exact_sum));
+    const criterion_setup setup = {.graph = g, .backend = s->backend, .batch = micro_batch, .parameters = cc->parameters};
+    size_t method = 0;
+    TRY(cc->method->bytes(&setup, &method));
+    forecast_add(out, "activations and relevance", method);
+    forecast_add(out, "sums of relevance", sums);
+    forecast_add(out, "sums of other ranks", c->comm->size > 1 ? sums : 0);
+    forecast_add(out, "rows of relevance", forecast_block(micro_batch * n_values, sizeof(float)));
+    forecast_add(out, "a micro-batch of images",
+                 forecast_block(micro_batch * shape_count(g->input), sizeof(float)) + forecast_block(micro_batch, sizeof(size_t)));
+    out->kept += forecast_block(s->n_references * n_values, sizeof(double));
+    return STATUS_OK;
+}
+
+/* Counts add up over models and criteria, which come one after the other; of memory the largest counts. */
+static status forecast_pair(const stage_ctx *c, size_t model, size_t criterion, stage_forecast *out)
+{
+    stage_forecast one = {0};
+    const size_t batches = study_batches(&c->study->explained, c->study->config->micro_batch);
+    TRY(forecast_memory(c, model, criterion, &one));
+    if (forecast_bytes(&one) > forecast_bytes(out)) {
+        memcpy(out->part, one.part, sizeof out->part);
+        out->n_parts = one.n_parts;
+    }
+    out->kept += one.kept;
+    out->items += batches;
+    out->passes += batches;
+    out->images = c->study->explained.n;
+    return STATUS_OK;
+}
+
+static status forecast(stage_ctx *c, arena *scratch, stage_forecast *out)
+{
+    (void)scratch;
+    const study *s = c->study;
+    *out = (stage_forecast){.kept = forecast_block(s->n_models * s->config->n_criteria * s->n_references, sizeof(double *))};
+    for (size_t m = 0; m < s->n_models; m++) {
+        for (size_t k = 0; k < s->config->n_criteria; k++) {
+            if (s->config->criteria[k].method->uses_samples) {
+                TRY(forecast_pair(c, m, k, out));
+            }
+        }
+    }
+    for (size_t i = 0; i < s->n_cells; i++) {
+        const size_t r = s->cells[i].reference;
+        out->unshared += r == NO_REFERENCE ? 0 : study_batches(&s->references[r].samples, s->config->micro_batch);
+    }
+    return STATUS_OK;
+}
+
+/* Seconds for one image. */
+static status try_pair(const stage_ctx *c, arena *a, arena *images, size_t model, size_t criterion, double budget, double *seconds)
+{
+    static const double walk_costs = 3.0; /* forward passes, roughly */
+    trial t;
+    trial_clock clock = {0};
+    explainer e;
+    uint64_t parameters, macs;
+    stage_ctx mine = *c;
+    graph_cost(c->study->models[model].graph, &parameters, &macs, NULL, NULL);
+    trial_open(c->study, walk_costs * (double)macs, budget / 2.0, &t);
+    mine.study = &t.study;
+    arena_release(a);
+    TRY(explainer_open(&mine, a, images, model, criterion, &e));
+    const size_t n = study_batches(&t.study.explained, t.config.micro_batch);
+    size_t index = (size_t)c->comm->rank % n;
+    do {
+        const double started = log_seconds();
+        TRY(explain_batch(&mine, &e, index));
+        index = (index + 1) % n;
+        trial_lap(&clock, log_seconds() - started);
+    } while (clock.sum < budget);
+    *seconds = trial_mean(&clock) / (double)t.config.micro_batch;
+    return STATUS_OK;
+}
+
+/* The earliest criterion of the same method: parameters do not change what it costs. */
+static size_t same_method(const config *cfg, size_t criterion)
+{
+    size_t first = 0;
+    while (cfg->criteria[first].method != cfg->criteria[criterion].method) {
+        first++;
+    }
+    return first;
+}
+
+static status try_model(stage_ctx *c, arena *a, arena *images, size_t model, double budget, double *seconds)
+{
+    const study *s = c->study;
+    const config *cfg = s->config;
+    const size_t batches = study_batches(&s->explained, cfg->micro_batch);
+    double *each = arena_alloc(c->arena, cfg->n_criteria, sizeof *each);
+    if (each == NULL) {
+        return (status){ST_ENVIRONMENT};
+    }
+    for (size_t k = 0; k < cfg->n_criteria; k++) {
+        if (cfg->criteria[k].method->uses_samples) {
+            if (same_method(cfg, k) == k) {
+                TRY(try_pair(c, a, images, model, k, budget, &each[k]));
+            }
+            each[k] = each[same_method(cfg, k)];
+            *seconds += each[k] * (double)(forecast_share(batches, c->comm->size) * cfg->micro_batch);
+        }
+    }
+    return STATUS_OK;
+}
+
+static status try_all(stage_ctx *c, arena *a, arena *images, double budget, double *seconds)
+{
+    const study *s = c->study;
+    *seconds = 0.0;
+    for (size_t m = 0; m < s->n_models; m++) {
+        TRY(try_model(c, a, images, m, budget / (double)(s->n_models * (explaining(s) + 1)), seconds));
+    }
     return STATUS_OK;
 }
 
@@ -179,4 +311,6 @@ const stage_def stage_attribute = {
     .help = "explain the reference images and add up the relevance of every component",
     .work = work,
     .run = run,
+    .forecast = forecast,
+    .trial = try_all,
 };

@@ -1,19 +1,11 @@
 /* Measures what pruned networks still know: every distinct (model, mask, evaluation set) once, counts added as integers. */
-#include <stdlib.h>
 #include <string.h>
 
 #include "pruning/curve.h"
 #include "pruning/ranking.h"
 #include "stages/batch.h"
+#include "stages/masks.h"
 #include "stages/stage.h"
-
-/* One point of a curve wants this mask on this evaluation set. */
-typedef struct use {
-    size_t evaluation, cell, rate;
-    uint64_t hash;
-    const uint8_t *alive; /* [graph->n_components] */
-    size_t n_alive;       /* bytes of it, for the comparison */
-} use;
 
 /* Counters of one distinct mask: correct, top5, one per class, the words of the exact loss sum. Plain integers, so that ranks add up. */
 enum { COUNT_CORRECT, COUNT_TOP5, COUNT_CLASSES };
@@ -28,67 +20,8 @@ typedef struct evaluator {
     forward *forward;
     batch batch;
     arena *scratch; /* of one image */
-    use *uses;      /* [n_uses], equal masks next to each other */
-    size_t n_uses;
+    mask_list masks;
 } evaluator;
-
-static uint64_t hash_bytes(const uint8_t *data, size_t n) /* FNV-1a: only to sort; equality is checked byte by byte */
-{
-    uint64_t h = 14695981039346656037u;
-    for (size_t i = 0; i < n; i++) {
-        h = (h ^ data[i]) * 1099511628211u;
-    }
-    return h;
-}
-
-static int compare_masks(const use *a, const use *b)
-{
-    if (a->evaluation != b->evaluation) {
-        return a->evaluation < b->evaluation ? -1 : 1;
-    }
-    if (a->hash != b->hash) {
-        return a->hash < b->hash ? -1 : 1;
-    }
-    return memcmp(a->alive, b->alive, a->n_alive);
-}
-
-static int compare_uses(const void *left, const void *right)
-{
-    const use *a = left, *b = right;
-    const int masks = compare_masks(a, b);
-    if (masks != 0) {
-        return masks;
-    }
-    const size_t ia[] = {a->cell, a->rate}, ib[] = {b->cell, b->rate};
-    return ia[0] != ib[0] ? (ia[0] < ib[0] ? -1 : 1) : (ia[1] > ib[1]) - (ia[1] < ib[1]);
-}
-
-static status collect_uses(const stage_ctx *c, arena *a, evaluator *e)
-{
-    const study *s = c->study;
-    const study_model *m = &s->models[e->model];
-    const size_t n_rates = s->config->n_rates, n_alive = m->graph->n_components;
-    size_t n_cells = 0;
-    for (size_t i = 0; i < s->n_cells; i++) {
-        n_cells += s->cells[i].model == e->model;
-    }
-    TRY_ALLOC(e->uses, a, n_cells * n_rates);
-    for (size_t i = 0; i < s->n_cells; i++) {
-        const study_cell *cell = &s->cells[i];
-        for (size_t r = 0; r < n_rates && cell->model == e->model; r++) {
-            uint8_t *alive;
-            TRY_ALLOC(alive, a, n_alive);
-            memset(alive, 1, n_alive);
-            for (size_t k = 0; k < m->n_components[cell->kind]; k++) {
-                alive[m->component[cell->kind][k]] = c->prune.removed_at[i][k] > r;
-            }
-            e->uses[e->n_uses++] = (use){.evaluation = s->tasks[cell->task].evaluation, .cell = i, .rate = r,
-                                         .hash = hash_bytes(alive, n_alive), .alive = alive, .n_alive = n_alive};
-        }
-    }
-    qsort(e->uses, e->n_uses, sizeof e->uses[0], compare_uses);
-    return STATUS_OK;
-}
 
 static status evaluator_open(const stage_ctx *c, arena *a, arena *scratch, size_t model, evaluator *e)
 {
@@ -97,18 +30,8 @@ static status evaluator_open(const stage_ctx *c, arena *a, arena *scratch, size_
     const size_t micro_batch = s->config->micro_batch;
     *e = (evaluator){.model = model, .scratch = scratch};
     TRY_ALLOC(e->batch.images, a, micro_batch * shape_count(g->input));
-    TRY(collect_uses(c, a, e));
+    TRY(masks_collect(a, s, model, c->prune.removed_at, &e->masks));
     return forward_build(a, g, s->backend, micro_batch, KEEP_LOGITS, &e->forward);
-}
-
-/* End of the run of uses that share the mask of uses[first]. */
-static size_t same_mask_end(const evaluator *e, size_t first)
-{
-    size_t end = first + 1;
-    while (end < e->n_uses && compare_masks(&e->uses[first], &e->uses[end]) == 0) {
-        end++;
-    }
-    return end;
 }
 
 static void count_batch(const evaluator *e, const dataset *d, const study_evaluation *set, size_t n_logits, int64_t *counter)
@@ -136,14 +59,14 @@ static status evaluate_batch(stage_ctx *c, evaluator *e, size_t first, size_t en
 {
     const study *s = c->study;
     const study_model *m = &s->models[e->model];
-    const study_evaluation *set = &s->evaluations[e->uses[first].evaluation];
+    const study_evaluation *set = &s->evaluations[e->masks.use[first].evaluation];
     const size_t micro_batch = s->config->micro_batch;
     TRY(batch_read(e->scratch, s->evaluation_data, &set->samples, index, micro_batch, &m->preprocess, c->evaluation_mark,
                    &e->batch));
-    for (size_t u = first; u < end; u = same_mask_end(e, u), counters += counter_size(set)) {
-        forward_run(e->forward, e->batch.images, e->uses[u].alive);
+    for (size_t u = first; u < end; u = masks_end(&e->masks, u), counters += counter_size(set)) {
+        forward_run(e->forward, e->batch.images, e->masks.use[u].alive);
         count_batch(e, s->evaluation_data, set, m->graph->n_classes, counters);
-        c->tick(c->progress, (double)(micro_batch * (same_mask_end(e, u) - u)));
+        c->tick(c->progress, (double)(micro_batch * (masks_end(&e->masks, u) - u)));
     }
     return STATUS_OK;
 }
@@ -153,7 +76,7 @@ static status spread(stage_ctx *c, const evaluator *e, size_t first, size_t end,
 {
     const study *s = c->study;
     const graph *g = s->models[e->model].graph;
-    const study_evaluation *set = &s->evaluations[e->uses[first].evaluation];
+    const study_evaluation *set = &s->evaluations[e->masks.use[first].evaluation];
     evaluate_point point = {.correct = (uint64_t)counter[COUNT_CORRECT], .top5 = (uint64_t)counter[COUNT_TOP5]};
     exact_sum loss;
     uint64_t *class_correct;
@@ -165,9 +88,9 @@ static status spread(stage_ctx *c, const evaluator *e, size_t first, size_t end,
     }
     point.class_correct = class_correct;
     arena_reset(e->scratch);
-    TRY(graph_cost_left(e->scratch, g, e->uses[first].alive, &point.parameters_left, &point.macs_left));
+    TRY(graph_cost_left(e->scratch, g, e->masks.use[first].alive, &point.parameters_left, &point.macs_left));
     for (size_t u = first; u < end; u++) {
-        const use *to = &e->uses[u];
+        const mask_use *to = &e->masks.use[u];
         point.removed = ranking_count(c->prune.n_components[to->cell], s->config->rates[to->rate]);
         points[to->cell * s->config->n_rates + to->rate] = point;
     }
@@ -178,13 +101,10 @@ static status spread(stage_ctx *c, const evaluator *e, size_t first, size_t end,
 static status evaluate_set(stage_ctx *c, evaluator *e, arena *a, size_t first, size_t end, size_t *item, evaluate_point *points)
 {
     const study *s = c->study;
-    const study_evaluation *set = &s->evaluations[e->uses[first].evaluation];
+    const study_evaluation *set = &s->evaluations[e->masks.use[first].evaluation];
     const size_t batches = study_batches(&set->samples, s->config->micro_batch);
     const double started = log_seconds();
-    size_t n_masks = 0;
-    for (size_t u = first; u < end; u = same_mask_end(e, u)) {
-        n_masks++;
-    }
+    const size_t n_masks = masks_distinct(&e->masks, first, end);
     int64_t *counters = arena_alloc(a, n_masks * counter_size(set), sizeof *counters);
     status st = counters == NULL ? (status){ST_ENVIRONMENT} : STATUS_OK;
     for (size_t b = 0; b < batches; b++, (*item)++) {
@@ -200,8 +120,8 @@ static status evaluate_set(stage_ctx *c, evaluator *e, arena *a, size_t first, s
     TRY(comm_agree(c->comm, st));
     comm_sum_i64(c->comm, n_masks * counter_size(set), counters);
     c->idle_seconds += log_seconds() - finished;
-    for (size_t u = first, k = 0; u < end && status_ok(st); u = same_mask_end(e, u), k++) {
-        st = spread(c, e, u, same_mask_end(e, u), counters + k * counter_size(set), points);
+    for (size_t u = first, k = 0; u < end && status_ok(st); u = masks_end(&e->masks, u), k++) {
+        st = spread(c, e, u, masks_end(&e->masks, u), counters + k * counter_size(set), points);
     }
     c->evaluate.n_evaluated += n_masks;
     return comm_agree(c->comm, st);
@@ -209,15 +129,12 @@ static status evaluate_set(stage_ctx *c, evaluator *e, arena *a, size_t first, s
 
 static status evaluate_model(stage_ctx *c, evaluator *e, arena *a, size_t *item, evaluate_point *points)
 {
-    for (size_t first = 0; first < e->n_uses;) {
-        size_t end = first;
-        while (end < e->n_uses && e->uses[end].evaluation == e->uses[first].evaluation) {
-            end++;
-        }
+    for (size_t first = 0; first < e->masks.n;) {
+        const size_t end = masks_set_end(&e->masks, first);
         TRY(evaluate_set(c, e, a, first, end, item, points));
         first = end;
     }
-    c->evaluate.n_masks += e->n_uses;
+    c->evaluate.n_masks += e->masks.n;
     return STATUS_OK;
 }
 
@@ -241,11 +158,169 @@ static status run_all(stage_ctx *c, arena *a, arena *scratch)
     TRY(comm_agree(c->comm, points == NULL ? (status){ST_ENVIRONMENT} : STATUS_OK));
     for (size_t m = 0; m < s->n_models; m++) {
         evaluator e;
-        arena_reset(a);
+        arena_release(a);
         TRY(comm_agree(c->comm, evaluator_open(c, a, scratch, m, &e)));
         TRY(evaluate_model(c, &e, a, &item, points));
     }
     c->evaluate.points = points;
+    return STATUS_OK;
+}
+
+/* One model's masks, set by set. `counters` and `passes` are added to. */
+static void forecast_sets(const study *s, const mask_list *l, size_t *counters, stage_forecast *out)
+{
+    for (size_t first = 0, end; first < l->n; first = end) {
+        const study_evaluation *set = &s->evaluations[l->use[first].evaluation];
+        end = masks_set_end(l, first);
+        const size_t distinct = masks_distinct(l, first, end), batches = study_batches(&set->samples, s->config->micro_batch);
+        out->items += batches;
+        out->passes += batches * distinct;
+        out->unshared += batches * (end - first);
+        out->masks += end - first;
+        out->distinct += distinct;
+        out->at_most = out->at_most || l->use[end - 1].unknown != 0; /* these come last */
+        out->kept += distinct * forecast_block(set->n_classes, sizeof(uint64_t));
+        *counters += forecast_block(distinct * counter_size(set), sizeof(int64_t));
+    }
+}
+
+static status forecast_model(const stage_ctx *c, arena *scratch, size_t model, stage_forecast *out)
+{
+    const study *s = c->study;
+    const graph *g = s->models[model].graph;
+    const size_t activations = forward_bytes(g, s->backend, s->config->micro_batch, KEEP_LOGITS);
+    stage_forecast one = {0};
+    mask_list masks;
+    size_t counters = 0;
+    if (activations == SIZE_MAX) {
+        return (status){ST_CONFIG};
+    }
+    arena_reset(scratch);
+    TRY(masks_collect(scratch, s, model, c->prune.removed_at, &masks));
+    forecast_sets(s, &masks, &counters, out);
+    forecast_add(&one, "activations", activations);
+    forecast_add(&one, "a micro-batch of images", forecast_block(s->config->micro_batch * shape_count(g->input), sizeof(float)));
+    forecast_add(&one, "masks", masks_bytes(s, model));
+    forecast_add(&one, "counters", counters);
+    forecast_add(&one, "counters of other ranks", c->comm->size > 1 ? counters : 0);
+    if (forecast_bytes(&one) > forecast_bytes(out)) {
+        memcpy(out->part, one.part, sizeof out->part);
+        out->n_parts = one.n_parts;
+    }
+    return STATUS_OK;
+}
+
+static status count_images(const study *s, arena *scratch, size_t *out)
+{
+    uint8_t *read;
+    arena_reset(scratch);
+    TRY_ALLOC(read, scratch, s->evaluation_data->n_samples);
+    for (size_t i = 0; i < s->n_evaluations; i++) {
+        const sample_list *list = &s->evaluations[i].samples;
+        for (size_t k = 0; k < list->n; k++) {
+            *out += !read[list->sample[k]];
+            read[list->sample[k]] = 1;
+        }
+    }
+    return STATUS_OK;
+}
+
+static status forecast(stage_ctx *c, arena *scratch, stage_forecast *out)
+{
+    const study *s = c->study;
+    *out = (stage_forecast){.kept = forecast_block(s->n_cells * s->config->n_rates, sizeof(evaluate_point))};
+    TRY(count_images(s, scratch, &out->images));
+    for (size_t m = 0; m < s->n_models; m++) {
+        TRY(forecast_model(c, scratch, m, out));
+    }
+    return STATUS_OK;
+}
+
+/* What one model's steps take. */
+typedef struct trial_steps {
+    trial_clock read, pass; /* a micro-batch */
+    trial_clock cost;       /* what is left of a network, once per mask */
+} trial_steps;
+
+/* Reads a micro-batch, and sends it through another mask than the last time, as a run does. */
+static status try_once(stage_ctx *c, evaluator *e, size_t round, uint8_t *alive, int64_t *counter, trial_steps *t)
+{
+    const study *s = c->study;
+    const study_evaluation *set = &s->evaluations[0];
+    const study_model *m = &s->models[e->model];
+    const size_t n = study_batches(&set->samples, s->config->micro_batch);
+    uint64_t parameters, macs;
+    for (size_t i = 0; i < m->graph->n_components; i++) {
+        alive[i] = (i + round) % 2;
+    }
+    const double started = log_seconds();
+    TRY(batch_read(e->scratch, s->evaluation_data, &set->samples, (round + (size_t)c->comm->rank) % n, s->config->micro_batch,
+                   &m->preprocess, c->evaluation_mark, &e->batch));
+    const double was_read = log_seconds();
+    forward_run(e->forward, e->batch.images, alive);
+    count_batch(e, s->evaluation_data, set, m->graph->n_classes, counter);
+    const double passed = log_seconds();
+    c->tick(c->progress, (double)s->config->micro_batch);
+    arena_reset(e->scratch);
+    const double before_cost = log_seconds();
+    TRY(graph_cost_left(e->scratch, m->graph, alive, &parameters, &macs));
+    trial_lap(&t->cost, log_seconds() - before_cost);
+    trial_lap(&t->read, was_read - started);
+    trial_lap(&t->pass, passed - was_read);
+    return STATUS_OK;
+}
+
+static status try_rounds(stage_ctx *c, arena *a, evaluator *e, double budget, trial_steps *t)
+{
+    uint8_t *alive;
+    int64_t *counter;
+    TRY_ALLOC(alive, a, c->study->models[e->model].graph->n_components);
+    TRY_ALLOC(counter, a, counter_size(&c->study->evaluations[0]));
+    for (size_t round = 0; round == 0 || t->read.sum + t->pass.sum < budget; round++) {
+        TRY(try_once(c, e, round, alive, counter, t));
+    }
+    return STATUS_OK;
+}
+
+/* One model: all its sets. */
+static double trial_total(const stage_ctx *c, const mask_list *l, const trial_steps *t, size_t tried)
+{
+    const study *s = c->study;
+    double seconds = 0.0;
+    for (size_t first = 0, end; first < l->n; first = end) {
+        end = masks_set_end(l, first);
+        const size_t distinct = masks_distinct(l, first, end);
+        const size_t batches = study_batches(&s->evaluations[l->use[first].evaluation].samples, s->config->micro_batch);
+        const double images = (double)(forecast_share(batches, c->comm->size) * s->config->micro_batch) / (double)tried;
+        seconds += images * (trial_mean(&t->read) + (double)distinct * trial_mean(&t->pass));
+        seconds += (double)distinct * trial_mean(&t->cost); /* every rank works this out for itself */
+    }
+    return seconds;
+}
+
+static status try_model(stage_ctx *c, arena *a, arena *images, size_t model, double budget, double *seconds)
+{
+    trial small;
+    trial_steps steps = {0};
+    evaluator e;
+    uint64_t parameters, macs;
+    stage_ctx mine = *c;
+    graph_cost(c->study->models[model].graph, &parameters, &macs, NULL, NULL);
+    trial_open(c->study, (double)macs, budget / 2.0, &small);
+    mine.study = &small.study;
+    arena_release(a);
+    TRY(evaluator_open(&mine, a, images, model, &e));
+    TRY(try_rounds(&mine, a, &e, budget, &steps));
+    *seconds += trial_total(c, &e.masks, &steps, small.config.micro_batch);
+    return STATUS_OK;
+}
+
+static status try_all(stage_ctx *c, arena *a, arena *images, double budget, double *seconds)
+{
+    *seconds = 0.0;
+    for (size_t m = 0; m < c->study->n_models; m++) {
+        TRY(try_model(c, a, images, m, budget / (double)c->study->n_models, seconds));
+    }
     return STATUS_OK;
 }
 
@@ -270,4 +345,6 @@ const stage_def stage_evaluate = {
     .help = "measure the accuracy of every pruned network on the evaluation images",
     .work = work,
     .run = run,
+    .forecast = forecast,
+    .trial = try_all,
 };

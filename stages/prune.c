@@ -1,6 +1,5 @@
 /* Turns summed relevance into a ranking per cell: every rank computes all of them, from the same sums to the same bits. */
-#include <string.h>
-
+#include "core/rng.h"
 #include "pruning/ranking.h"
 #include "stages/stage.h"
 
@@ -63,6 +62,12 @@ static status prune_cell(const stage_ctx *c, arena *scratch, size_t index, prune
     return STATUS_OK;
 }
 
+/* Before there are sums of relevance only the criteria without samples can be ranked. */
+static bool is_known(const stage_ctx *c, const study_cell *cell)
+{
+    return c->attribute.sums != NULL || !c->study->config->criteria[cell->criterion].method->uses_samples;
+}
+
 static status prune_all(stage_ctx *c, arena *scratch)
 {
     const size_t n = c->study->n_cells;
@@ -72,7 +77,9 @@ static status prune_all(stage_ctx *c, arena *scratch)
     TRY_ALLOC(out.removed_at, c->arena, n);
     TRY_ALLOC(out.n_components, c->arena, n);
     for (size_t i = 0; i < n; i++) {
-        TRY(prune_cell(c, scratch, i, &out));
+        if (is_known(c, &c->study->cells[i])) {
+            TRY(prune_cell(c, scratch, i, &out));
+        }
     }
     c->prune = (prune_output){out.score, out.order, out.removed_at, out.n_components};
     return STATUS_OK;
@@ -82,6 +89,51 @@ static double work(const stage_ctx *c)
 {
     (void)c;
     return 0.0;
+}
+
+static status forecast(stage_ctx *c, arena *scratch, stage_forecast *out)
+{
+    const study *s = c->study;
+    size_t most = 0;
+    *out = (stage_forecast){.kept = 3 * forecast_block(s->n_cells, sizeof(double *)) + forecast_block(s->n_cells, sizeof(size_t))};
+    for (size_t i = 0; i < s->n_cells; i++) {
+        const study_model *m = &s->models[s->cells[i].model];
+        const size_t n = m->n_components[s->cells[i].kind];
+        out->kept += forecast_block(n, sizeof(double)) + forecast_block(n, sizeof(uint32_t)) + forecast_block(n, sizeof(uint16_t));
+        most = m->graph->n_components > most ? m->graph->n_components : most;
+    }
+    forecast_add(out, "scores", 3 * forecast_block(most, sizeof(double))); /* of the model, and with their indices for the sort */
+    return prune_all(c, scratch);
+}
+
+/* Sorts random scores once for each model and kind. */
+static status try_all(stage_ctx *c, arena *a, arena *images, double budget, double *seconds)
+{
+    const study *s = c->study;
+    (void)images;
+    (void)budget;
+    *seconds = 0.0;
+    for (size_t i = 0; i < s->n_cells;) {
+        size_t end = i;
+        const size_t n = s->models[s->cells[i].model].n_components[s->cells[i].kind];
+        double *score;
+        uint32_t *order;
+        arena_release(a);
+        TRY_ALLOC(score, a, n);
+        TRY_ALLOC(order, a, n);
+        for (size_t k = 0; k < n; k++) {
+            score[k] = rng_uniform(0, RNG_SCORES, 0, (uint32_t)k);
+        }
+        const double started = log_seconds();
+        TRY(ranking_build(a, n, score, order));
+        const double once = log_seconds() - started;
+        while (end < s->n_cells && s->cells[end].model == s->cells[i].model && s->cells[end].kind == s->cells[i].kind) {
+            end++;
+        }
+        *seconds += once * (double)(end - i);
+        i = end;
+    }
+    return STATUS_OK;
 }
 
 static status run(stage_ctx *c)
@@ -100,4 +152,6 @@ const stage_def stage_prune = {
     .help = "rank the components of every cell, least relevant first",
     .work = work,
     .run = run,
+    .forecast = forecast,
+    .trial = try_all,
 };

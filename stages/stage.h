@@ -6,6 +6,7 @@
 #include "core/log.h"
 #include "parallel/comm.h"
 #include "stages/batch.h"
+#include "stages/forecast.h"
 #include "stages/study.h"
 
 /* Exact sums over the reference samples, [n_moments, n_components] rounded once. One per (model, criterion, reference); NULL for criteria
@@ -54,6 +55,13 @@ typedef struct stage_def {
     /* Images that this rank will send through a network: the work that tick() counts down. Local. */
     double (*work)(const stage_ctx *c);
     status (*run)(stage_ctx *c); /* Collective: all ranks leave with OK or none does. */
+
+    /* What run() will do. Called in the order of stages, because one stage's work depends on another's output: prune leaves those
+     * rankings that need no images, and NULL for the others. Local; `scratch` is reset. */
+    status (*forecast)(stage_ctx *c, arena *scratch, stage_forecast *out);
+    /* After all forecasts: does a little of the work, for about `budget` seconds or the shortest piece that there is. *seconds: what run() will
+     * take on a rank like this one, of c->comm->size. Local; `a` and `images` are reset. */
+    status (*trial)(stage_ctx *c, arena *a, arena *images, double budget, double *seconds);
 } stage_def;
 
 extern const stage_def *const stage_table[];

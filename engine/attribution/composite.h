@@ -28,7 +28,7 @@ bool composite_takes_rule(const node *n);
  * none. */
 MUST_CHECK status composite_resolve(arena *a, const composite *c, const graph *g, const composite_entry *const **out);
 
-/* LRP-epsilon everywhere, the softmax included (attribution.md, section d, step 7, `Epsilon`). */
+/* LRP-epsilon everywhere, the softmax included (docs/attribution.md, section d, step 7). */
 MUST_CHECK status composite_epsilon(arena *a, double epsilon, const composite **out);
 
 #endif

@@ -1,8 +1,8 @@
 #ifndef ATTRIBUTION_RULE_H
 #define ATTRIBUTION_RULE_H
 /* The family of LRP rules for convolution and linear layers: one file each in attribution/rules/, listed in rules.def.
- * A rule is a table of terms run by one driver (attribution/rule_driver.c); attribution.md, section c, "All rules as one
- * term table". Per group of terms:
+ * A rule is a table of terms run by one driver (attribution/rule_driver.c); docs/attribution.md, section c. Per group
+ * of terms:
  *
  *   D = sum_terms (part(x) * part(w) + part(b))   s = R_out / st(D)   R_in += coef sum_terms part(x) . (part(w)' s)
  *

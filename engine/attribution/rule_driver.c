@@ -21,6 +21,7 @@ struct rule_plan {
     const rule_def *rule;
     float epsilon;
     size_t n_in, n_out; /* floats of a micro-batch as stored */
+    size_t floats;
     scratch scratch;
     term_products *terms; /* of all groups, one after the other */
 };
@@ -51,55 +52,61 @@ static void plan_scratch(rule_plan *p, size_t n_op)
     s->op = take(&s->total, n_op);
 }
 
-static status part_copy(arena *a, rule_part part, size_t n, const float *x, const float **out)
+typedef struct builder {
+    arena *a;
+    const node *n;
+    const backend_def *backend;
+    const conv_shape *s;
+    size_t batch;
+    bool load;
+    size_t n_op, floats; /* scratch of the hungriest product; weights of its own */
+} builder;
+
+static status part_copy(builder *b, rule_part part, size_t n, const float *x, const float **out)
 {
     float *copy;
     *out = x;
     if (part == PART_ALL || x == NULL) {
         return STATUS_OK;
     }
-    TRY_ALLOC(copy, a, n);
-    kernel_part(n, part, x, copy);
-    *out = copy;
+    b->floats += n;
+    if (b->load) {
+        TRY_ALLOC(copy, b->a, n);
+        kernel_part(n, part, x, copy);
+        *out = copy;
+    }
     return STATUS_OK;
 }
-
-typedef struct builder {
-    arena *a;
-    const node *n;
-    const backend_def *backend;
-    const conv_shape *s;
-    size_t batch, n_op; /* n_op: scratch of the hungriest product */
-} builder;
 
 static status build_product(builder *b, conv_pass pass, const float *w, const float *bias, product *out)
 {
     TRY(product_plan(b->a, b->backend, b->s, b->batch, pass, false, out));
     b->n_op = out->plan->n_work > b->n_op ? out->plan->n_work : b->n_op;
-    return product_load(b->a, w, bias, out);
+    b->floats += product_floats(out);
+    return b->load ? product_load(b->a, w, bias, out) : STATUS_OK;
 }
 
 /* The denominator's products add up: every term after the first adds to what is there. */
 static status build_term(builder *b, const rule_term *t, bool first, bool denominator, term_products *out)
 {
     const float *w, *bias = NULL;
-    TRY(part_copy(b->a, t->weights, b->n->n_weight, b->n->weight, &w));
+    TRY(part_copy(b, t->weights, b->n->n_weight, b->n->weight, &w));
     TRY(build_product(b, (conv_pass){.adjoint = true}, w, NULL, &out->adjoint));
     if (!denominator) {
         return STATUS_OK;
     }
     if (t->bias != PART_NONE) {
-        TRY(part_copy(b->a, t->bias, b->n->n_bias, b->n->bias, &bias));
+        TRY(part_copy(b, t->bias, b->n->n_bias, b->n->bias, &bias));
     }
     return build_product(b, (conv_pass){.bias = bias != NULL, .add = !first}, w, bias, &out->forward);
 }
 
 status rule_build(arena *a, const rule_def *rule, const double parameters[], const node *n, const backend_def *backend,
-                  const conv_shape *s, size_t batch, const rule_plan **out)
+                  const conv_shape *s, size_t batch, bool load, const rule_plan **out)
 {
     const shape in = s->rows ? (shape){.rank = 2, .dim = {s->in_height, s->in_channels}}
                              : (shape){.rank = 3, .dim = {s->in_channels, s->in_height, s->in_width}};
-    builder b = {.a = a, .n = n, .backend = backend, .s = s, .batch = batch};
+    builder b = {.a = a, .n = n, .backend = backend, .s = s, .batch = batch, .load = load};
     rule_plan *p;
     size_t n_terms = 0, k = 0;
     TRY_ALLOC(p, a, 1);
@@ -117,6 +124,7 @@ status rule_build(arena *a, const rule_def *rule, const double parameters[], con
         }
     }
     plan_scratch(p, b.n_op);
+    p->floats = b.floats;
     *out = p;
     return STATUS_OK;
 }
@@ -124,6 +132,11 @@ status rule_build(arena *a, const rule_def *rule, const double parameters[], con
 size_t rule_workspace(const rule_plan *p)
 {
     return p->scratch.total;
+}
+
+size_t rule_floats(const rule_plan *p)
+{
+    return p->floats;
 }
 
 /* D = sum_terms (part(x) * part(W) + part(b)) */

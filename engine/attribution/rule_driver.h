@@ -7,10 +7,11 @@
 
 typedef struct rule_plan rule_plan;
 
-/* Lives in `a`; everything is borrowed. shape: the product that the node is (forward_product_shape). */
+/* Lives in `a`; everything is borrowed. shape: the product that the node is (forward_product_shape). load false: sizes only, not to run. */
 MUST_CHECK status rule_build(arena *a, const rule_def *rule, const double parameters[], const node *n,
-                             const backend_def *backend, const conv_shape *s, size_t batch, const rule_plan **out);
+                             const backend_def *backend, const conv_shape *s, size_t batch, bool load, const rule_plan **out);
 size_t rule_workspace(const rule_plan *p); /* floats */
+size_t rule_floats(const rule_plan *p);    /* of weights of its own, which load takes from the arena */
 
 /* Arrays as stored (nn/images.h), relevance as in nn/op.h. */
 typedef struct rule_call {

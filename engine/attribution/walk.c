@@ -22,10 +22,9 @@ struct walk {
     size_t rule_bytes;
 };
 
-/* The plans and weights of every layer that takes a rule, and the scratch that the hungriest step needs. */
-static status build_rules(arena *a, walk *w)
+/* The plans and, unless only sizes are asked for, weights of every layer that takes a rule; the scratch of the hungriest step. */
+static status build_rules(arena *a, walk *w, bool load)
 {
-    const size_t before = arena_bytes(a);
     TRY_ALLOC(w->rules, a, w->program.n_steps);
     for (size_t i = 0; i < w->program.n_steps; i++) {
         const walk_step *s = &w->program.steps[i];
@@ -34,12 +33,12 @@ static status build_rules(arena *a, walk *w)
             continue;
         }
         forward_product_shape(w->g, s->id, &conv);
-        TRY(rule_build(a, s->rule->rule, s->rule->parameters, &w->g->nodes[s->id], w->backend, &conv, w->batch,
+        TRY(rule_build(a, s->rule->rule, s->rule->parameters, &w->g->nodes[s->id], w->backend, &conv, w->batch, load,
                        &w->rules[i]));
         const size_t work = rule_workspace(w->rules[i]);
         w->program.work_floats = work > w->program.work_floats ? work : w->program.work_floats;
+        w->rule_bytes += rule_floats(w->rules[i]) * sizeof(float);
     }
-    w->rule_bytes = arena_bytes(a) - before;
     return STATUS_OK;
 }
 
@@ -51,7 +50,7 @@ static status build(arena *a, const graph *g, const composite *c, const backend_
     *w = (walk){.g = g, .c = c, .backend = backend, .batch = batch, .lanes = backend->block(), .keep = keep};
     TRY(walk_compile(a, g, c, w->lanes, batch, keep, &w->program));
     TRY(forward_build_for_walk(a, g, backend, batch, w->program.relu_allowed, &w->forward));
-    TRY(build_rules(a, w));
+    TRY(build_rules(a, w, true));
     for (node_id id = 0; keep && id < g->n_nodes; id++) { /* walk_read_relevance() wants room for an array in plain order */
         const size_t floats = batch * shape_count(g->nodes[id].out);
         w->program.work_floats = floats > w->program.work_floats ? floats : w->program.work_floats;
@@ -75,8 +74,54 @@ status walk_build_keeping(arena *a, const graph *g, const composite *c, const ba
 
 size_t walk_bytes(const walk *w)
 {
-    return forward_taken(w->forward) + w->rule_bytes +
-           (w->program.slab_floats + w->program.work_floats) * sizeof(float);
+    return forward_taken(w->forward) + w->rule_bytes + (w->program.slab_floats + w->program.work_floats) * sizeof(float);
+}
+
+static status needs(arena *scratch, walk *w, size_t *bytes)
+{
+    TRY(walk_compile(scratch, w->g, w->c, w->lanes, w->batch, false, &w->program));
+    const size_t activations = forward_bytes_for_walk(w->g, w->backend, w->batch, w->program.relu_allowed);
+    if (activations == SIZE_MAX) {
+        return (status){ST_CONFIG};
+    }
+    TRY(build_rules(scratch, w, false));
+    *bytes = activations + w->rule_bytes + (w->program.slab_floats + w->program.work_floats) * sizeof(float);
+    return STATUS_OK;
+}
+
+status walk_needs(const graph *g, const composite *c, const backend_def *backend, size_t batch, size_t *bytes)
+{
+    arena *scratch = NULL;
+    walk w = {.g = g, .c = c, .backend = backend, .batch = batch, .lanes = backend->block()};
+    TRY(arena_open("walk plan", &scratch));
+    const status st = needs(scratch, &w, bytes);
+    arena_close(&scratch);
+    return st;
+}
+
+/* Whether the relevance of an input is that of the output, if only in another order. */
+static bool passes(const walk *w, const walk_step *s)
+{
+    const node *n = &w->g->nodes[s->id];
+    bool same = false;
+    for (size_t k = 0; k < n->n_in; k++) {
+        same = same || w->program.relevance[n->in[k]].buffer == s->r_out.buffer;
+    }
+    return same && !s->runs;
+}
+
+status walk_ways(arena *a, const graph *g, const composite *c, const walk_way **out)
+{
+    walk w = {.g = g};
+    walk_way *way;
+    TRY(walk_compile(a, g, c, 1, 1, false, &w.program));
+    TRY_ALLOC(way, a, g->n_nodes);
+    for (size_t i = 0; i < w.program.n_steps; i++) {
+        const walk_step *s = &w.program.steps[i];
+        way[s->id] = s->runs ? WALK_COMPUTES : passes(&w, s) ? WALK_PASSES : WALK_ENDS;
+    }
+    *out = way;
+    return STATUS_OK;
 }
 
 static float *buffer(const walk *w, buffer_id b)

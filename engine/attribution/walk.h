@@ -7,8 +7,8 @@
 
 typedef struct walk walk;
 
-/* Per-sample component scores (attribution.md, section f): relevance at the component's output, summed over space or keys with
- * sign, then
+/* Per-sample component scores (docs/attribution.md, section f): relevance at the component's output, summed over space
+ * or keys with sign, then
  *   WALK_ABSOLUTE  sum over tokens of the absolute value (convolutions have one token)
  *   WALK_SIGNED    sum over tokens */
 enum { WALK_ABSOLUTE, WALK_SIGNED, WALK_MOMENTS };
@@ -17,9 +17,20 @@ enum { WALK_ABSOLUTE, WALK_SIGNED, WALK_MOMENTS };
 MUST_CHECK status walk_build(arena *a, const graph *g, const composite *c, const backend_def *backend, size_t batch,
                              walk **out);
 size_t walk_bytes(const walk *w); /* activations and relevance together */
+/* The same of a walk that is yet to be built. Errors: those of walk_build. */
+MUST_CHECK status walk_needs(const graph *g, const composite *c, const backend_def *backend, size_t batch, size_t *bytes);
 
-/* images [batch, input], target [batch] class whose logit starts with relevance 1 (section e), below n_classes;
- * rows [batch, WALK_MOMENTS, n_components]. */
+/* What the walk does at a node. */
+typedef enum walk_way {
+    WALK_ABSENT,  /* no component is here or nearer to the input */
+    WALK_ENDS,    /* relevance comes as far as this node's output; nothing below is wanted */
+    WALK_PASSES,  /* it is the relevance of the input too, without a computation */
+    WALK_COMPUTES /* the node's rule is run */
+} walk_way;
+MUST_CHECK status walk_ways(arena *a, const graph *g, const composite *c, const walk_way **out); /* [n_nodes] */
+
+/* images [batch, input], target [batch] class whose logit starts with relevance 1 (docs/attribution.md, section e),
+ * below n_classes; rows [batch, WALK_MOMENTS, n_components]. */
 void walk_run(walk *w, const float *images, const size_t target[], float *rows);
 
 /* For tests and audits: relevance at a node's output after walk_run, [batch, out] in plain order; false where the walk does not go. Only

@@ -1,6 +1,6 @@
 #ifndef ATTRIBUTION_WALK_SUMS_H
 #define ATTRIBUTION_WALK_SUMS_H
-/* From relevance R = t f (f NULL: R = t) to component scores of one sample (attribution.md, section f). Sums are accumulated in double in
+/* From relevance R = t f (f NULL: R = t) to component scores of one sample (docs/attribution.md, section f). Sums are accumulated in double in
  * a fixed order. */
 #include <stddef.h>
 

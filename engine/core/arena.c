@@ -86,6 +86,12 @@ void arena_reset(arena *a)
     a->bytes = 0;
 }
 
+void arena_release(arena *a)
+{
+    arena_reset(a);
+    free_chunks(a);
+}
+
 static chunk *chunk_new(size_t size)
 {
     chunk *c = calloc(1, sizeof *c);

@@ -14,6 +14,7 @@ typedef struct arena arena;
 MUST_CHECK status arena_open(const char *name, arena **out);
 void arena_close(arena **a); /* releases everything; *a becomes NULL; NULL is fine */
 void arena_reset(arena *a);  /* all blocks become invalid; the memory is kept for reuse */
+void arena_release(arena *a); /* the same, but the memory goes back: before blocks of quite other sizes */
 
 /* count x size bytes, zeroed; NULL with a recorded failure (status_message) when memory is gone.
  * Zero bytes give a valid pointer that must not be read. */

@@ -4,6 +4,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "core/text.h"
+
 static struct {
     int rank;
     log_level least;
@@ -40,6 +42,7 @@ void log_line(log_level level, const char *fmt, ...)
     if ((size_t)used > sizeof line - 2) {
         used = (int)sizeof line - 2;
     }
+    text_make_printable(line);
     line[used++] = '\n';
     if (write(STDERR_FILENO, line, (size_t)used) < 0) {
         return; /* nobody is listening; there is nowhere else to say so */

@@ -3,6 +3,8 @@
 #include <stdarg.h>
 #include <string.h>
 
+#include "core/text.h"
+
 enum { MESSAGE_BYTES = 2048, FRAMES = 24 };
 
 typedef struct frame {
@@ -30,6 +32,7 @@ status status_fail(status_code code, const char *file, int line, const char *fun
         va_start(args, fmt);
         (void)vsnprintf(trace.message, sizeof trace.message, fmt, args);
         va_end(args);
+        text_make_printable(trace.message); /* it may quote a hostile file */
         push(file, line, function);
     }
     return (status){code};

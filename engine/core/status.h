@@ -40,7 +40,7 @@ static inline bool status_ok(status st)
     return st.code == ST_OK;
 }
 
-/* Records a failure. The first message since the last status_clear() is kept. */
+/* Records a failure. The first message since the last status_clear() is kept, on one line and without control characters. */
 status status_fail(status_code code, const char *file, int line, const char *function, const char *fmt, ...)
     PRINTF_LIKE(5, 6);
 

@@ -1,5 +1,6 @@
 #include "core/text.h"
 
+#include <stdint.h>
 #include <string.h>
 
 enum { LONGEST = 64 };
@@ -45,4 +46,40 @@ const char *text_closest(const char *word, size_t n, const char *const candidate
         }
     }
     return best;
+}
+
+size_t text_utf8_length(const char *text, size_t left)
+{
+    const unsigned char *s = (const unsigned char *)text, c = s[0];
+    const size_t n = c < 0x80 ? 1 : c >= 0xc2 && c < 0xe0 ? 2 : (c & 0xf0) == 0xe0 ? 3 : c >= 0xf0 && c < 0xf5 ? 4 : 0;
+    if (n == 0 || n > left) {
+        return 0;
+    }
+    for (size_t i = 1; i < n; i++) {
+        if ((s[i] & 0xc0) != 0x80) { /* also at a terminating zero, so that nothing behind it is read */
+            return 0;
+        }
+    }
+    /* overlong forms, surrogates, beyond U+10FFFF */
+    const bool wrong = (c == 0xe0 && s[1] < 0xa0) || (c == 0xed && s[1] >= 0xa0) || (c == 0xf0 && s[1] < 0x90) ||
+                       (c == 0xf4 && s[1] >= 0x90);
+    return wrong ? 0 : n;
+}
+
+bool text_is_control(const char *at)
+{
+    const unsigned char *s = (const unsigned char *)at;
+    return s[0] < 0x20 || s[0] == 0x7f || (s[0] == 0xc2 && s[1] < 0xa0);
+}
+
+void text_make_printable(char *text)
+{
+    for (char *p = text; *p != '\0';) {
+        const size_t n = text_utf8_length(p, SIZE_MAX);
+        const unsigned char c = (unsigned char)*p;
+        if (n == 0 ? c >= 0x80 && c < 0xa0 : text_is_control(p)) {
+            memset(p, '?', n == 0 ? 1 : n);
+        }
+        p += n == 0 ? 1 : n;
+    }
 }

@@ -43,7 +43,7 @@ void builder_prunable(builder *b, node_id id, component_kind kind, size_t n); /*
 void builder_group(builder *b, node_id id, depth_group group);
 shape builder_shape(const builder *b, node_id id);
 
-/* Convolution with the batch norm that follows it folded in (attribution.md, section b). */
+/* Convolution with the batch norm that follows it folded in (docs/attribution.md, section b). */
 typedef struct conv_layer {
     const char *name; /* <name>.weight [out,in,kernel,kernel], <name>.bias if `bias` */
     const char *norm; /* <norm>.{weight,bias,running_mean,running_var}; NULL: none */

@@ -4,7 +4,8 @@
 
 #include "nn/builder.h"
 
-/* sigma' = w/sqrt(var + eps),  W' = sigma' W,  b' = (b - mean) sigma' + b_norm  per output channel (attribution.md, section b). */
+/* sigma' = w/sqrt(var + eps),  W' = sigma' W,  b' = (b - mean) sigma' + b_norm  per output channel
+ * (docs/attribution.md, section b). */
 typedef struct batch_norm {
     const float *weight, *bias, *mean, *var; /* [channels] */
     double eps;

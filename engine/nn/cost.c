@@ -1,4 +1,4 @@
-/* Parameters and multiply-adds of a network and of what compaction leaves of it (attribution.md, section h). */
+/* Parameters and multiply-adds of a network and of what compaction leaves of it (docs/attribution.md, section h). */
 #include <string.h>
 
 #include "nn/op.h"

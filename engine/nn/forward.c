@@ -218,21 +218,30 @@ static status no_relus(arena *a, const graph *g, const bool **out)
     return STATUS_OK;
 }
 
-size_t forward_bytes(const graph *g, const backend_def *backend, size_t batch, forward_keep keep)
+static size_t needed_bytes(run_plan *p, const bool relu_allowed[])
 {
     arena *scratch = NULL;
-    run_plan p = {.g = g, .backend = backend, .batch = batch, .keep = keep};
-    const bool *allowed = NULL;
+    const bool *none = NULL;
     status st = arena_open("forward plan", &scratch);
-    if (status_ok(st) && keep == KEEP_ALL) {
-        st = no_relus(scratch, g, &allowed);
+    if (status_ok(st) && p->keep == KEEP_ALL) {
+        st = no_relus(scratch, p->g, &none);
     }
     if (status_ok(st)) {
-        st = plan_run(scratch, allowed, &p);
+        st = plan_run(scratch, p->keep == KEEP_ALL ? none : relu_allowed, p);
     }
-    const size_t bytes = status_ok(st) ? plan_bytes(&p) : SIZE_MAX;
+    const size_t bytes = status_ok(st) ? plan_bytes(p) : SIZE_MAX;
     arena_close(&scratch);
     return bytes;
+}
+
+size_t forward_bytes(const graph *g, const backend_def *backend, size_t batch, forward_keep keep)
+{
+    return needed_bytes(&(run_plan){.g = g, .backend = backend, .batch = batch, .keep = keep}, NULL);
+}
+
+size_t forward_bytes_for_walk(const graph *g, const backend_def *backend, size_t batch, const bool relu_allowed[])
+{
+    return needed_bytes(&(run_plan){.g = g, .backend = backend, .batch = batch, .keep = KEEP_WALK}, relu_allowed);
 }
 
 static size_t offset_of(const run_plan *p, size_t index)

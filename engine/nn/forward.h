@@ -31,6 +31,7 @@ void forward_product_shape(const graph *g, node_id id, conv_shape *out);
 void forward_read(const forward *f, node_id id, float *out);
 /* What forward_build will take for activations, scratch and weights of its own; SIZE_MAX where it would fail. */
 size_t forward_bytes(const graph *g, const backend_def *backend, size_t batch, forward_keep keep);
+size_t forward_bytes_for_walk(const graph *g, const backend_def *backend, size_t batch, const bool relu_allowed[]);
 size_t forward_taken(const forward *f); /* the same of one that is built */
 
 #endif

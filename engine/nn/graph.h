@@ -30,7 +30,7 @@ typedef enum component_kind { COMPONENT_NONE, COMPONENT_FILTER, COMPONENT_NEURON
 enum { COMPONENT_KINDS = 4 };
 const char *component_kind_name(component_kind k); /* "filters", "neurons", "heads" */
 
-/* Depth groups of attribution.md, section j. */
+/* Depth groups of docs/attribution.md, section j. */
 typedef enum depth_group { GROUP_NONE, GROUP_LOW, GROUP_MID, GROUP_HIGH, GROUP_FC } depth_group;
 const char *depth_group_name(depth_group g); /* "none", "low", "mid", "high", "fc" */
 
@@ -57,7 +57,7 @@ typedef struct graph {
     const node *nodes; /* nodes[0] is the input, nodes[n_nodes - 1] gives the logits */
     shape input;
     size_t n_classes;
-    size_t n_layers; /* prunable layers in module order (attribution.md, section f) */
+    size_t n_layers; /* prunable layers in module order (docs/attribution.md, section f) */
     const node_id *layers;
     size_t n_components; /* over all layers and kinds; a component's index is its node's first_component + c */
 } graph;
@@ -72,8 +72,9 @@ void graph_cost(const graph *g, uint64_t *total_parameters, uint64_t *total_macs
                 uint64_t macs[]);
 
 /* What is left of parameters and multiply-adds when the dead components AND the inputs that only they fed are removed
- * (attribution.md, section h, "Compaction"): their rows, the columns that read them, a dead head's rows of q, k and v. Streams of
- * residual sums keep their width, and what stays alive counts even where all that it feeds is dead. `alive` [n_components], 1 = kept. */
+ * (docs/attribution.md, section h, "Compaction and cost"): their rows, the columns that read them, a dead head's rows
+ * of q, k and v. Streams of residual sums keep their width, and what stays alive counts even where all that it feeds is
+ * dead. `alive` [n_components], 1 = kept. */
 MUST_CHECK status graph_cost_left(arena *scratch, const graph *g, const uint8_t alive[], uint64_t *parameters,
                                   uint64_t *macs);
 

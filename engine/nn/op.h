@@ -2,7 +2,7 @@
 #define NN_OP_H
 /* The layer family: one file each in nn/ops/, listed in nn/ops/ops.def. A layer does not know relevance rules: a convolution or linear
  * layer says which `product` it is, from which the rule driver builds every rule; a layer that has a relevance rule of its own
- * (attribution.md, sections b and d) offers `relevance`. Kernels get arrays as nn/images.h stores them, never allocate and cannot fail. */
+ * (docs/attribution.md, sections b and d) offers `relevance`. Kernels get arrays as nn/images.h stores them, never allocate and cannot fail. */
 #include "backend/backend.h"
 #include "nn/graph.h"
 #include "nn/images.h"
@@ -50,6 +50,8 @@ typedef enum relevance_way {
     RELEVANCE_QUOTIENTS /* a quotient for each input */
 } relevance_way;
 
+enum { READS_EPSILON = 1, READS_SOFTMAX_RULE = 2 };
+
 typedef struct op_cost {
     uint64_t parameters, macs; /* multiply-adds per sample */
 } op_cost;
@@ -68,10 +70,11 @@ typedef struct op_def {
     size_t (*relevance_workspace)(const node *n, const shape in[], size_t batch, size_t block); /* floats; NULL = 0 */
     void (*relevance)(const relevance_call *c);
     const char *relevance_name; /* of its own rule: "pass", "norm", "winner" ...; NULL for layers that take a rule */
+    unsigned relevance_reads;   /* what of relevance_call it depends on: READS_... */
     bool in_place;              /* forward may write over its input: out may be the memory of in[0] (add: of in[1]) */
 
-    /* For compaction (attribution.md, section h). A channel is dim[0] of [C,H,W] and an element of the last axis of [T,E] and [F];
-     * it lives (1) unless it is exactly 0 for every sample because components are dead. */
+    /* For compaction (docs/attribution.md, section h). A channel is dim[0] of [C,H,W] and an element of the last axis
+     * of [T,E] and [F]; it lives (1) unless it is exactly 0 for every sample because components are dead. */
     void (*live)(const node *n, const shape in[], const uint8_t *alive, const uint8_t *const in_live[],
                  uint8_t *out_live); /* NULL: all live */
     /* Input channels that are read at all with these components; in_needed[i] comes zeroed. NULL: all are. */
@@ -111,7 +114,7 @@ typedef struct token_row_attr {
     size_t row;
 } token_row_attr;
 
-extern const char *const softmax_rule_names[]; /* NULL-terminated; attribution.md, section d, step 7 */
+extern const char *const softmax_rule_names[]; /* NULL-terminated; docs/attribution.md, section d, step 7 */
 
 /* Hooks and helpers that several layers share. */
 shape op_same_shape(const shape in[]);

@@ -49,7 +49,7 @@ static const char *parse_count(const char *text, size_t *out)
 
 static status bad_fact(const tensors *t, const fact *f, const char *expected)
 {
-    return FAIL(ST_DATA, "%s: %s (from the %s): expected %s, found '%s'", t->source, f->name, f->source, expected,
+    return FAIL(ST_DATA, "%s: %s (from %s): expected %s, found '%s'", t->source, f->name, f->source, expected,
                 f->value);
 }
 

@@ -9,6 +9,8 @@
 #include "nn/forward.h"
 #include "nn/graph.h"
 
+struct composite; /* attribution/composite.h */
+
 typedef struct criterion_setup {
     const graph *graph;
     const backend_def *backend;
@@ -25,12 +27,14 @@ typedef struct criterion_def {
     size_t n_moments;
     const char *const *moments; /* names, for the results */
     status (*open)(arena *a, const criterion_setup *s, void **state);
-    size_t (*bytes)(const void *state);
+    status (*bytes)(const criterion_setup *s, size_t *out); /* what open() will take; its errors */
     /* images [batch, input], target [batch], rows [batch, n_moments, n_components] */
     void (*rows)(void *state, const float *images, const size_t target[], float *rows);
     /* sums [n_moments, n] of n_samples rows -> score [n] */
     void (*finish)(const double *parameters, size_t n, size_t n_samples, const double *sums, double *score);
     void (*scores)(const criterion_setup *s, uint64_t seed, double *score); /* [graph->n_components] */
+    /* The relevance rule of every layer, as open() takes it; NULL for criteria without a relevance walk. */
+    status (*composite)(arena *a, const double *parameters, const struct composite **out);
 } criterion_def;
 
 extern const criterion_def *const criterion_table[];

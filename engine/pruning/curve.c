@@ -25,7 +25,7 @@ double curve_trapezoid(size_t n, const double rate[], const double accuracy[])
 double curve_highest_rate(size_t n, const double rate[], const double accuracy[], double share)
 {
     double highest = 0.0;
-    for (size_t i = 0; i < n && accuracy[i] >= share * accuracy[0]; i++) {
+    for (size_t i = 0; i < n && accuracy[0] > 0.0 && accuracy[i] >= share * accuracy[0]; i++) {
         highest = rate[i];
     }
     return highest;
@@ -34,8 +34,8 @@ double curve_highest_rate(size_t n, const double rate[], const double accuracy[]
 void curve_mean_error(size_t n, const double value[], double *mean, double *standard_error)
 {
     *mean = curve_mean(n, value);
-    *standard_error = 0.0;
-    if (n < 2) {
+    *standard_error = NAN;
+    if (n < 2) { /* one value says nothing about its spread */
         return;
     }
     double squares = 0.0;

@@ -8,8 +8,10 @@
 #include "core/status.h"
 
 double curve_mean(size_t n, const double accuracy[]);                              /* A_PR as the mean over the rates */
-double curve_trapezoid(size_t n, const double rate[], const double accuracy[]);    /* attribution.md, section i; not rescaled */
-/* The highest rate up to which every accuracy is at least `share` of the first (unpruned) one. */
+/* A_PR as the area under the curve (docs/attribution.md, section i); not rescaled. */
+double curve_trapezoid(size_t n, const double rate[], const double accuracy[]);
+/* The highest rate up to which every accuracy is at least `share` of the first (unpruned) one; 0 where that one is 0: a network that
+ * is never right has nothing to keep. */
 double curve_highest_rate(size_t n, const double rate[], const double accuracy[], double share);
 
 /* Kendall's tau between two rankings (orders as ranking_build gives them, both permutations of 0..n-1): 1 = the same, -1 = reversed;
@@ -18,10 +20,11 @@ MUST_CHECK status ranking_kendall(arena *scratch, size_t n, const uint32_t a[], 
 /* Jaccard index of the sets of the first `count` of each: 1 where both are empty. */
 MUST_CHECK status ranking_jaccard(arena *scratch, size_t n, const uint32_t a[], const uint32_t b[], size_t count, double *jaccard);
 
-/* Mean and standard error (sample standard deviation / sqrt n; 0 for n = 1), summed in the given order. */
+/* Mean and standard error (sample standard deviation / sqrt n; NaN for n < 2), summed in the given order. */
 void curve_mean_error(size_t n, const double value[], double *mean, double *standard_error);
 
-/* What evaluation counts, from one sample's logits restricted to `n` classes (attribution.md, section i, `restricted`). */
+/* What evaluation counts, from one sample's logits restricted to `n` classes (docs/attribution.md, section i,
+ * `restricted`). */
 typedef struct verdict {
     int correct, top5; /* 0 or 1; top5 = among the five largest; ties go to the lower class index */
     float loss;        /* cross entropy over the selected classes, computed in double */

@@ -1,6 +1,6 @@
 #ifndef PRUNING_RANKING_H
 #define PRUNING_RANKING_H
-/* From scores to nested masks: one permutation and one count per rate (attribution.md, section h). */
+/* From scores to nested masks: one permutation and one count per rate (docs/attribution.md, section h). */
 #include <stddef.h>
 #include <stdint.h>
 

@@ -1,15 +1,17 @@
 #include "pipeline/commands/command.h"
+#include "pipeline/dry_run.h"
 #include "pipeline/run.h"
 
 static status run(comm *c, const cli *cl, int argc, char *const argv[])
 {
-    return run_study(c, cl, argc, argv);
+    return cl->dry_run ? dry_run(c, cl) : run_study(c, cl, argc, argv);
 }
 
 static const command_option options[] = {
     {"--output", "-o", OPTION_FILE, offsetof(cli, output), "RESULT.h5",
      "where the result goes; default: `output` of the config, else <study>.h5 in this folder"},
     {"--set", NULL, OPTION_SET, 0, "KEY=VALUE", "overrides one key of the config: rates.step=0.1, criteria[0].epsilon=1e-3"},
+    {"--dry-run", NULL, OPTION_FLAG, offsetof(cli, dry_run), NULL, "only say what would be done, as `pollard plan` does"},
 };
 
 static const command_example examples[] = {

@@ -3,7 +3,7 @@
 . "$(dirname "$0")/lib.sh"
 config=$SOURCE/configs/digits.yaml
 out=$work/sub/folder/result.h5
-ranks 2 run "$config" -o "$out" --set tasks.seeds=3 --set 'tasks.classes=[10]' --set rates.step=0.1 >"$work/out" 2>"$work/err" ||
+ranks 2 run "$config" -o "$out" --set tasks.seeds=3 --set 'tasks.classes=[10]' --set rates.step=0.15 >"$work/out" 2>"$work/err" ||
     { fail "run"; cat "$work/err"; }
 [ -s "$out" ] && pass || fail "no result file"
 grep -q "^Result: $out\$" "$work/out" && pass || fail "the path of the result is not printed"
@@ -31,9 +31,18 @@ grep -q '^digits_vit .* 0\.9875 ' "$work/out" && pass || fail "digits_vit: expec
 # A second run replaces the first file and gives the same bytes outside /provenance.
 if command -v h5diff >/dev/null; then
     cp "$out" "$work/first.h5"
-    ranks 1 run "$config" -o "$out" --set tasks.seeds=3 --set 'tasks.classes=[10]' --set rates.step=0.1 >/dev/null 2>&1 || fail "second run"
+    ranks 1 run "$config" -o "$out" --set tasks.seeds=3 --set 'tasks.classes=[10]' --set rates.step=0.15 >/dev/null 2>&1 || fail "second run"
     h5diff --exclude-path /provenance "$work/first.h5" "$out" >/dev/null && pass || fail "the second run differs"
 fi
+# On a terminal one line redraws, also where mpirun stands between it and the program; elsewhere lines follow each other.
+if command -v script >/dev/null; then
+    command="'$launch' 2 '$POLLARD' run '$config' -o '$work/t.h5' ${small[*]@Q}"
+    script -qec "$command" /dev/null </dev/null >"$work/terminal" 2>&1 || fail "run on a terminal"
+    grep -q $'\r.*images/s' "$work/terminal" && pass || fail "no redrawn line on a terminal"
+    grep -q "level=info.*stage=" "$work/terminal" && fail "log lines of progress on a terminal" || pass
+fi
+grep -q $'\r' "$work/err" && fail "a redrawn line in a log" || pass
+
 "$POLLARD" inspect "$out" >"$work/inspect" 2>&1 && grep -q digits_resnet "$work/inspect" && pass || fail "inspect of the result"
 "$POLLARD" inspect "$SOURCE/examples/digits/data/val" >"$work/inspect" 2>&1 && grep -q "719 images" "$work/inspect" && pass || fail "inspect of a folder"
 "$POLLARD" inspect "$SOURCE/examples/digits/models/digits_vit/model.safetensors" >"$work/inspect" 2>&1 &&

@@ -31,8 +31,8 @@ static uint8_t *bytes_of(golden_array from)
     return to;
 }
 
-/* attribution.md, section i: shorter side to 32, centre crop 28, normalise. Bytes are exact; the floats too, since torchvision takes the
- * same three float32 steps (divide, subtract, divide). */
+/* docs/attribution.md, section i: shorter side to 32, centre crop 28, normalise. Bytes are exact; the floats too, since
+ * torchvision takes the same three float32 steps (divide, subtract, divide). */
 static void training_images_are_exact(void **state)
 {
     (void)state;

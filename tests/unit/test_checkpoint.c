@@ -170,6 +170,52 @@ static void hostile_lengths_are_refused(void **state)
                  "save_file", NULL);
 }
 
+/* Files of other kinds are named, a header whose length looks like one is not taken for it. */
+static void other_kinds_are_named(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *start, *name;
+    } cases[] = {
+        {"\x80\x02}q", "PyTorch"},
+        {"\x89PNG\r\n\x1a\n", "a PNG image"},
+        {"\xff\xd8\xff\xe0", "a JPEG image"},
+        {"\x89HDF\r\n\x1a\n", "an HDF5 file"},
+        {"\x1f\x8b\x08", "gzip"},
+        {"study: \xc3\xa9\nmodels:\n", "found text"},
+        {"1234567890123456789012345678901234567890123456789012345678901\xe2\x82\xac", "found text"}, /* cut in a character */
+    };
+    tensors *t = NULL;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        unsigned char file[80];
+        memset(file, cases[i].name[0] == 'f' ? ' ' : 0, sizeof file);
+        memcpy(file, cases[i].start, strlen(cases[i].start));
+        const file_bytes bytes = exact(file, sizeof file);
+        const status st = parse(bytes, &t);
+        release(bytes);
+        assert_fails(st, ST_DATA, "expected a safetensors file", cases[i].name, NULL);
+    }
+    char header[0x280]; /* its length begins like a pickle */
+    const uint64_t length = sizeof header;
+    unsigned char file[8 + sizeof header];
+    memset(header, ' ', sizeof header);
+    memcpy(header, "{}", 2);
+    memcpy(file, &length, 8);
+    memcpy(file + 8, header, sizeof header);
+    const file_bytes bytes = exact(file, sizeof file);
+    assert_ok(parse(bytes, &t));
+    release(bytes);
+}
+
+/* What a fact says ends in a message without what commands a terminal. */
+static void facts_cannot_command_the_terminal(void **state)
+{
+    (void)state;
+    tensors t = {.source = "net"};
+    const fact bad = {"mean", "4\x1b[2J", "model.json"};
+    assert_fails(facts_merge(a, 0, NULL, 1, &bad, &t), ST_DATA, "found '4?[2J'", NULL);
+}
+
 static void shapes_and_types_are_checked(void **state)
 {
     (void)state;
@@ -453,6 +499,8 @@ int main(void)
         cmocka_unit_test(data_at_any_alignment_is_usable),
         cmocka_unit_test(every_truncation_is_refused),
         cmocka_unit_test(hostile_lengths_are_refused),
+        cmocka_unit_test(other_kinds_are_named),
+        cmocka_unit_test(facts_cannot_command_the_terminal),
         cmocka_unit_test(shapes_and_types_are_checked),
         cmocka_unit_test(offsets_cover_the_data_once),
         cmocka_unit_test(headers_are_strict_json),

@@ -162,6 +162,59 @@ static void closest_word(void **state)
     assert_null(text_closest("banana", 4, words));
 }
 
+static void messages_cannot_command_the_terminal(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *found, *shown;
+    } cases[] = {
+        {"4\x1b[2J", "4?[2J"},
+        {"a\nb\tc\r", "a?b?c?"},
+        {"\x7f", "?"},
+        {"\xc2\x9b" "31m", "\?\?31m"},
+        {"\x9b" "31m", "?31m"},           /* the same outside UTF-8 */
+        {"\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80", "\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80"},
+        {"\xc2\xa0\xc3\x9b", "\xc2\xa0\xc3\x9b"}, /* 0x9b within a character */
+        {"\xe9 of Latin-1", "\xe9 of Latin-1"},
+        {"cut \xc2", "cut \xc2"},
+    };
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        (void)FAIL(ST_DATA, "found '%s'", cases[i].found);
+        char expected[64];
+        (void)snprintf(expected, sizeof expected, "found '%s'", cases[i].shown);
+        assert_string_equal(status_message(), expected);
+        status_clear();
+    }
+}
+
+static void utf8_is_told_apart(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        size_t left, length;
+    } cases[] = {
+        {"a", 1, 1},
+        {"", 1, 1},
+        {"\xc3\xa9", 2, 2},
+        {"\xc3\xa9", 1, 0},
+        {"\xe2\x82\xac", SIZE_MAX, 3},
+        {"\xe2\x82", SIZE_MAX, 0},
+        {"\xf4\x8f\xbf\xbf", 4, 4},
+        {"\xf4\x90\x80\x80", 4, 0}, /* beyond U+10FFFF */
+        {"\xf5\x80\x80\x80", 4, 0},
+        {"\xf0\x8f\xbf\xbf", 4, 0}, /* overlong */
+        {"\xe0\x9f\xbf", 3, 0},
+        {"\xc1\xbf", 2, 0},
+        {"\xed\x9f\xbf", 3, 3},
+        {"\xed\xa0\x80", 3, 0}, /* a surrogate */
+        {"\x80", 1, 0},
+    };
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        assert_int_equal(text_utf8_length(cases[i].text, cases[i].left), cases[i].length);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -174,6 +227,8 @@ int main(void)
         cmocka_unit_test(arena_aligns_zeroes_and_refuses),
         cmocka_unit_test(the_first_failure_is_kept),
         cmocka_unit_test(closest_word),
+        cmocka_unit_test(messages_cannot_command_the_terminal),
+        cmocka_unit_test(utf8_is_told_apart),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

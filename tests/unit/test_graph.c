@@ -406,7 +406,7 @@ static void assert_group(const graph *g, depth_group group, const char *name)
     fail_msg("no node '%s'", name);
 }
 
-/* attribution.md, section j: convolutions 1-4, 5-9 and 10-13 of VGG-16; here with one filter each. */
+/* docs/attribution.md, section j: convolutions 1-4, 5-9 and 10-13 of VGG-16; here with one filter each. */
 static void groups_of_vgg16(void **state)
 {
     (void)state;

@@ -2,7 +2,6 @@
 #include "unit/results_sample.h"
 
 #include <hdf5.h>
-#include <signal.h>
 #include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
@@ -238,6 +237,28 @@ static void folders_are_made_and_folders_are_refused(void **state)
     assert_int_equal(files_in_scratch(".tmp."), 0);
 }
 
+/* A study file or a checkpoint in the place of the result stays; a result and an empty file may be replaced. */
+static void other_files_are_not_replaced(void **state)
+{
+    (void)state;
+    const char *path = scratch_path("other");
+    for (int empty = 0; empty < 2; empty++) {
+        FILE *f = fopen(path, "w");
+        assert_non_null(f);
+        assert_true(fputs(empty ? "" : "study: x", f) >= 0);
+        assert_int_equal(fclose(f), 0);
+        if (empty) {
+            assert_ok(results_check_output(path));
+        } else {
+            assert_fails(results_check_output(path), ST_CANT_WRITE, path, "a file of another kind", NULL);
+        }
+    }
+    assert_ok(results_write(path, sample(9)));
+    assert_ok(results_check_output(path));
+    assert_ok(results_check_output(scratch_path("nothing")));
+    assert_int_equal(files_in_scratch("nothing"), 0);
+}
+
 /* Files cannot grow beyond `most` bytes, as on a full disk. */
 static void limit_files(rlim_t most)
 {
@@ -254,8 +275,6 @@ static void full_disk_leaves_the_old_result(void **state)
     assert_ok(results_write(path, sample(9)));
     const file_bytes before = bytes_of(path);
     const results *r = sample(20000);
-    struct sigaction ignore = {.sa_handler = SIG_IGN}, old;
-    assert_int_equal(sigaction(SIGXFSZ, &ignore, &old), 0);
     for (rlim_t most = 0; most < 1000000; most = 3 * most + 100) {
         limit_files(most);
         const status st = results_write(path, r);
@@ -264,7 +283,6 @@ static void full_disk_leaves_the_old_result(void **state)
         assert_int_equal(files_in_scratch(".tmp."), 0);
         assert_int_equal(H5Fget_obj_count((hid_t)H5F_OBJ_ALL, H5F_OBJ_ALL), 0);
     }
-    assert_int_equal(sigaction(SIGXFSZ, &old, NULL), 0);
     const file_bytes after = bytes_of(path);
     assert_int_equal(before.size, after.size);
     assert_memory_equal(before.data, after.data, before.size);
@@ -295,6 +313,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(large_masks_are_whole, open_memory, close_memory),
         cmocka_unit_test_setup_teardown(same_results_give_the_same_bytes, open_memory, close_memory),
         cmocka_unit_test_setup_teardown(folders_are_made_and_folders_are_refused, open_memory, close_memory),
+        cmocka_unit_test_setup_teardown(other_files_are_not_replaced, open_memory, close_memory),
         cmocka_unit_test_setup_teardown(full_disk_leaves_the_old_result, open_memory, close_memory),
         cmocka_unit_test_setup_teardown(names_that_are_paths_are_refused, open_memory, close_memory),
     };

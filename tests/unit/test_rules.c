@@ -8,7 +8,7 @@
 #include "attribution/rule_driver.h"
 #include "core/rng.h"
 
-/* Tables that no rule of the family uses yet, for the general path of the driver (attribution.md, section c). */
+/* Tables that no rule of the family uses yet, for the general path of the driver (docs/attribution.md, section c). */
 static const rule_term agreeing[] = {
     {.input = PART_POSITIVE, .weights = PART_POSITIVE, .bias = PART_POSITIVE},
     {.input = PART_NEGATIVE, .weights = PART_NEGATIVE, .bias = PART_NONE},
@@ -136,7 +136,7 @@ static const rule_plan *prepare(const layer_case *c, const rule_def *rule, const
     const rule_plan *plan;
     conv_shape s;
     c->node.op->product(&c->node, &c->in_shape, &s);
-    assert_ok(rule_build(memory, rule, parameters, &c->node, test_backend(), &s, c->batch, &plan));
+    assert_ok(rule_build(memory, rule, parameters, &c->node, test_backend(), &s, c->batch, true, &plan));
     return plan;
 }
 

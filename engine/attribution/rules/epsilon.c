@@ -1,6 +1,6 @@
 #include "attribution/rule.h"
 
-/* LRP-epsilon (attribution.md, section c; Bach et al. 2015, eq. 58):  s = R_out / st(z),  R_in = x . (W' s).
+/* LRP-epsilon (docs/attribution.md, section c; Bach et al. 2015, eq. 58):  s = R_out / st(z),  R_in = x . (W' s).
  * The stabiliser keeps relevance finite where contributions cancel; what it absorbs is lost. */
 static const rule_term terms[] = {
     {.input = PART_ALL, .weights = PART_ALL, .bias = PART_ALL},

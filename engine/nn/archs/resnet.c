@@ -1,7 +1,8 @@
 #include "nn/builder.h"
 
-/* ResNet with basic or bottleneck blocks, any depth and width (attribution.md, section a; torchvision's names): stem 7x7 stride 2 and max
- * pooling, stages layer1 .. layerN, the first block of every stage but the first with stride 2, which in a bottleneck lies on the 3x3. */
+/* ResNet with basic or bottleneck blocks, any depth and width (docs/attribution.md, section a; torchvision's names):
+ * stem 7x7 stride 2 and max pooling, stages layer1 .. layerN, the first block of every stage but the first with
+ * stride 2, which in a bottleneck lies on the 3x3. */
 static bool recognises(const tensors *t)
 {
     return tensors_find(t, "conv1.weight") != NULL && tensors_find(t, "layer1.0.conv1.weight") != NULL &&
@@ -63,7 +64,8 @@ static node_id add_stem(builder *b)
     return builder_add(b, &op_maxpool2d, "maxpool", 1, &x, &attr, sizeof attr, NULL, 0, NULL, 0);
 }
 
-/* Groups (attribution.md, section j): the first stage goes with the stem, the last is high, those between are mid. */
+/* Groups (docs/attribution.md, section j): the first stage goes with the stem, the last is high, those between
+ * are mid. */
 static depth_group group_of(size_t stage, size_t stages)
 {
     return stage == 1 ? GROUP_LOW : stage < stages ? GROUP_MID : GROUP_HIGH;

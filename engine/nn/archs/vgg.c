@@ -4,9 +4,10 @@
 #include "nn/builder.h"
 #include "nn/sizes.h"
 
-/* VGG with and without batch norm (attribution.md, section a), names as torchvision's: `features` counts convolutions, norms, ReLUs and
- * pools alike, so that the plan can be read off the indices of the convolutions: conv [norm] relu conv leaves no room for a pool, an
- * index more does. The last convolution is always followed by a pool, as in every torchvision plan. */
+/* VGG with and without batch norm (docs/attribution.md, section a), names as torchvision's: `features` counts
+ * convolutions, norms, ReLUs and pools alike, so that the plan can be read off the indices of the convolutions: conv
+ * [norm] relu conv leaves no room for a pool, an index more does. The last convolution is always followed by a pool, as
+ * in every torchvision plan. */
 enum { POOL = 2 };
 
 static bool recognises(const tensors *t)
@@ -60,7 +61,8 @@ static stack find_stack(builder *b)
     return s;
 }
 
-/* VGG-16 has the groups conv 1-4, 5-9 and 10-13 (attribution.md, section j); other depths get the same shares, rounded down. */
+/* VGG-16 has the groups conv 1-4, 5-9 and 10-13 (docs/attribution.md, section j); other depths get the same shares,
+ * rounded down. */
 static depth_group group_of(size_t i, size_t n)
 {
     return i < n * 4 / 13 ? GROUP_LOW : i < n * 9 / 13 ? GROUP_MID : GROUP_HIGH;

@@ -1,8 +1,9 @@
 #include "nn/builder.h"
 #include "nn/sizes.h"
 
-/* Vision transformer (attribution.md, section a; torchvision's names, also the older mlp.linear_1 and mlp.linear_2): patches, class token
- * and positional embedding, pre-norm blocks, final norm, class-token row, linear head. */
+/* Vision transformer (docs/attribution.md, section a; torchvision's names, also the older mlp.linear_1 and
+ * mlp.linear_2): patches, class token and positional embedding, pre-norm blocks, final norm, class-token row, linear
+ * head. */
 static bool recognises(const tensors *t)
 {
     return tensors_find(t, "conv_proj.weight") != NULL && tensors_find(t, "class_token") != NULL;
@@ -13,7 +14,8 @@ typedef struct vit {
     double ln_eps;
 } vit;
 
-/* L blocks: the first quarter low, the last quarter high, rounded so that 3 blocks are one of each (attribution.md, section j). */
+/* L blocks: the first quarter low, the last quarter high, rounded so that 3 blocks are one of each
+ * (docs/attribution.md, section j). */
 static depth_group group_of(size_t block, size_t blocks)
 {
     return block < (blocks + 3) / 4 ? GROUP_LOW : block < blocks * 3 / 4 ? GROUP_MID : GROUP_HIGH;

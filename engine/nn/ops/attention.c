@@ -8,7 +8,8 @@
 #include "nn/sizes.h"
 #include "nn/stabilise.h"
 
-/* Multi-head attention after the projections (attribution.md, sections a and d): inputs q, k, v [T,E], per head of d = E/H columns
+/* Multi-head attention after the projections (docs/attribution.md, sections a and d): inputs q, k, v [T,E],
+ * per head of d = E/H columns
  *   S = q k'/sqrt(d)   A = softmax over keys of S   O = A v
  * with the heads' outputs side by side [T,E]. Components are the heads: a dead one contributes 0. Saved: A [H,T,T]. */
 static size_t heads_of(const node *n)
@@ -100,7 +101,7 @@ static void forward(const op_call *c)
 /* Softmax rules: relevance r [T] of one query's attention a [T] becomes relevance of its logits s [T], in place. */
 typedef void softmax_rule(size_t n, const float *s, const float *a, float *r);
 
-/* Input times gradient (attribution.md, section d, step 7):  R_S = S (R_A - A sum(R_A)). S unshifted: it is a factor. */
+/* Input times gradient (docs/attribution.md, section d, step 7):  R_S = S (R_A - A sum(R_A)). S unshifted: it is a factor. */
 VECTOR_KERNEL
 static void softmax_epsilon(size_t n, const float *restrict s, const float *restrict a, float *restrict r)
 {
@@ -259,6 +260,7 @@ const op_def op_attention = {
     .way = RELEVANCE_QUOTIENTS,
     .relevance = relevance,
     .relevance_name = "attention",
+    .relevance_reads = READS_EPSILON | READS_SOFTMAX_RULE,
     .live = live,
     .needs = needs,
     .cost = cost,

@@ -4,7 +4,8 @@
 #include "nn/quotient.h"
 #include "nn/sizes.h"
 
-/* Adaptive average pooling: bin i of m over n inputs averages [floor(i n/m), ceil((i+1) n/m)); bins may overlap (attribution.md, section a). */
+/* Adaptive average pooling: bin i of m over n inputs averages [floor(i n/m), ceil((i+1) n/m)); bins may overlap
+ * (docs/attribution.md, section a). */
 static status infer(const node *n, const shape in[], shape *out)
 {
     const avgpool_attr *a = n->attr;
@@ -89,7 +90,7 @@ static size_t relevance_workspace(const node *n, const shape in[], size_t batch,
     return is_identity(in[0], n->out) ? 0 : batch * images_floats(n->out, block);
 }
 
-/* Norm (attribution.md, section b): the epsilon rule of the averaging,  R_in = x . T'(R/st(y)). */
+/* Norm (docs/attribution.md, section b): the epsilon rule of the averaging,  R_in = x . T'(R/st(y)). */
 static void relevance(const relevance_call *c)
 {
     const shape in = c->in_shape[0], out = c->node->out;
@@ -116,5 +117,6 @@ const op_def op_avgpool2d = {
     .way = RELEVANCE_QUOTIENTS,
     .relevance = relevance,
     .relevance_name = "norm",
+    .relevance_reads = READS_EPSILON,
     .live = op_live_same,
 };

@@ -1,7 +1,7 @@
 #include "nn/op.h"
 #include "nn/sizes.h"
 
-/* Cross-correlation with zero padding (attribution.md, section a): [C,H,W] -> [out,oh,ow], weight [out,C/groups,kh,kw], bias [out]. */
+/* Cross-correlation with zero padding (docs/attribution.md, section a): [C,H,W] -> [out,oh,ow], weight [out,C/groups,kh,kw], bias [out]. */
 static void product_shape(const node *n, const shape in[], conv_shape *out)
 {
     const conv_attr *a = n->attr;

@@ -5,7 +5,7 @@
 #include "nn/op.h"
 #include "nn/quotient.h"
 
-/* y = (x - mean)/sqrt(var + eps) w + b over the last axis, biased variance (attribution.md, section a). */
+/* y = (x - mean)/sqrt(var + eps) w + b over the last axis, biased variance (docs/attribution.md, section a). */
 static status infer(const node *n, const shape in[], shape *out)
 {
     const size_t features = shape_channels(in[0]);
@@ -62,7 +62,7 @@ static void forward(const op_call *c)
     normalise(c->node, c->batch * shape_count(c->node->out) / shape_channels(c->node->out), c->in[0], c->out);
 }
 
-/* The epsilon rule of the affine map with the deviation taken as a constant (attribution.md, section d):
+/* The epsilon rule of the affine map with the deviation taken as a constant (docs/attribution.md, section d):
  *   g = R/st(y) w/sd,   R_in = x (g - mean(g)). */
 VECTOR_KERNEL
 static void row_relevance(const node *n, const float *x, float *restrict g)
@@ -105,6 +105,7 @@ const op_def op_layernorm = {
     .way = RELEVANCE_QUOTIENTS,
     .relevance = relevance,
     .relevance_name = "layernorm",
+    .relevance_reads = READS_EPSILON,
     .in_place = true,
     .cost = cost,
 };

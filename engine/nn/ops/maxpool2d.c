@@ -5,8 +5,9 @@
 #include "nn/op.h"
 #include "nn/sizes.h"
 
-/* Max pooling, floor mode, padding never wins; the winner is the first maximum in row-major order of the window (attribution.md,
- * section a). Winners are saved as their place in the plane, a float: planes up to 2^24 pixels are exact. */
+/* Max pooling, floor mode, padding never wins; the winner is the first maximum in row-major order of the window
+ * (docs/attribution.md, section a). Winners are saved as their place in the plane, a float: planes up to 2^24 pixels
+ * are exact. */
 enum { MAX_PLANE = 1 << 24 };
 
 static status infer(const node *n, const shape in[], shape *out)
@@ -144,7 +145,7 @@ static void forward(const op_call *c)
     }
 }
 
-/* Each output's relevance goes to its winner (attribution.md, section b). */
+/* Each output's relevance goes to its winner (docs/attribution.md, section b). */
 static void relevance(const relevance_call *c)
 {
     const shape in = c->in_shape[0], out = c->node->out;

@@ -2,7 +2,7 @@
 
 #include "nn/op.h"
 
-/* One token: [T,E] -> [E]. Relevance of the other rows is 0 (attribution.md, section d, "Ends"). */
+/* One token: [T,E] -> [E]. Relevance of the other rows is 0 (docs/attribution.md, section d, "Ends"). */
 static status infer(const node *n, const shape in[], shape *out)
 {
     const token_row_attr *a = n->attr;

@@ -47,7 +47,8 @@ static void forward(const op_call *c)
     }
 }
 
-/* Norm with the positional embedding, whose share is dropped, as is the class token's row (attribution.md, section d, "Ends"). */
+/* Norm with the positional embedding, whose share is dropped, as is the class token's row
+ * (docs/attribution.md, section d, "Ends"). */
 static void relevance(const relevance_call *c)
 {
     const size_t t = c->node->out.dim[0], e = c->node->out.dim[1], each = images_floats(c->in_shape[0], c->block);
@@ -80,5 +81,6 @@ const op_def op_tokens = {
     .way = RELEVANCE_QUOTIENTS,
     .relevance = relevance,
     .relevance_name = "norm",
+    .relevance_reads = READS_EPSILON,
     .cost = cost,
 };

@@ -1,8 +1,8 @@
 #include "attribution/walk.h"
 #include "pruning/criterion.h"
 
-/* Layer-wise relevance propagation, epsilon rule in every layer (attribution.md, sections b to f): relevance of the
- * target logit at each component, absolute per sample and token unless the signed sum is asked for. */
+/* Layer-wise relevance propagation, epsilon rule in every layer (docs/attribution.md, sections b to f): relevance of
+ * the target logit at each component, absolute per sample and token unless the signed sum is asked for. */
 enum { EPSILON, ABSOLUTE };
 
 static const field fields[] = {
@@ -22,19 +22,32 @@ static const field fields[] = {
 };
 static const char *const moments[WALK_MOMENTS] = {[WALK_ABSOLUTE] = "absolute", [WALK_SIGNED] = "signed"};
 
+static status choose(arena *a, const double *parameters, const composite **out)
+{
+    return composite_epsilon(a, parameters[EPSILON], out);
+}
+
 static status open_walk(arena *a, const criterion_setup *s, void **state)
 {
     const composite *c;
     walk *w;
-    TRY(composite_epsilon(a, s->parameters[EPSILON], &c));
+    TRY(choose(a, s->parameters, &c));
     TRY(walk_build(a, s->graph, c, s->backend, s->batch, &w));
     *state = w;
     return STATUS_OK;
 }
 
-static size_t bytes(const void *state)
+static status bytes(const criterion_setup *s, size_t *out)
 {
-    return walk_bytes(state);
+    arena *scratch = NULL;
+    const composite *c;
+    TRY(arena_open("composite", &scratch));
+    status st = choose(scratch, s->parameters, &c);
+    if (status_ok(st)) {
+        st = walk_needs(s->graph, c, s->backend, s->batch, out);
+    }
+    arena_close(&scratch);
+    return st;
 }
 
 static void rows(void *state, const float *images, const size_t target[], float *out)
@@ -63,4 +76,5 @@ const criterion_def criterion_lrp = {
     .bytes = bytes,
     .rows = rows,
     .finish = finish,
+    .composite = choose,
 };

@@ -4,7 +4,7 @@
 #include "nn/op.h"
 #include "pruning/criterion.h"
 
-/* L1 norm of the weights that a component owns (attribution.md, section g), batch norm folded in, without biases:
+/* L1 norm of the weights that a component owns (docs/attribution.md, section g), batch norm folded in, without biases:
  *   filter, neuron   its row of the layer's weight
  *   head h           what compaction drops with it (section h): rows h*d .. h*d+d-1 of the q, k and v projections and the
  *                    same columns of the output projection */

@@ -1,7 +1,7 @@
 #include "core/rng.h"
 #include "pruning/criterion.h"
 
-/* Uniform scores, one draw a component (attribution.md, section g): what any criterion has to beat. */
+/* Uniform scores, one draw a component (docs/attribution.md, section g): what any criterion has to beat. */
 static void scores(const criterion_setup *s, uint64_t seed, double *score)
 {
     for (size_t i = 0; i < s->graph->n_components; i++) {

@@ -1,5 +1,6 @@
 #include "support/support.h"
 
+#include <math.h>
 #include <string.h>
 
 #include "core/log.h"
@@ -45,6 +46,25 @@ static void the_table_shows_what_the_summary_says(void **state)
     assert_non_null(strstr(text, "1.0000  1.0000 +- 0.0000     90 %"));
     assert_non_null(strstr(text, "1.0000  0.5000 +- 0.0333      0 %"));
     assert_non_null(strstr(text, "over the 3 pruning rates, +- standard error over 2 seeds."));
+}
+
+static void one_seed_has_no_standard_error(void **state)
+{
+    (void)state;
+    char text[4096];
+    result_summary rows[COUNT(summary)];
+    memcpy(rows, summary, sizeof rows);
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        rows[i].n_seeds = 1;
+        rows[i].a_pr_error = NAN;
+    }
+    results alone = sample;
+    alone.summary = rows;
+    FILE *to = tmpfile();
+    report_table(to, &alone);
+    read_back(to, text, sizeof text);
+    assert_non_null(strstr(text, "1.0000  0.5000 +- -           0 %")); /* as wide as with a number */
+    assert_non_null(strstr(text, "over the 3 pruning rates, of one seed: a standard error needs two."));
 }
 
 static char *line_of(char *text, const char *start)
@@ -98,6 +118,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_table_shows_what_the_summary_says),
+        cmocka_unit_test(one_seed_has_no_standard_error),
         cmocka_unit_test(the_plot_draws_curves_where_they_are),
         cmocka_unit_test(progress_counts_for_all_ranks),
     };

@@ -1,0 +1,130 @@
+#include "pipeline/dry_run.h"
+
+#include "core/log.h"
+#include "io/results.h"
+#include "pipeline/dry_run_parts.h"
+
+static const double budget_seconds = 4.0;
+
+/* What ticks look at: memory while a stage's buffers are all there. */
+typedef struct sampler {
+    const arena *planned, *rest, *work, *images;
+    rank_memory *memory;
+} sampler;
+
+static void sample(void *progress, double images)
+{
+    (void)images;
+    sampler *s = progress;
+    const double own = (double)arena_bytes(s->images);
+    const double arenas = (double)(arena_bytes(s->planned) + arena_bytes(s->rest) + arena_bytes(s->work)) + own;
+    const double program = dry_run_resident() - arenas;
+    s->memory->program = program > s->memory->program ? program : s->memory->program; /* BLAS takes its buffers when it needs them */
+    s->memory->image = own > s->memory->image ? own : s->memory->image;
+}
+
+static status forecast_stages(stage_ctx *ctx, arena *scratch, stage_forecast out[])
+{
+    for (size_t i = 0; i < stage_count; i++) {
+        TRY(stage_table[i]->forecast(ctx, scratch, &out[i]));
+    }
+    return STATUS_OK;
+}
+
+static status try_stages(comm *c, arena *a, stage_ctx *ctx, arena *work, arena *images, double budget, double seconds[])
+{
+    for (size_t i = 0; i < stage_count; i++) {
+        double mine = 0.0;
+        const double *all;
+        TRY(comm_agree(c, stage_table[i]->trial(ctx, work, images, budget / (double)stage_count, &mine)));
+        TRY(comm_gather_f64(c, a, mine, &all));
+        for (int rank = 0; rank < c->size; rank++) {
+            seconds[i] = all[rank] > seconds[i] ? all[rank] : seconds[i];
+        }
+    }
+    return STATUS_OK;
+}
+
+static status open_context(comm *c, arena *a, const study *s, stage_ctx *out)
+{
+    *out = (stage_ctx){.comm = c, .study = s, .arena = a, .tick = sample};
+    TRY_ALLOC(out->reference_mark, a, s->reference_data->n_samples);
+    TRY_ALLOC(out->evaluation_mark, a, s->evaluation_data->n_samples);
+    return STATUS_OK;
+}
+
+/* `work` and `images` hold what a stage has while it runs; what `a` holds is counted as what stages keep. */
+static status forecast(comm *c, arena *a, arena *work, arena *images, sampler *sampled, double budget, dry_run_report *out)
+{
+    const study *s = &out->plan->study;
+    stage_ctx ctx;
+    stage_forecast *stage = arena_alloc(a, stage_count, sizeof *stage);
+    double *seconds = arena_alloc(a, stage_count, sizeof *seconds);
+    TRY(comm_agree(c, stage == NULL || seconds == NULL ? (status){ST_ENVIRONMENT} : STATUS_OK));
+    TRY(comm_agree(c, open_context(c, a, s, &ctx)));
+    ctx.progress = sampled;
+    TRY(comm_agree(c, forecast_stages(&ctx, work, stage)));
+    out->stage = stage;
+    out->seconds = seconds;
+    dry_run_memory_sum(stage, s, c->rank == 0, &out->memory);
+    TRY(dry_run_memory_of_nodes(c, a, &out->memory, &out->node));
+    out->tried = out->node.fits;
+    if (out->tried) {
+        const double started = log_seconds();
+        TRY(try_stages(c, a, &ctx, work, images, budget, seconds));
+        out->trial_seconds = log_seconds() - started;
+        out->memory.now = dry_run_resident();
+        dry_run_memory_sum(stage, s, c->rank == 0, &out->memory);
+        TRY(dry_run_memory_of_nodes(c, a, &out->memory, &out->node));
+    }
+    return STATUS_OK;
+}
+
+status dry_run_forecast(comm *c, const arena *planned, arena *a, const plan *p, double budget, dry_run_report *out)
+{
+    arena *work = NULL, *images = NULL;
+    *out = (dry_run_report){.plan = p, .ranks = c->size};
+    dry_run_memory_start(planned, &out->memory);
+    status st = arena_open("plan", &work);
+    if (status_ok(st)) {
+        st = arena_open("plan images", &images);
+    }
+    st = comm_agree(c, st);
+    if (status_ok(st)) {
+        sampler sampled = {.planned = planned, .rest = a, .work = work, .images = images, .memory = &out->memory};
+        st = forecast(c, a, work, images, &sampled, budget, out);
+    }
+    arena_close(&images);
+    arena_close(&work);
+    return st;
+}
+
+static status dry_run_in(comm *c, arena *planned, arena *a, const cli *cl)
+{
+    plan p;
+    dry_run_report report;
+    const double started = log_seconds();
+    TRY(plan_build(c, planned, cl->file, cl->n_sets, cl->sets, &p));
+    const double built = log_seconds();
+    const char *output = cl->output != NULL ? cl->output : p.study.config->output;
+    TRY(comm_agree(c, c->rank == 0 ? results_foresee_output(output) : STATUS_OK));
+    TRY(dry_run_forecast(c, planned, a, &p, budget_seconds, &report));
+    report.start_seconds = built - started;
+    return comm_agree(c, c->rank == 0 ? dry_run_print(a, stdout, &report) : STATUS_OK);
+}
+
+status dry_run(comm *c, const cli *cl)
+{
+    arena *planned = NULL, *a = NULL;
+    status st = arena_open("study", &planned);
+    if (status_ok(st)) {
+        st = arena_open("plan", &a);
+    }
+    st = comm_agree(c, st);
+    if (status_ok(st)) {
+        st = dry_run_in(c, planned, a, cl);
+    }
+    arena_close(&a);
+    arena_close(&planned);
+    return st;
+}

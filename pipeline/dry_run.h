@@ -1,0 +1,48 @@
+#ifndef PIPELINE_DRY_RUN_H
+#define PIPELINE_DRY_RUN_H
+/* `pollard plan CONFIG` and `pollard run --dry-run CONFIG`: what a run would do, with memory and time, without doing it. */
+#include "parallel/comm.h"
+#include "pipeline/cli.h"
+#include "pipeline/plan.h"
+#include "stages/stage.h"
+
+/* Memory of one rank, in bytes. */
+typedef struct rank_memory {
+    double program;      /* the program and its libraries */
+    double study;        /* networks and lists of images */
+    double start;        /* the most until these are there */
+    double image;        /* one image file on its way to the network */
+    double tables, file; /* at the end: what goes into the result; the file, of rank 0 */
+    double now;          /* taken at this moment */
+    double most;         /* the most at once */
+    const char *when;    /* name of the stage of `most`, or "start" or "result" */
+} rank_memory;
+
+/* The node where memory is tightest. */
+typedef struct node_memory {
+    const char *host;
+    size_t n_nodes, ranks;
+    double needed, available; /* available < 0: unknown */
+    const char *from;         /* who says so, on this rank's node */
+    bool fits;                /* also within each rank's own limit */
+} node_memory;
+
+typedef struct dry_run_report {
+    const plan *plan;
+    int ranks;
+    const stage_forecast *stage; /* [stage_count] */
+    rank_memory memory;          /* of this rank */
+    node_memory node;
+    double start_seconds, trial_seconds;
+    bool tried;            /* false: memory does not suffice for a trial */
+    const double *seconds; /* [stage_count] of the rank that takes longest */
+} dry_run_report;
+
+/* Collective. Rank 0 prints to stdout; nothing is written to disk. */
+MUST_CHECK status dry_run(comm *c, const cli *cl);
+
+/* Collective. Counts, and tries a little of each stage for about `budget` seconds. `planned` is the arena of the plan, nothing
+ * else; *out points into `a`. */
+MUST_CHECK status dry_run_forecast(comm *c, const arena *planned, arena *a, const plan *p, double budget, dry_run_report *out);
+
+#endif

@@ -1,0 +1,14 @@
+#ifndef PIPELINE_DRY_RUN_PARTS_H
+#define PIPELINE_DRY_RUN_PARTS_H
+/* What the files of the dry run share. */
+#include "pipeline/dry_run.h"
+
+double dry_run_resident(void);                 /* bytes of this process that are in memory */
+void dry_run_memory_start(const arena *planned, rank_memory *out); /* as soon as the plan is built */
+void dry_run_memory_sum(const stage_forecast stage[], const study *s, bool writes, rank_memory *out);
+/* Collective. */
+MUST_CHECK status dry_run_memory_of_nodes(comm *c, arena *a, const rank_memory *mine, node_memory *out);
+
+MUST_CHECK status dry_run_print(arena *a, FILE *to, const dry_run_report *r);
+
+#endif

@@ -1,0 +1,260 @@
+/* The report of a dry run: tables for a person. */
+#include <inttypes.h>
+
+#include "io/text_table.h"
+#include "pipeline/dry_run_parts.h"
+#include "pipeline/gather.h"
+
+/* A table that is filled row by row. */
+typedef struct rows {
+    text_table table;
+    size_t n; /* rows so far, the heading included */
+    arena *a;
+} rows;
+
+static status rows_open(arena *a, size_t n_columns, const char *const heading[], size_t n_text, size_t most, rows *out)
+{
+    *out = (rows){.a = a};
+    TRY(text_table_open(a, n_columns, most, &out->table));
+    for (size_t i = 0; i < n_columns; i++) {
+        out->table.cell[i] = heading[i];
+        out->table.right[i] = i >= n_text;
+    }
+    out->n = 1;
+    return STATUS_OK;
+}
+
+/* NULL as a cell: memory is gone. */
+static status rows_add(rows *r, const char *const cell[])
+{
+    for (size_t i = 0; i < r->table.n_columns; i++) {
+        if (cell[i] == NULL) {
+            return (status){ST_ENVIRONMENT};
+        }
+        r->table.cell[r->n * r->table.n_columns + i] = cell[i];
+    }
+    r->n++;
+    return STATUS_OK;
+}
+
+static void rows_print(rows *r, FILE *to, const char *title)
+{
+    r->table.n_rows = r->n - 1;
+    (void)fprintf(to, "\n%s\n", title);
+    text_table_print(&r->table, to);
+}
+
+static const char *count(arena *a, size_t n)
+{
+    return arena_text(a, "%zu", n);
+}
+
+static const char *mib(arena *a, double bytes)
+{
+    return arena_text(a, "%.1f", bytes / 1048576.0);
+}
+
+static const char *duration(arena *a, double seconds)
+{
+    if (seconds < 120.0) {
+        return arena_text(a, "%.1f s", seconds);
+    }
+    return seconds < 7200.0 ? arena_text(a, "%.1f min", seconds / 60.0) : arena_text(a, "%.1f h", seconds / 3600.0);
+}
+
+static status print_models(arena *a, FILE *to, const study *s)
+{
+    static const char *const heading[] = {"name", "family", "input", "pruned", "layers", "components", "parameters", "multiply-adds"};
+    rows r;
+    TRY(rows_open(a, COUNT(heading), heading, 4, s->n_models * COMPONENT_KINDS, &r));
+    for (size_t i = 0; i < s->n_models; i++) {
+        const study_model *m = &s->models[i];
+        const graph *g = m->graph;
+        uint64_t parameters, macs;
+        graph_cost(g, &parameters, &macs, NULL, NULL);
+        for (size_t k = 0; k < m->n_kinds; k++) {
+            size_t layers = 0;
+            for (size_t l = 0; l < g->n_layers; l++) {
+                layers += g->nodes[g->layers[l]].components == m->kinds[k];
+            }
+            const char *const cells[] = {m->config->name, g->architecture,
+                                         arena_text(a, "%zux%zux%zu", g->input.dim[0], g->input.dim[1], g->input.dim[2]),
+                                         component_kind_name(m->kinds[k]), count(a, layers), count(a, m->n_components[k]),
+                                         arena_text(a, "%" PRIu64, parameters), arena_text(a, "%" PRIu64, macs)};
+            TRY(rows_add(&r, cells));
+        }
+    }
+    rows_print(&r, to, "Networks (batch norm folded; multiply-adds for one image):");
+    return STATUS_OK;
+}
+
+static const char *basis(const criterion_def *c)
+{
+    return c->uses_samples ? "explains the reference images" : c->uses_seed ? "draws from the seed" : "looks at weights";
+}
+
+static status print_criteria(arena *a, FILE *to, const study *s)
+{
+    static const char *const heading[] = {"name", "method", ""};
+    const char **names, **methods;
+    rows r;
+    TRY(gather_criteria(a, s->config, &names, &methods));
+    TRY(rows_open(a, COUNT(heading), heading, COUNT(heading), s->config->n_criteria, &r));
+    for (size_t i = 0; i < s->config->n_criteria; i++) {
+        const char *const cells[] = {names[i], methods[i], basis(s->config->criteria[i].method)};
+        TRY(rows_add(&r, cells));
+    }
+    rows_print(&r, to, "Criteria:");
+    return STATUS_OK;
+}
+
+/* "110" or "110 to 113" over the seeds of a task. */
+static const char *evaluation_images(arena *a, const study *s, size_t first)
+{
+    size_t least = SIZE_MAX, most = 0;
+    for (size_t i = first; i < first + s->config->n_seeds; i++) {
+        const size_t n = s->evaluations[s->tasks[i].evaluation].samples.n;
+        least = n < least ? n : least;
+        most = n > most ? n : most;
+    }
+    return least == most ? count(a, least) : arena_text(a, "%zu to %zu", least, most);
+}
+
+static status print_tasks(arena *a, FILE *to, const study *s)
+{
+    static const char *const heading[] = {"classes", "seeds", "references per class", "reference images", "evaluation images"};
+    const config *cfg = s->config;
+    rows r;
+    TRY(rows_open(a, COUNT(heading), heading, 0, cfg->n_tasks * cfg->n_references, &r));
+    for (size_t i = 0; i < cfg->n_tasks; i++) {
+        for (size_t k = 0; k < cfg->n_references; k++) {
+            const char *const cells[] = {count(a, cfg->task_classes[i]), count(a, cfg->n_seeds), count(a, cfg->references[k]),
+                                         count(a, cfg->task_classes[i] * cfg->references[k]),
+                                         evaluation_images(a, s, i * cfg->n_seeds)};
+            TRY(rows_add(&r, cells));
+        }
+    }
+    rows_print(&r, to, "Tasks (images of one seed):");
+    return STATUS_OK;
+}
+
+static status print_work(arena *a, FILE *to, const dry_run_report *r)
+{
+    static const char *const heading[] = {"stage", "items", "distinct images", "passes", "without sharing"};
+    const study *s = &r->plan->study;
+    rows t;
+    bool bound = false;
+    TRY(rows_open(a, COUNT(heading), heading, 1, stage_count, &t));
+    for (size_t i = 0; i < stage_count; i++) {
+        const stage_forecast *f = &r->stage[i];
+        const char *const cells[] = {stage_table[i]->name, count(a, f->items), count(a, f->images),
+                                     arena_text(a, "%s%zu", f->at_most ? "at most " : "", f->passes), count(a, f->unshared)};
+        TRY(rows_add(&t, cells));
+        bound = bound || f->at_most;
+        if (f->masks > 0) {
+            (void)fprintf(to, "\n%zu cells (network, kind, criterion, task, references), %zu rates: %zu masks, %s%zu distinct\n", s->n_cells,
+                          s->config->n_rates, f->masks, f->at_most ? "at most " : "", f->distinct);
+        }
+    }
+    rows_print(&t, to, arena_text(a, "Work (a pass is a micro-batch of %zu images through a network):", s->config->micro_batch));
+    if (bound) {
+        (void)fputs("  At most: rankings are known when the reference images are explained, and may then give equal masks.\n", to);
+    }
+    return STATUS_OK;
+}
+
+static status add_memory(rows *t, const char *when, const char *what, double bytes)
+{
+    if (bytes < 1.0) {
+        return STATUS_OK;
+    }
+    const char *const cells[] = {when, what, mib(t->a, bytes)};
+    return rows_add(t, cells);
+}
+
+static status print_memory(arena *a, FILE *to, const dry_run_report *r)
+{
+    static const char *const heading[] = {"when", "what", "MiB"};
+    const study *s = &r->plan->study;
+    const rank_memory *m = &r->memory;
+    rows t;
+    TRY(rows_open(a, COUNT(heading), heading, 2, 6 + stage_count * (FORECAST_PARTS + 2), &t));
+    TRY(add_memory(&t, "always", "program and libraries", m->program));
+    TRY(add_memory(&t, "always", "networks, lists of images", m->study));
+    TRY(add_memory(&t, "always", "digests of images",
+                   (double)((s->reference_data->n_samples + s->evaluation_data->n_samples) * sizeof(file_mark))));
+    for (size_t i = 0; i < stage_count; i++) {
+        const stage_forecast *f = &r->stage[i];
+        for (size_t k = 0; k < f->n_parts; k++) {
+            TRY(add_memory(&t, stage_table[i]->name, f->part[k].name, (double)f->part[k].bytes));
+        }
+        TRY(add_memory(&t, stage_table[i]->name, "an image file, decoded", f->images > 0 ? m->image : 0.0));
+        TRY(add_memory(&t, arena_text(a, "from %s on", stage_table[i]->name), "its output", (double)f->kept));
+    }
+    TRY(add_memory(&t, "result", "tables", m->tables));
+    TRY(add_memory(&t, "result", "HDF5, and the file in memory", m->file));
+    rows_print(&t, to, "Memory of rank 0:");
+    (void)fprintf(to, "  At most %.1f MiB at once, in %s.\n", m->most / 1048576.0, m->when);
+    return STATUS_OK;
+}
+
+static void print_node(FILE *to, const dry_run_report *r)
+{
+    const node_memory *n = &r->node;
+    (void)fprintf(to, "  %zu rank%s on %.60s%s: %.1f MiB together", n->ranks, n->ranks == 1 ? "" : "s", n->host,
+                  n->n_nodes > 1 ? ", where memory is tightest" : "", n->needed / 1048576.0);
+    if (n->available < 0.0) {
+        (void)fputs("; how much is free is not known here.\n", to);
+        return;
+    }
+    (void)fprintf(to, " of %.1f MiB (%s).\n", n->available / 1048576.0, n->from == NULL ? "unknown" : n->from);
+    if (!n->fits) {
+        (void)fprintf(to, "  IT WILL NOT FIT (%s). Use fewer ranks a node or a smaller micro_batch (now %zu).\n",
+                      n->needed > n->available ? "free memory" : "ulimit -v", r->plan->study.config->micro_batch);
+    }
+}
+
+static status print_time(arena *a, FILE *to, const dry_run_report *r)
+{
+    static const char *const heading[] = {"stage", "time"};
+    double total = r->start_seconds;
+    rows t;
+    if (!r->tried) {
+        (void)fputs("\nTime: not tried, for want of memory.\n", to);
+        return STATUS_OK;
+    }
+    TRY(rows_open(a, COUNT(heading), heading, 1, stage_count + 2, &t));
+    const char *const start[] = {"start", duration(a, r->start_seconds)};
+    TRY(rows_add(&t, start));
+    for (size_t i = 0; i < stage_count; i++) {
+        const char *const cells[] = {stage_table[i]->name, duration(a, r->seconds[i])};
+        TRY(rows_add(&t, cells));
+        total += r->seconds[i];
+    }
+    const char *const sum[] = {"total", duration(a, total)};
+    TRY(rows_add(&t, sum));
+    rows_print(&t, to, arena_text(a, "Time on %d rank%s, estimated from a trial of %.1f s on them:", r->ranks, r->ranks == 1 ? "" : "s",
+                                  r->trial_seconds));
+    (void)fprintf(to, "  %.3g core-hours. Tables and the result file at the end are not in it.\n", total * r->ranks / 3600.0);
+    return STATUS_OK;
+}
+
+status dry_run_print(arena *a, FILE *to, const dry_run_report *r)
+{
+    const study *s = &r->plan->study;
+    const char *path;
+    TRY(text_printable(a, s->config->path, 512, &path));
+    (void)fprintf(to, "Study %s (%s), %d rank%s on %zu node%s, backend %s. Nothing is written.\n", s->config->name, path, r->ranks,
+                  r->ranks == 1 ? "" : "s", r->node.n_nodes, r->node.n_nodes == 1 ? "" : "s", s->backend->name);
+    TRY(print_models(a, to, s));
+    TRY(print_criteria(a, to, s));
+    TRY(print_tasks(a, to, s));
+    TRY(print_work(a, to, r));
+    TRY(print_memory(a, to, r));
+    print_node(to, r);
+    TRY(print_time(a, to, r));
+    if (fflush(to) != 0) {
+        return FAIL(ST_CANT_WRITE, "standard output cannot be written");
+    }
+    return STATUS_OK;
+}

@@ -1,0 +1,48 @@
+#ifndef STAGES_FORECAST_H
+#define STAGES_FORECAST_H
+/* What a stage will do and need, told without doing it. The counts are those of the loops that run() has. */
+#include "stages/study.h"
+
+enum { FORECAST_PARTS = 6 };
+
+/* Memory of a rank for one purpose while the stage runs. */
+typedef struct forecast_part {
+    const char *name;
+    size_t bytes;
+} forecast_part;
+
+typedef struct stage_forecast {
+    size_t items;    /* what is dealt out to the ranks: micro-batches of images that are read */
+    size_t passes;   /* micro-batches through a network */
+    size_t unshared; /* ... if every cell and rate went its own way */
+    bool at_most;    /* `passes` is a bound: masks of rankings that are not known yet may turn out equal */
+    size_t images;   /* distinct ones that are read */
+    size_t masks, distinct; /* points of curves, and the masks that these are at most */
+    size_t n_parts;
+    forecast_part part[FORECAST_PARTS];
+    size_t kept; /* bytes of output, which stay until the end */
+} stage_forecast;
+
+void forecast_add(stage_forecast *f, const char *name, size_t bytes);
+size_t forecast_bytes(const stage_forecast *f); /* all parts */
+
+size_t forecast_block(size_t count, size_t size); /* what an arena takes for an array */
+size_t forecast_share(size_t items, int ranks);   /* the most that one rank gets of a list */
+
+/* A study as it is, with micro-batches so small that a trial of one does not take long. */
+typedef struct trial {
+    config config;
+    study study;
+} trial;
+/* `seconds` for a micro-batch that costs `macs` multiply-adds an image, on a slow core. */
+void trial_open(const study *s, double macs, double seconds, trial *out);
+
+/* Seconds of one thing that is done again and again; the first time warms up and counts only where it is the only one. */
+typedef struct trial_clock {
+    double first, sum;
+    size_t n;
+} trial_clock;
+void trial_lap(trial_clock *c, double seconds);
+double trial_mean(const trial_clock *c);
+
+#endif

@@ -1,0 +1,89 @@
+"""Names, dimensions, types and attributes of a result file; and what h5py sees of it that xarray does not show."""
+
+import h5py
+import numpy as np
+from results_check import check
+
+# name: (dimensions, type); "text" for strings
+CURVES = {"cell": ("cell", "i8"), "rate": ("rate", "f8"), "class_slot": ("class_slot", "i8"), "model": ("cell", "text"),
+          "kind": ("cell", "text"), "criterion": ("cell", "text"), "seed": ("cell", "u8"), "references": ("cell", "i8"),
+          "n_classes": ("cell", "i8"), "total": ("cell", "i8"), "correct": ("cell rate", "i8"), "top5": ("cell rate", "i8"),
+          "accuracy": ("cell rate", "f8"), "loss_sum": ("cell rate", "f8"), "removed": ("cell rate", "i8"),
+          "parameters_left": ("cell rate", "i8"), "macs_left": ("cell rate", "i8"), "classes": ("cell class_slot", "i8"),
+          "class_total": ("cell class_slot", "i8"), "class_correct": ("cell rate class_slot", "i8"), "a_pr_mean": ("cell", "f8"),
+          "a_pr_trapezoid": ("cell", "f8"), "highest_rate_95": ("cell", "f8")}
+TRACK = {"cell": ("cell", "i8"), "component": ("component", "i8"), "rate": ("rate", "f8"), "position": ("position", "i8"),
+         "relevance": ("cell component", "f8"), "ranking": ("cell position", "u4"), "removed": ("cell rate", "i8"),
+         "removed_at": ("cell component", "u2"), "mask": ("cell rate component", "u1")}
+MOMENTS = {"moment": ("moment", "text"), "moments": ("cell moment component", "f8")}
+MODEL = {"layer": ("layer", "text"), "type": ("layer", "text"), "group": ("layer", "text"), "kind": ("layer", "text"),
+         "n_components": ("layer", "i8"), "first_component": ("layer", "i8"), "component": ("component", "i8"),
+         "layer_index": ("component", "u4"), "index_in_layer": ("component", "u4"), "parameters": ("component", "i8"),
+         "macs": ("component", "i8")}
+ROW = {"row": ("row", "i8"), "model": ("row", "text"), "kind": ("row", "text"), "criterion": ("row", "text"),
+       "n_classes": ("row", "i8"), "references": ("row", "i8")}
+STABILITY = ROW | {"rate": ("rate", "f8"), "pairs": ("row", "i8"), "kendall_mean": ("row", "f8"), "jaccard_mean": ("row rate", "f8")}
+SUMMARY = ROW | {name: ("row", "f8") for name in ("accuracy", "a_pr_mean", "a_pr_mean_error", "a_pr_trapezoid",
+                                                   "a_pr_trapezoid_error", "highest_rate_95")} | {"seeds": ("row", "i8")}
+CRITERIA = {"criterion": ("criterion", "text"), "method": ("criterion", "text")}
+CLASSES = {"class": ("class", "i8"), "name": ("class", "text")}
+PROVENANCE = {"input": ("input", "i8"), "path": ("input", "text"), "sha256": ("input", "text"), "bytes": ("input", "i8"),
+              "rank": ("rank", "i8"), "host": ("rank", "text"), "busy": ("rank", "f8"), "idle": ("rank", "f8")}
+FIXED = {"/curves": CURVES, "/stability": STABILITY, "/summary": SUMMARY, "/criteria": CRITERIA, "/classes": CLASSES,
+         "/provenance": PROVENANCE}
+
+
+def check_layout(group, data, layout):
+    texts = {name for name, v in data.variables.items() if v.ndim == 0}
+    check(set(data.variables) - texts == set(layout), f"{group}: variables {sorted(set(data.variables) ^ set(layout))} are too many or too few")
+    for name, (dims, kind) in layout.items():
+        v = data.variables.get(name)
+        if v is None:
+            continue
+        check(v.dims == tuple(dims.split()), f"{group}/{name}: dimensions {v.dims}, expected {dims}")
+        fits = v.dtype.kind in "OUT" if kind == "text" else v.dtype == np.dtype(kind)
+        check(fits, f"{group}/{name}: type {v.dtype}, expected {kind}")
+        check("long_name" in v.attrs, f"{group}/{name}: no long_name")
+
+
+def check_layouts(data):
+    for group, layout in FIXED.items():
+        check(group in data, f"{group} is missing")
+    for group, d in data.items():
+        if group.startswith("/tracks/"):
+            check_layout(group, d, TRACK | (MOMENTS if "moment" in d else {}))
+        else:
+            check_layout(group, d, MODEL if group.startswith("/models/") else FIXED.get(group, {}))
+
+
+def is_text(dtype):
+    text = h5py.check_string_dtype(dtype)
+    return text is not None and text.encoding == "utf-8" and text.length is None
+
+
+def check_dataset(name, v):
+    if v.ndim == 0 or v.dtype.kind == "O":
+        check(is_text(v.dtype), f"{name}: not a variable-length UTF-8 text")
+    if v.is_scale:
+        check(v.ndim == 1, f"{name}: a coordinate with {v.ndim} dimensions")
+    else:
+        for i, d in enumerate(v.dims):
+            check(len(d) == 1 and d[0].parent == v.parent and d[0].shape == (v.shape[i],), f"{name}: no scale of dimension {i}")
+    if v.size * v.dtype.itemsize >= 1 << 16 and v.dtype.kind != "O":
+        check(v.compression == "gzip" and v.shuffle, f"{name}: large, but not shuffled and deflated")
+
+
+def check_storage(path):
+    """What HDF5 holds underneath: texts, scales, filters, the fill value."""
+    with h5py.File(path, "r") as f:
+        def visit(name, o):
+            for a in set(o.attrs) - {"CLASS", "NAME", "DIMENSION_LIST", "REFERENCE_LIST"}:
+                t = o.attrs.get_id(a).dtype
+                check(t.kind not in "OS" or is_text(t), f"{name}: attribute {a} is not a variable-length UTF-8 text")
+            if isinstance(o, h5py.Dataset):
+                check_dataset(name, o)
+
+        f.visititems(visit)
+        fill = f["/curves/classes"].attrs.get("_FillValue")
+        check(fill is not None and fill.dtype == np.dtype("i8") and np.all(fill == -1), "/curves/classes: no _FillValue of -1")
+        check((f["/curves/classes"][:] == -1).any(), "the study has no task with fewer classes than another: _FillValue is not tested")

@@ -1,0 +1,153 @@
+"""Every number of a result file that follows from other numbers of it, computed a second time and in another way."""
+
+from fractions import Fraction
+from itertools import combinations
+
+import numpy as np
+from results_check import check, near
+
+KEYS = ["model", "kind", "criterion", "n_classes", "references"]
+
+
+def highest_rate(rate, accuracy):
+    """The highest rate up to which every rate keeps 95 % of the unpruned accuracy."""
+    lost = np.nonzero(accuracy < 0.95 * accuracy[0])[0]
+    if accuracy[0] == 0:
+        return 0.0
+    return rate[lost[0] - 1] if len(lost) else rate[-1]
+
+
+def check_curves(c):
+    n, rate = c.sizes["cell"], c.rate.values
+    check(c.cell.values == np.arange(n), "/curves: cells are not numbered 0, 1, ...")
+    for name in ("model", "kind", "criterion", "seed", "references", "n_classes"):
+        check(name in c.coords, f"/curves/{name} is not a coordinate")
+    check(rate[0] == 0 and np.all(np.diff(rate) > 0) and rate[-1] < 1, "/curves/rate does not ascend from 0")
+    check((c.correct >= 0) & (c.correct <= c.top5) & (c.top5 <= c.total), "/curves: 0 <= correct <= top5 <= total does not hold")
+    check(c.class_total.sum("class_slot") == c.total, "/curves: class_total does not add up to total")
+    check(c.class_correct.sum("class_slot") == c.correct, "/curves: class_correct does not add up to correct")
+    check(c.class_correct <= c.class_total, "/curves: class_correct > class_total")
+    used = c.class_slot < c.n_classes
+    check((c.classes >= 0) == used, "/curves/classes: the fill value is not where a class is absent")
+    check(used | (c.class_total == 0), "/curves/class_total: images of an absent class")
+    check(c.sizes["class_slot"] == c.n_classes.max(), "/curves: class_slot is not the largest n_classes")
+    check(c.accuracy == c.correct / c.total, "/curves/accuracy is not correct / total")
+    check(np.isclose(c.a_pr_mean, c.accuracy.mean("rate"), rtol=1e-12), "/curves/a_pr_mean is not the mean of accuracy")
+    area = ((c.accuracy.values[:, 1:] + c.accuracy.values[:, :-1]) / 2 * np.diff(rate)).sum(1)
+    check(np.isclose(c.a_pr_trapezoid, area, rtol=1e-12), "/curves/a_pr_trapezoid is not the area under accuracy")
+    check(c.highest_rate_95 == [highest_rate(rate, a) for a in c.accuracy.values], "/curves/highest_rate_95")
+    check((c.removed.isel(rate=0) == 0) & (np.diff(c.removed) >= 0).all(), "/curves/removed does not ascend from 0")
+    for name in ("parameters_left", "macs_left"):
+        check(np.diff(c[name]) <= 0, f"/curves/{name} grows with the rate")
+
+
+def check_track(group, t, data):
+    _, _, model, kind, criterion = group.split("/")
+    c, m = data["/curves"].sel(cell=t.cell), data[f"/models/{model}"]
+    n, n_rates = t.sizes["component"], t.sizes["rate"]
+    check((c.model == model) & (c.kind == kind) & (c.criterion == criterion), f"{group}: cells of another track")
+    check(t.rate.values == c.rate.values, f"{group}/rate differs from /curves")
+    check(np.sort(t.ranking.values, 1) == np.arange(n), f"{group}/ranking is no permutation")
+    for order, relevance in zip(t.ranking.values, t.relevance.values):
+        check(order == np.lexsort((np.arange(n), relevance)), f"{group}/ranking is not the order of relevance, ties by number")
+    check(t.removed.values == c.removed.values, f"{group}/removed differs from /curves")
+    check(t.removed.values == [int(n * Fraction(f"{r:.9f}")) for r in t.rate.values], f"{group}/removed is not rate x components")
+    position = np.empty((t.sizes["cell"], n), int)
+    np.put_along_axis(position, t.ranking.values.astype(int), np.arange(n)[None], 1)
+    kept = position[:, None, :] >= t.removed.values[:, :, None]
+    check(t["mask"].values == kept, f"{group}/mask is not what ranking and removed say")
+    check(t["mask"].values == (t.removed_at.values[:, None, :] > np.arange(n_rates)[None, :, None]), f"{group}/mask is not removed_at")
+    check(t["mask"].attrs["flag_meanings"] == "removed kept" and list(t["mask"].attrs["flag_values"]) == [0, 1], f"{group}/mask: flags")
+    kinds = m.kind.values[m.layer_index.values.astype(int)]
+    check(t.component.values == m.component.values[kinds == kind], f"{group}/component: not the model's {kind}")
+    if "moment" in t:  # LRP ranks by the first of its sums, of absolute values unless the study says otherwise
+        method = dict(zip(data["/criteria"].criterion.values, data["/criteria"].method.values))[criterion]
+        if method.startswith("lrp "):
+            which = "signed" if method.endswith(("absolute=false", "absolute=0")) else "absolute"
+            check(t.moments.sel(moment=which).values == t.relevance.values, f"{group}/relevance is not the moment '{which}'")
+        moments = {str(name): t.moments.sel(moment=name).values for name in t.moment.values}
+        if {"absolute", "signed"} <= set(moments):
+            check(np.abs(moments["signed"]) <= moments["absolute"] * (1 + 1e-12), f"{group}/moments: |signed| > absolute")
+
+
+def check_model(group, m):
+    check(m.n_components.sum() == m.sizes["component"], f"{group}: layers do not have all components")
+    layer = m.layer_index.values.astype(int)
+    check(m.first_component.values[layer] + m.index_in_layer.values == m.component.values, f"{group}: component numbers")
+    check(m.parameters.sum() <= m.attrs["total_parameters"], f"{group}: components have more parameters than the network")
+    check("/" not in m.attrs["checkpoint"], f"{group}: the checkpoint's folder belongs to /provenance")
+
+
+def cells_of(row, curves):
+    """The cells of a row of /stability or /summary: those that share everything but the seed."""
+    same = np.logical_and.reduce([curves[k].values == row[k].item() for k in KEYS])
+    return np.nonzero(same)[0]
+
+
+def orders_by_cell(data):
+    """Per cell: its ranking, and how many of its front each rate removes."""
+    orders = {}
+    for group, t in data.items():
+        if group.startswith("/tracks/"):
+            orders.update((int(cell), (t.ranking.values[i].astype(int), t.removed.values[i])) for i, cell in enumerate(t.cell.values))
+    return orders
+
+
+def kendall(a, b):
+    """Concordant minus discordant pairs, over the pairs: the definition."""
+    i, j = np.triu_indices(len(a), 1)
+    place_a, place_b = np.argsort(a), np.argsort(b)
+    return (np.sign(place_a[i] - place_a[j]) * np.sign(place_b[i] - place_b[j])).mean()
+
+
+def jaccard(a, b):
+    a, b = set(a.tolist()), set(b.tolist())
+    return len(a & b) / len(a | b) if a | b else 1.0
+
+
+def check_stability(data):
+    s, c, orders = data["/stability"], data["/curves"], orders_by_cell(data)
+    check(sorted(orders) == c.cell.values.tolist(), "/tracks do not have every cell once")
+    for r in range(s.sizes["row"]):
+        row = s.isel(row=r)
+        pairs = [(*orders[a], *orders[b]) for a, b in combinations(cells_of(row, c), 2)]
+        tau = np.mean([kendall(a, b) for a, _, b, _ in pairs]) if pairs else np.nan
+        alike = [[jaccard(a[:n], b[:n]) for n in removed] for a, removed, b, _ in pairs] or [[np.nan] * s.sizes["rate"]]
+        check(row.pairs.item() == len(pairs), f"/stability row {r}: pairs")
+        check(near(row.kendall_mean, tau), f"/stability row {r}: kendall_mean {row.kendall_mean.item()}, expected {tau}")
+        check(near(row.jaccard_mean, np.mean(alike, 0)), f"/stability row {r}: jaccard_mean")
+
+
+def standard_error(values):
+    return values.std(ddof=1) / len(values) ** 0.5 if len(values) > 1 else np.nan
+
+
+def check_summary(data):
+    s, c = data["/summary"], data["/curves"]
+    seen = []
+    for r in range(s.sizes["row"]):
+        row = s.isel(row=r)
+        cells = cells_of(row, c)
+        seen += cells.tolist()
+        accuracy = (c.correct / c.total).transpose("cell", "rate").values[cells].mean(0)
+        expected = {"seeds": len(cells), "accuracy": accuracy[0], "highest_rate_95": highest_rate(c.rate.values, accuracy)}
+        for name in ("a_pr_mean", "a_pr_trapezoid"):
+            values = c[name].values[cells]
+            expected |= {name: values.mean(), name + "_error": standard_error(values)}
+        for name, value in expected.items():
+            check(near(row[name], value), f"/summary row {r}: {name} is {row[name].item()}, expected {value}")
+        for name in KEYS:
+            check(row[name] == data["/stability"][name][r], f"/summary row {r}: {name} differs from /stability")
+    check(sorted(seen) == c.cell.values.tolist(), "/summary does not have every cell once")
+    check(data["/stability"].sizes["row"] == s.sizes["row"], "/stability and /summary: rows")
+
+
+def check_numbers(data):
+    check_curves(data["/curves"])
+    for group, d in data.items():
+        if group.startswith("/tracks/"):
+            check_track(group, d, data)
+        elif group.startswith("/models/"):
+            check_model(group, d)
+    check_stability(data)
+    check_summary(data)

@@ -1,0 +1,53 @@
+#!/usr/bin/env bash
+# Bad input: where the result goes, and results that are read. How to read the lines: bad_input.sh.
+. "$(dirname "$0")/bad_input.sh"
+run=(run study.yaml -o)
+
+# ---- places that cannot hold a result ----
+call 73 "folder: expected a file or nothing, found a folder" 'mkdir folder' "${run[@]}" folder
+call 73 "pipe: expected a file or nothing"              'mkfifo pipe' "${run[@]}" pipe
+call 73 "file: the folder cannot be written to: Not a directory" ': >file' "${run[@]}" file/r.h5
+call 73 "file/deeper: the folder cannot be made"        ': >file' "${run[@]}" file/deeper/r.h5
+call 73 "File name too long"                            '' "${run[@]}" "$(printf 'x%.0s' {1..300}).h5"
+call 73 "the path is longer than"                       '' "${run[@]}" "$(printf 'x/%.0s' {1..2100})r.h5"
+call 73 "study.yaml: expected a result of an earlier run or nothing" '' "${run[@]}" study.yaml
+call 73 "net/model.safetensors: expected a result of an earlier run or nothing" '' "${run[@]}" net/model.safetensors
+accepted                                                ': >r.h5.1; : >r.h5.3' # as mktemp leaves them
+if [ -d /proc/self ]; then
+    call 73 "/proc/self: the folder cannot be written to" '' "${run[@]}" /proc/self/r.h5
+fi
+if [ "$(id -u)" = 0 ]; then skipped "a folder without permission: root writes everywhere"; else
+    call 73 "sub: the folder cannot be written to: Permission denied" 'mkdir sub; chmod 555 sub' "${run[@]}" sub/r.h5
+fi
+if mkdir "$work/disk" && mount -t tmpfs -o size=64k none "$work/disk" 2>/dev/null; then
+    trap 'umount "$work/disk"; rm -rf "$work"' EXIT
+    call 73 "No space left on device"                   '' "${run[@]}" "$work/disk/r.h5"
+    [ -z "$(ls -A "$work/disk")" ] && pass || fail "left on the full disk: $(ls -A "$work/disk")"
+    mount -o remount,ro "$work/disk"
+    call 73 "the folder cannot be written to: Read-only file system" '' "${run[@]}" "$work/disk/r.h5"
+else
+    skipped "full and read-only disks: no file system can be mounted here"
+fi
+# The table is lost, the result is not: it is complete and said to be.
+if [ -c /dev/full ]; then
+    fresh ''
+    "$POLLARD" run study.yaml -o r.h5 >/dev/full 2>"$work/stderr.1"
+    codes=([1]=$?)
+    told 1 73 "the result itself is complete: r.h5" "standard output is full" && "$POLLARD" inspect r.h5 >/dev/null ||
+        fail "the result is not complete"
+fi
+
+# ---- results, and what is taken for one, that are read ----
+fresh ''
+"$POLLARD" run study.yaml -o "$work/good.h5" >/dev/null 2>&1 || fail "the good study"
+result='cp "$work/good.h5" r'
+unread 66 "none.h5: cannot be opened: No such file"      '' none.h5
+unread 66 "expected a file, found something else"        'mkfifo pipe' pipe
+unread 65 "hello.h5: expected a"                         'printf hello >hello.h5' hello.h5
+unread 65 "truncated"                                    "$result; truncate -s 3000 r" r
+unread 65 "truncated"                                    "$result; truncate -s -4000 r" r
+unread 65 "without the attribute 'schema_version'"       '' "$SOURCE/tests/golden/vgg_tiny.h5"
+unread 65 "checksum"                                     "$result; printf XXXX | dd of=r bs=1 seek=1000 conv=notrunc status=none" r
+unread 65 "found no folder in it"                        'mkdir folder' folder
+unread 65 "the file is truncated"                        'truncate -s 400000 net/model.safetensors' net/model.safetensors
+finish

@@ -1,0 +1,289 @@
+#include "support/support.h"
+
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "pipeline/dry_run.h"
+#include "pipeline/launcher.h"
+
+static comm world;
+
+/* Ten classes of a few images each, as links to the digits of the examples. */
+static void make_folder(const char *name, const char *from, size_t each)
+{
+    arena *a;
+    dataset *d;
+    char path[4300];
+    assert_ok(arena_open("images", &a));
+    assert_ok(dataset_open(a, source_path(from), &d));
+    (void)snprintf(path, sizeof path, "%s/%s", scratch_folder(), name);
+    assert_int_equal(mkdir(path, 0777), 0);
+    for (size_t c = 0; c < d->n_classes; c++) {
+        (void)snprintf(path, sizeof path, "%s/%s/%s", scratch_folder(), name, d->class_name[c]);
+        assert_int_equal(mkdir(path, 0777), 0);
+        for (size_t i = d->class_first[c]; i < d->class_first[c] + each; i++) {
+            (void)snprintf(path, sizeof path, "%s/%s/%s", scratch_folder(), name, d->path[i]);
+            assert_int_equal(symlink(path_join(a, d->root, d->path[i]), path), 0);
+        }
+    }
+    arena_close(&a);
+}
+
+static const char *study_file(const char *criteria)
+{
+    static char path[4300];
+    (void)snprintf(path, sizeof path, "%s/study.yaml", scratch_folder());
+    FILE *f = fopen(path, "w");
+    assert_non_null(f);
+    (void)fprintf(f, "study: test\ndata: {reference: reference, evaluation: evaluation}\nmodels:\n");
+    (void)fprintf(f, "  - {name: vgg, checkpoint: %s}\n", source_path("examples/digits/models/digits_vgg_bn/model.safetensors"));
+    (void)fprintf(f, "  - {name: vit, checkpoint: %s}\n", source_path("examples/digits/models/digits_vit/model.safetensors"));
+    (void)fprintf(f, "criteria:\n%s", criteria);
+    (void)fprintf(f, "tasks: {classes: [3, 10], seeds: 3, references: [1, 3]}\nrates: {from: 0, to: 0.9, step: 0.3}\nmicro_batch: 4\n");
+    assert_int_equal(fclose(f), 0);
+    return path;
+}
+
+static const char known[] = "  - {name: size, method: magnitude}\n  - {name: chance, method: random}\n";
+static const char all[] = "  - {name: size, method: magnitude}\n  - {name: chance, method: random}\n"
+                          "  - {name: narrow, method: lrp, epsilon: 1e-6}\n  - {name: wide, method: lrp, epsilon: 0.1}\n";
+
+/* A plan and a run of the same study. */
+typedef struct both {
+    arena *planned, *a, *outputs;
+    plan p;
+    dry_run_report report;
+    stage_ctx run;
+    size_t passes; /* of the running stage: it ticks once for each */
+} both;
+
+static void count_pass(void *progress, double images)
+{
+    (void)images;
+    both *b = progress;
+    b->passes++;
+}
+
+static void open_both(both *b, const char *criteria)
+{
+    memset(b, 0, sizeof *b);
+    assert_ok(arena_open("planned", &b->planned));
+    assert_ok(arena_open("report", &b->a));
+    assert_ok(arena_open("outputs", &b->outputs));
+    assert_ok(plan_build(&world, b->planned, study_file(criteria), 0, NULL, &b->p));
+    assert_ok(dry_run_forecast(&world, b->planned, b->a, &b->p, 0.05, &b->report));
+    b->run = (stage_ctx){.comm = &world, .study = &b->p.study, .arena = b->outputs, .tick = count_pass, .progress = b};
+    b->run.reference_mark = arena_alloc(b->a, b->p.study.reference_data->n_samples, sizeof(file_mark));
+    b->run.evaluation_mark = arena_alloc(b->a, b->p.study.evaluation_data->n_samples, sizeof(file_mark));
+    assert_true(b->run.reference_mark != NULL && b->run.evaluation_mark != NULL);
+}
+
+static void close_both(both *b)
+{
+    arena_close(&b->outputs);
+    arena_close(&b->a);
+    arena_close(&b->planned);
+}
+
+static size_t images_read(const dataset *d, const file_mark *mark)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < d->n_samples; i++) {
+        n += mark[i].bytes > 0;
+    }
+    return n;
+}
+
+/* Runs all stages; each keeps what was forecast, or for masks that turned out equal, less. */
+static void run_stages(both *b, size_t passes[])
+{
+    for (size_t i = 0; i < stage_count; i++) {
+        const stage_forecast *f = &b->report.stage[i];
+        const size_t before = arena_bytes(b->outputs);
+        b->passes = 0;
+        assert_ok(stage_table[i]->run(&b->run));
+        passes[i] = b->passes;
+        const size_t kept = arena_bytes(b->outputs) - before;
+        if (f->at_most) {
+            assert_in_range(kept, f->kept / 2, f->kept);
+            assert_in_range(passes[i], 1, f->passes);
+        } else {
+            assert_int_equal(kept, f->kept);
+            assert_int_equal(passes[i], f->passes);
+        }
+    }
+}
+
+static const stage_forecast *of_stage(const both *b, const char *name)
+{
+    for (size_t i = 0; i < stage_count; i++) {
+        if (strcmp(stage_table[i]->name, name) == 0) {
+            return &b->report.stage[i];
+        }
+    }
+    fail_msg("no stage %s", name);
+    return NULL;
+}
+
+static void check_against_run(const char *criteria, bool bound)
+{
+    both b;
+    size_t passes[8];
+    open_both(&b, criteria);
+    const study *s = &b.p.study;
+    const stage_forecast *attribute = of_stage(&b, "attribute"), *evaluate = of_stage(&b, "evaluate");
+    assert_int_equal(evaluate->at_most, bound);
+    assert_int_equal(attribute->at_most, false);
+    assert_true(stage_count <= COUNT(passes));
+    run_stages(&b, passes);
+    assert_int_equal(images_read(s->reference_data, b.run.reference_mark), attribute->images);
+    assert_int_equal(images_read(s->evaluation_data, b.run.evaluation_mark), evaluate->images);
+    assert_int_equal(b.run.evaluate.n_masks, evaluate->masks);
+    assert_int_equal(evaluate->masks, s->n_cells * s->config->n_rates);
+    assert_true(evaluate->distinct < evaluate->masks && evaluate->passes < evaluate->unshared);
+    assert_in_range(b.run.evaluate.n_evaluated, bound ? evaluate->distinct / 2 : evaluate->distinct, evaluate->distinct);
+    close_both(&b);
+}
+
+static void a_plan_without_relevance_is_exact(void **state)
+{
+    (void)state;
+    check_against_run(known, false);
+}
+
+static void a_plan_with_relevance_is_a_bound(void **state)
+{
+    (void)state;
+    check_against_run(all, true);
+}
+
+/* Of a network with this many kinds on an evaluation set that so many seeds share: at rate 0 all cells have one mask; at the other three rates
+ * magnitude gives every seed the same, and chance and the criteria of relevance (each with two sizes of reference sets) one a seed. */
+static size_t masks_of_set(size_t n_kinds, size_t seeds, size_t relevance)
+{
+    return 1 + n_kinds * 3 * (1 + seeds + relevance * 2 * seeds);
+}
+
+static size_t masks_of_sets(size_t relevance)
+{
+    size_t n = 0;
+    for (size_t n_kinds = 1; n_kinds <= 2; n_kinds++) { /* vgg has filters, vit neurons and heads */
+        n += masks_of_set(n_kinds, 3, relevance) + 3 * masks_of_set(n_kinds, 1, relevance);
+    }
+    return n;
+}
+
+/* Counted by hand: three seeds, classes 3 and 10, one and three references a class, micro-batches of four. */
+static void sharing_is_counted(void **state)
+{
+    (void)state;
+    both b;
+    open_both(&b, all);
+    const stage_forecast *f = of_stage(&b, "attribute");
+    const size_t kinds = 1 + 2, criteria = 2, seeds = 3, batches = 1 + 3 + 3 + 8; /* 3, 9, 10 and 30 images */
+    assert_int_equal(f->unshared, kinds * criteria * seeds * batches);
+    const size_t union_batches = (b.p.study.explained.n + 3) / 4;
+    assert_int_equal(f->passes, 2 * criteria * union_batches); /* two networks */
+    assert_int_equal(f->items, f->passes);
+    assert_int_equal(f->images, b.p.study.explained.n);
+    const stage_forecast *e = of_stage(&b, "evaluate");
+    assert_int_equal(b.p.study.n_evaluations, 4); /* three draws of three classes, and all ten */
+    assert_int_equal(e->images, 50);
+    assert_int_equal(e->items, 2 * (3 * 4 + 13)); /* 15 and 50 images */
+    assert_int_equal(e->distinct, masks_of_sets(2));
+    close_both(&b);
+    open_both(&b, known);
+    assert_int_equal(of_stage(&b, "evaluate")->distinct, masks_of_sets(0));
+    assert_int_equal(of_stage(&b, "attribute")->passes, 0);
+    close_both(&b);
+}
+
+/* What a stage allocates while it runs is what was forecast, beside small change. */
+typedef struct watched {
+    const arena *work;
+    size_t most;
+} watched;
+
+static void watch(void *progress, double images)
+{
+    (void)images;
+    watched *w = progress;
+    const size_t bytes = arena_bytes(w->work);
+    w->most = bytes > w->most ? bytes : w->most;
+}
+
+static void memory_is_what_is_allocated(void **state)
+{
+    (void)state;
+    enum { SMALL_CHANGE = 512 << 10 }; /* steps, blocks, composites */
+    both b;
+    arena *work, *images;
+    double seconds = 0.0;
+    open_both(&b, all);
+    assert_ok(arena_open("work", &work));
+    assert_ok(arena_open("images", &images));
+    size_t passes[8];
+    run_stages(&b, passes);
+    for (size_t i = 0; i < stage_count; i++) {
+        watched w = {.work = work};
+        b.run.tick = watch;
+        b.run.progress = &w;
+        if (b.report.stage[i].images > 0) {
+            assert_ok(stage_table[i]->trial(&b.run, work, images, 0.5, &seconds));
+            assert_true(seconds > 0.0);
+            assert_in_range(w.most, forecast_bytes(&b.report.stage[i]) - SMALL_CHANGE / 8,
+                            forecast_bytes(&b.report.stage[i]) + SMALL_CHANGE);
+        }
+    }
+    const rank_memory *m = &b.report.memory;
+    assert_true(b.report.tried && b.report.node.fits && b.report.node.n_nodes == 1 && b.report.node.ranks == 1);
+    assert_true(m->program > 0.0 && m->image > 0.0 && m->study >= (double)arena_bytes(b.planned));
+    assert_true(m->most > m->program + m->study + (double)forecast_bytes(of_stage(&b, "attribute")));
+    arena_close(&images);
+    arena_close(&work);
+    close_both(&b);
+}
+
+static void parts_of_a_forecast(void **state)
+{
+    (void)state;
+    const config cfg = {.micro_batch = 16};
+    const study s = {.config = &cfg};
+    trial t;
+    assert_int_equal(forecast_block(0, 8), 64);
+    assert_int_equal(forecast_block(9, 8), 128);
+    assert_int_equal(forecast_share(5, 2), 3);
+    assert_int_equal(forecast_share(6, 3), 2);
+    trial_open(&s, 1e6, 0.1, &t);
+    assert_int_equal(t.study.config->micro_batch, 16);
+    trial_open(&s, 1e8, 0.1, &t); /* 4e9 a second on a slow core: four images */
+    assert_int_equal(t.study.config->micro_batch, 4);
+    trial_open(&s, 1e12, 0.1, &t);
+    assert_int_equal(t.study.config->micro_batch, 1);
+    trial_clock c = {0};
+    trial_lap(&c, 7.0);
+    assert_true(trial_mean(&c) == 7.0);
+    trial_lap(&c, 2.0);
+    trial_lap(&c, 4.0);
+    assert_true(trial_mean(&c) == 3.0);
+}
+
+int main(int argc, char **argv)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_plan_without_relevance_is_exact), cmocka_unit_test(a_plan_with_relevance_is_a_bound),
+        cmocka_unit_test(sharing_is_counted),                cmocka_unit_test(memory_is_what_is_allocated),
+        cmocka_unit_test(parts_of_a_forecast),
+    };
+    launcher_prepare();
+    if (!status_ok(comm_start(&argc, &argv, &world))) {
+        (void)fprintf(stderr, "%s\n", status_message());
+        return 1;
+    }
+    make_folder("reference", "examples/digits/data/train", 20);
+    make_folder("evaluation", "examples/digits/data/val", 5);
+    const int failed = cmocka_run_group_tests(tests, NULL, NULL);
+    comm_finish(&world);
+    return failed;
+}
