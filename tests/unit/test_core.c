@@ -105,6 +105,37 @@ static void subsets_are_nested_and_without_repetition(void **state)
     }
 }
 
+static char endings[8];
+
+static void note_ending(void *thing)
+{
+    const size_t n = strlen(endings);
+    assert_true(n + 1 < sizeof endings);
+    endings[n] = *(const char *)thing;
+}
+
+/* Last asked for, first run; once; at a reset and at the close. */
+static void arena_runs_what_was_asked_for(void **state)
+{
+    (void)state;
+    char last[] = "z";
+    arena *a = NULL;
+    assert_ok(arena_open("test", &a));
+    char *things = arena_alloc(a, 2, 1);
+    assert_non_null(things);
+    memcpy(things, "xy", 2);
+    assert_ok(arena_at_end(a, note_ending, &things[0]));
+    assert_ok(arena_at_end(a, note_ending, &things[1]));
+    assert_string_equal(endings, "");
+    arena_reset(a);
+    assert_string_equal(endings, "yx");
+    arena_reset(a);
+    assert_string_equal(endings, "yx");
+    assert_ok(arena_at_end(a, note_ending, last));
+    arena_close(&a);
+    assert_string_equal(endings, "yxz");
+}
+
 static void arena_aligns_zeroes_and_refuses(void **state)
 {
     (void)state;
@@ -225,6 +256,7 @@ int main(void)
         cmocka_unit_test(philox_matches_its_published_vector),
         cmocka_unit_test(subsets_are_nested_and_without_repetition),
         cmocka_unit_test(arena_aligns_zeroes_and_refuses),
+        cmocka_unit_test(arena_runs_what_was_asked_for),
         cmocka_unit_test(the_first_failure_is_kept),
         cmocka_unit_test(closest_word),
         cmocka_unit_test(messages_cannot_command_the_terminal),

@@ -486,6 +486,55 @@ static void a_relevance_that_was_passed_can_be_added_to(void **state)
     arena_reset(memory);
 }
 
+/* conv -> maxpool -> relu: the pool gets its relevance as a quotient by the ReLU's output, which is not its own. */
+static void a_pool_below_a_relu(void **state)
+{
+    (void)state;
+    net t;
+    net_start(&t, (shape){3, {CHANNELS, SIDE, SIDE}});
+    const maxpool_attr half = {.kernel = 2, .stride = 2};
+    const node_id c = conv(&t, "conv", 0, 10, true);
+    const node_id pool = after(&t, &op_maxpool2d, "maxpool", c, keep(&half, sizeof half));
+    const node_id flat = after(&t, &op_flatten, "flatten", after(&t, &op_relu, "relu", pool, NULL), NULL);
+    prunable(&t, c, COMPONENT_FILTER, 10);
+    (void)linear(&t, "out", flat, CLASSES, true);
+    t.g.n_classes = CLASSES;
+    check_against_differences(&t);
+    arena_reset(memory);
+}
+
+/* A ReLU behind the logits passes the relevance 1 also where the logit is negative: it cannot be fused away. */
+static void a_relu_at_the_end_changes_nothing(void **state)
+{
+    (void)state;
+    net plain, ending;
+    chain_net(&plain, false);
+    chain_net(&ending, false);
+    (void)after(&ending, &op_relu, "relu", ending.g.n_nodes - 1, NULL);
+    const float *x = images(), *a = run(&plain.g, 1e-6, x), *b = run(&ending.g, 1e-6, x);
+    double y[BATCH];
+    size_t negative = 0;
+    target_logits(&plain, x, y);
+    for (size_t i = 0; i < BATCH; i++) {
+        negative += y[i] < 0.0;
+    }
+    assert_true(negative > 0);
+    assert_memory_equal(a, b, BATCH * WALK_MOMENTS * plain.g.n_components * sizeof *a);
+    arena_reset(memory);
+}
+
+static void what_a_walk_needs_is_what_it_takes(void **state)
+{
+    (void)state;
+    net t;
+    size_t bytes = 0;
+    residual_net(&t, true);
+    all_prunable(&t);
+    assert_ok(walk_needs(&t.g, epsilon_composite(1e-6), test_backend(), BATCH, &bytes));
+    assert_int_equal(bytes, walk_bytes(build(&t.g, 1e-6)));
+    arena_reset(memory);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -500,6 +549,9 @@ int main(void)
         cmocka_unit_test(a_network_without_components_runs),
         cmocka_unit_test(relevance_from_two_readers_is_added),
         cmocka_unit_test(a_relevance_that_was_passed_can_be_added_to),
+        cmocka_unit_test(a_pool_below_a_relu),
+        cmocka_unit_test(a_relu_at_the_end_changes_nothing),
+        cmocka_unit_test(what_a_walk_needs_is_what_it_takes),
     };
     RETURN_RUN_ON_EVERY_BACKEND(tests, set_up, tear_down);
 }
