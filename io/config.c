@@ -303,6 +303,17 @@ static status read_output(reader *r, const yaml_node *at)
     return STATUS_OK;
 }
 
+static status read_backend(reader *r, const yaml_node *at)
+{
+    const setting *s = setting_of(&study_section, STUDY_BACKEND);
+    size_t choice = (size_t)s->field.def;
+    if (at != NULL) {
+        TRY(read_choice(at, s, &choice));
+    }
+    r->c->backend = setting_choice(s, choice);
+    return STATUS_OK;
+}
+
 static status read_study(reader *r, const yaml_node *root)
 {
     const yaml_node *v[STUDY_KEYS];
@@ -323,6 +334,7 @@ static status read_study(reader *r, const yaml_node *root)
         TRY(read_count(v[STUDY_MICRO_BATCH], setting_of(&study_section, STUDY_MICRO_BATCH), &micro_batch));
     }
     c->micro_batch = (size_t)micro_batch;
+    TRY(read_backend(r, v[STUDY_BACKEND]));
     return read_output(r, v[STUDY_OUTPUT]);
 }
 

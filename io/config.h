@@ -42,6 +42,7 @@ typedef struct config {
     const double *rates;          /* ascending, first 0, in [0, 1); from decimal text */
     const char *const *rate_text; /* "0.35" */
     size_t micro_batch;
+    const char *backend;          /* "auto" or the name of a backend, which need not be built in */
     const char *output;           /* result path, relative to the working directory; <study>.h5 where none is given */
 } config;
 

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "backend/backend.h"
 #include "core/status.h"
 #include "pruning/criterion.h"
 
@@ -16,6 +17,11 @@ static const char *kind_choice(size_t i)
 static const char *method_choice(size_t i)
 {
     return i < criterion_count ? criterion_table[i]->name : NULL;
+}
+
+static const char *backend_choice(size_t i)
+{
+    return i == 0 ? "auto" : backend_name(i - 1);
 }
 
 static const setting data_settings[DATA_KEYS] = {
@@ -112,6 +118,9 @@ static const setting study_settings[STUDY_KEYS] = {
                      .absent = "the section's defaults"},
     [STUDY_MICRO_BATCH] = {.field = {.name = "micro_batch", .kind = FIELD_COUNT, .def = 16, .min = 1, .max = 1024,
                                      .help = "images computed together; more need more memory, the number of ranks does not matter"}},
+    [STUDY_BACKEND] = {.field = {.name = "backend", .kind = FIELD_CHOICE, .def = 0,
+                                 .help = "library of the convolutions; auto: onednn where it is built in. Results differ in the last digits"},
+                       .choice = backend_choice},
     [STUDY_OUTPUT] = {.field = {.name = "output", .kind = FIELD_PATH,
                                 .help = "result file, relative to the working directory, not to the study file"},
                       .absent = "<study>.h5"},

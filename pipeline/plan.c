@@ -84,6 +84,18 @@ static status build_cells(arena *a, study *s)
     return STATUS_OK;
 }
 
+static status start_backend(const config *cfg, const backend_def **out)
+{
+    *out = strcmp(cfg->backend, "auto") == 0 ? backend_default() : backend_find(cfg->backend);
+    if (*out == NULL) {
+        return FAIL(ST_ENVIRONMENT,
+                    "%s: backend: %s is not built into this program; install its library and build again (docs/install.md), or take "
+                    "`backend: auto`",
+                    cfg->path, cfg->backend);
+    }
+    return (*out)->start();
+}
+
 static status build(comm *c, arena *a, arena *scratch, const char *path, size_t n_sets, const char *const sets[], plan *out)
 {
     study *s = &out->study;
@@ -99,8 +111,7 @@ static status build(comm *c, arena *a, arena *scratch, const char *path, size_t 
     TRY(comm_agree(c, check_same_classes(reference, evaluation)));
     s->reference_data = reference;
     s->evaluation_data = evaluation;
-    s->backend = backend_default();
-    TRY(comm_agree(c, s->backend->start()));
+    TRY(comm_agree(c, start_backend(cfg, &s->backend)));
     status st = plan_samples(a, scratch, s);
     TRY(comm_agree(c, st));
     TRY(load_models(c, a, scratch, out));

@@ -17,9 +17,8 @@ static const char *mpi_version(arena *a)
     return arena_text(a, "%s", text);
 }
 
-const char *provenance_version(arena *a)
+const char *provenance_version(arena *a, const backend_def *b)
 {
-    const backend_def *b = backend_default();
     const char *mpi = mpi_version(a), *io = io_versions(a);
     if (mpi == NULL || io == NULL) {
         return NULL;
@@ -90,7 +89,7 @@ static status texts(comm *c, arena *a, const plan *p, const stage_ctx *s, const 
         {"config_path", p->study.config->path},
         {"config", p->study.config->text},
         {"config_resolved", p->study.config->resolved},
-        {"versions", provenance_version(a)},
+        {"versions", provenance_version(a, p->study.backend)},
         {"git_revision", POLLARD_REVISION},
         {"backend", p->study.backend->name},
         {"ranks", arena_text(a, "%d", c->size)},

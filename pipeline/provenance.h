@@ -12,7 +12,8 @@ typedef struct provenance_run {
     const double *stage_seconds; /* [stage_count] */
 } provenance_run;
 
-const char *provenance_version(arena *a); /* several lines: ours, compiler, libraries; NULL when memory is gone */
+/* Several lines: ours, compiler, libraries, among them the backend's with the kernels it chose. NULL when memory is gone. */
+const char *provenance_version(arena *a, const backend_def *backend);
 
 /* The command as a shell would read it again: words with other than plain characters are quoted. NULL when memory is gone. */
 const char *provenance_command(arena *a, int argc, char *const argv[]);

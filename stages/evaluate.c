@@ -207,7 +207,7 @@ static status forecast_model(const stage_ctx *c, arena *scratch, size_t model, s
 {
     const study *s = c->study;
     const graph *g = s->models[model].graph;
-    const size_t activations = forward_bytes(g, s->config->micro_batch, KEEP_LOGITS);
+    const size_t activations = forward_bytes(g, s->backend, s->config->micro_batch, KEEP_LOGITS);
     stage_forecast one = {0};
     mask_list masks;
     size_t counters = 0;

@@ -21,7 +21,7 @@ static const composite_entry *first_match(const composite *c, const node *n)
 
 bool composite_takes_rule(const node *n)
 {
-    return n->op->linear != NULL && n->op->relevance == NULL;
+    return n->op->product != NULL;
 }
 
 status composite_resolve(arena *a, const composite *c, const graph *g, const composite_entry *const **out)

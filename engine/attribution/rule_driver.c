@@ -3,20 +3,28 @@
 #include <string.h>
 
 #include "attribution/rule_kernels.h"
+#include "nn/quotient.h"
 
 enum { LANE = 16 }; /* floats in 64 bytes: every scratch array starts aligned */
 
+/* The products of one term: forward with its share of the bias, and transposed. */
+typedef struct term_products {
+    product forward, adjoint;
+} term_products;
+
 /* Scratch arrays of one call, in the order in which they lie in `work`. */
 typedef struct scratch {
-    size_t quotient, denominator, input, weights, relevance, op, total;
+    size_t quotient, denominator, input, relevance, op, total;
 } scratch;
 
-static size_t take(size_t *total, size_t floats)
-{
-    const size_t at = *total;
-    *total += (floats + LANE - 1) / LANE * LANE;
-    return at;
-}
+struct rule_plan {
+    const rule_def *rule;
+    float epsilon;
+    size_t n_in, n_out; /* floats of a micro-batch as stored */
+    size_t floats;
+    scratch scratch;
+    term_products *terms; /* of all groups, one after the other */
+};
 
 bool rule_uses_output(const rule_def *rule)
 {
@@ -25,116 +33,160 @@ bool rule_uses_output(const rule_def *rule)
            g->terms[0].weights == PART_ALL && g->terms[0].bias == PART_ALL;
 }
 
-static scratch layout(const rule_def *rule, const node *n, const shape in[], size_t batch)
+static size_t take(size_t *total, size_t floats)
 {
-    scratch s = {0};
-    const size_t in_floats = batch * shape_count(in[0]), out_floats = batch * shape_count(n->out);
-    s.quotient = take(&s.total, out_floats);
-    if (!rule_uses_output(rule)) {
-        s.denominator = take(&s.total, out_floats);
-        s.input = take(&s.total, in_floats);
-        s.weights = take(&s.total, n->n_weight);
-        s.relevance = take(&s.total, in_floats);
+    const size_t at = *total;
+    *total += (floats + LANE - 1) / LANE * LANE;
+    return at;
+}
+
+static void plan_scratch(rule_plan *p, size_t n_op)
+{
+    scratch *s = &p->scratch;
+    s->quotient = take(&s->total, p->n_out);
+    if (!rule_uses_output(p->rule)) {
+        s->denominator = take(&s->total, p->n_out);
+        s->input = take(&s->total, p->n_in);
+        s->relevance = take(&s->total, p->n_in);
     }
-    s.op = take(&s.total, n->op->workspace == NULL ? 0 : n->op->workspace(n, in, batch));
-    return s;
+    s->op = take(&s->total, n_op);
 }
 
-size_t rule_workspace(const rule_def *rule, const node *n, const shape in[], size_t batch)
-{
-    return layout(rule, n, in, batch).total;
-}
+typedef struct builder {
+    arena *a;
+    const node *n;
+    const backend_def *backend;
+    const conv_shape *s;
+    size_t batch;
+    bool load;
+    size_t n_op, floats; /* scratch of the hungriest product; weights of its own */
+} builder;
 
-static op_call op_call_of(const rule_call *c, const scratch *s)
+static status part_copy(builder *b, rule_part part, size_t n, const float *x, const float **out)
 {
-    return (op_call){.node = c->node,
-                     .backend = c->backend,
-                     .batch = c->batch,
-                     .in_shape = c->in_shape,
-                     .in = {c->in},
-                     .work = c->work + s->op};
-}
-
-static const float *part_of(rule_part part, size_t n, const float *x, float *copy)
-{
-    if (part == PART_ALL || n == 0) {
-        return x;
+    float *copy;
+    *out = x;
+    if (part == PART_ALL || x == NULL) {
+        return STATUS_OK;
     }
-    kernel_part(n, part, x, copy);
-    return copy;
-}
-
-/* Channels are the first of three dimensions, else the last (nn/graph.h: [C,H,W], [T,E] or [F]). */
-static void add_bias(const rule_call *c, rule_part part, float *d)
-{
-    const node *n = c->node;
-    if (part == PART_NONE || n->bias == NULL) {
-        return;
+    b->floats += n;
+    if (b->load) {
+        TRY_ALLOC(copy, b->a, n);
+        kernel_part(n, part, x, copy);
+        *out = copy;
     }
-    const size_t inner = n->out.rank == 3 ? n->out.dim[1] * n->out.dim[2] : 1;
-    kernel_add_bias(c->batch * shape_count(n->out) / (n->n_bias * inner), n->n_bias, inner, part, n->bias, d);
+    return STATUS_OK;
 }
 
-/* D = sum_terms (part(x) * part(W) + part(b)); the quotient's place holds one term at a time. */
-static void add_denominator(const rule_call *c, const scratch *s, const rule_group *g)
+static status build_product(builder *b, conv_pass pass, const float *w, const float *bias, product *out)
 {
-    const op_call call = op_call_of(c, s);
-    const size_t n_in = c->batch * shape_count(c->in_shape[0]), n_out = c->batch * shape_count(c->node->out);
-    float *d = c->work + s->denominator;
-    memset(d, 0, n_out * sizeof *d);
+    TRY(product_plan(b->a, b->backend, b->s, b->batch, pass, false, out));
+    b->n_op = out->plan->n_work > b->n_op ? out->plan->n_work : b->n_op;
+    b->floats += product_floats(out);
+    return b->load ? product_load(b->a, w, bias, out) : STATUS_OK;
+}
+
+/* The denominator's products add up: every term after the first adds to what is there. */
+static status build_term(builder *b, const rule_term *t, bool first, bool denominator, term_products *out)
+{
+    const float *w, *bias = NULL;
+    TRY(part_copy(b, t->weights, b->n->n_weight, b->n->weight, &w));
+    TRY(build_product(b, (conv_pass){.adjoint = true}, w, NULL, &out->adjoint));
+    if (!denominator) {
+        return STATUS_OK;
+    }
+    if (t->bias != PART_NONE) {
+        TRY(part_copy(b, t->bias, b->n->n_bias, b->n->bias, &bias));
+    }
+    return build_product(b, (conv_pass){.bias = bias != NULL, .add = !first}, w, bias, &out->forward);
+}
+
+status rule_build(arena *a, const rule_def *rule, const double parameters[], const node *n, const backend_def *backend,
+                  const conv_shape *s, size_t batch, bool load, const rule_plan **out)
+{
+    const shape in = s->rows ? (shape){.rank = 2, .dim = {s->in_height, s->in_channels}}
+                             : (shape){.rank = 3, .dim = {s->in_channels, s->in_height, s->in_width}};
+    builder b = {.a = a, .n = n, .backend = backend, .s = s, .batch = batch, .load = load};
+    rule_plan *p;
+    size_t n_terms = 0, k = 0;
+    TRY_ALLOC(p, a, 1);
+    *p = (rule_plan){.rule = rule,
+                     .epsilon = (float)parameters[rule->epsilon_field],
+                     .n_in = batch * images_floats(in, s->plain_input ? 1 : backend->block()),
+                     .n_out = batch * images_floats(n->out, backend->block())};
+    for (size_t g = 0; g < rule->n_groups; g++) {
+        n_terms += rule->groups[g].n_terms;
+    }
+    TRY_ALLOC(p->terms, a, n_terms);
+    for (size_t g = 0; g < rule->n_groups; g++) {
+        for (size_t t = 0; t < rule->groups[g].n_terms; t++) {
+            TRY(build_term(&b, &rule->groups[g].terms[t], t == 0, !rule_uses_output(rule), &p->terms[k++]));
+        }
+    }
+    plan_scratch(p, b.n_op);
+    p->floats = b.floats;
+    *out = p;
+    return STATUS_OK;
+}
+
+size_t rule_workspace(const rule_plan *p)
+{
+    return p->scratch.total;
+}
+
+size_t rule_floats(const rule_plan *p)
+{
+    return p->floats;
+}
+
+/* D = sum_terms (part(x) * part(W) + part(b)) */
+static void find_denominator(const rule_plan *p, const rule_call *c, const rule_group *g, const term_products *terms)
+{
     for (size_t t = 0; t < g->n_terms; t++) {
-        const rule_term *term = &g->terms[t];
-        const float *x = part_of(term->input, n_in, c->in, c->work + s->input);
-        const float *w = part_of(term->weights, c->node->n_weight, c->node->weight, c->work + s->weights);
-        float *z = c->work + s->quotient;
-        c->node->op->linear(&call, w, x, z);
-        kernel_add(n_out, z, d);
-        add_bias(c, term->bias, d);
+        const float *x = c->in;
+        if (g->terms[t].input != PART_ALL) {
+            kernel_part(p->n_in, g->terms[t].input, c->in, c->work + p->scratch.input);
+            x = c->work + p->scratch.input;
+        }
+        product_run(&terms[t].forward, x, c->work + p->scratch.denominator, c->work + p->scratch.op);
     }
 }
 
-/* R_in += coef sum_terms part(x) . (part(W)' s) */
-static void add_relevance(const rule_call *c, const scratch *s, const rule_group *g)
+/* R_in += coef sum_terms part(x) . (part(W)' s), as the quotient by x: part(x) is x where it is not 0. */
+static void add_relevance(const rule_plan *p, const rule_call *c, const rule_group *g, const term_products *terms)
 {
-    const op_call call = op_call_of(c, s);
-    const size_t n_in = c->batch * shape_count(c->in_shape[0]);
     for (size_t t = 0; t < g->n_terms; t++) {
-        const rule_term *term = &g->terms[t];
-        const float *x = part_of(term->input, n_in, c->in, c->work + s->input);
-        const float *w = part_of(term->weights, c->node->n_weight, c->node->weight, c->work + s->weights);
-        float *r = c->work + s->relevance;
-        c->node->op->adjoint(&call, w, c->work + s->quotient, r);
-        kernel_multiply_add(n_in, (float)g->coef, x, r, c->r_in);
+        float *r = c->work + p->scratch.relevance;
+        product_run(&terms[t].adjoint, c->work + p->scratch.quotient, r, c->work + p->scratch.op);
+        kernel_add_where(p->n_in, g->terms[t].input, (float)g->coef, c->in, r, c->r_in);
     }
 }
 
-static void relevance_by_terms(const rule_call *c, const scratch *s, float epsilon)
+static void relevance_by_terms(const rule_plan *p, const rule_call *c)
 {
-    const size_t n_in = c->batch * shape_count(c->in_shape[0]), n_out = c->batch * shape_count(c->node->out);
-    memset(c->r_in, 0, n_in * sizeof *c->r_in);
-    for (size_t i = 0; i < c->rule->n_groups; i++) {
-        const rule_group *g = &c->rule->groups[i];
-        add_denominator(c, s, g);
-        kernel_quotient(n_out, epsilon, c->r_out, c->work + s->denominator, c->work + s->quotient);
-        add_relevance(c, s, g);
+    const term_products *terms = p->terms;
+    memset(c->r_in, 0, p->n_in * sizeof *c->r_in);
+    for (size_t i = 0; i < p->rule->n_groups; i++) {
+        const rule_group *g = &p->rule->groups[i];
+        find_denominator(p, c, g, terms);
+        quotient(p->n_out, p->epsilon, c->r_out, c->factor, c->work + p->scratch.denominator,
+                 c->work + p->scratch.quotient);
+        add_relevance(p, c, g, terms);
+        terms += g->n_terms;
     }
 }
 
-static void relevance_by_output(const rule_call *c, const scratch *s, float epsilon)
+static void relevance_by_output(const rule_plan *p, const rule_call *c)
 {
-    const op_call call = op_call_of(c, s);
-    kernel_quotient(c->batch * shape_count(c->node->out), epsilon, c->r_out, c->out, c->work + s->quotient);
-    c->node->op->adjoint(&call, c->node->weight, c->work + s->quotient, c->r_in);
-    kernel_multiply(c->batch * shape_count(c->in_shape[0]), c->in, c->r_in);
+    quotient(p->n_out, p->epsilon, c->r_out, c->factor, c->out, c->work + p->scratch.quotient);
+    product_run(&p->terms[0].adjoint, c->work + p->scratch.quotient, c->r_in, c->work + p->scratch.op);
 }
 
-void rule_relevance(const rule_call *c)
+void rule_relevance(const rule_plan *p, const rule_call *c)
 {
-    const scratch s = layout(c->rule, c->node, c->in_shape, c->batch);
-    const float epsilon = (float)c->parameters[c->rule->epsilon_field];
-    if (rule_uses_output(c->rule)) {
-        relevance_by_output(c, &s, epsilon);
+    if (rule_uses_output(p->rule)) {
+        relevance_by_output(p, c);
     } else {
-        relevance_by_terms(c, &s, epsilon);
+        relevance_by_terms(p, c);
     }
 }

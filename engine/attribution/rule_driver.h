@@ -1,26 +1,28 @@
 #ifndef ATTRIBUTION_RULE_DRIVER_H
 #define ATTRIBUTION_RULE_DRIVER_H
-/* Runs a rule's term table for one linear layer over a micro-batch: a rule does not know layers, a layer does not know
- * rules. */
+/* Runs a rule's term table for one convolution or linear layer over a micro-batch: a rule does not know layers, a layer does not know
+ * rules. Prepared once per layer: the backend's plans, and the weights that the terms ask for in the order of those plans. */
 #include "attribution/rule.h"
 #include "nn/op.h"
 
+typedef struct rule_plan rule_plan;
+
+/* Lives in `a`; everything is borrowed. shape: the product that the node is (forward_product_shape). load false: sizes only, not to run. */
+MUST_CHECK status rule_build(arena *a, const rule_def *rule, const double parameters[], const node *n,
+                             const backend_def *backend, const conv_shape *s, size_t batch, bool load, const rule_plan **out);
+size_t rule_workspace(const rule_plan *p); /* floats */
+size_t rule_floats(const rule_plan *p);    /* of weights of its own, which load takes from the arena */
+
+/* Arrays as stored (nn/images.h), relevance as in nn/op.h. */
 typedef struct rule_call {
-    const rule_def *rule;
-    const double *parameters; /* in the order of rule->fields */
-    const node *node;         /* op->linear and op->adjoint are there */
-    const backend_def *backend;
-    size_t batch;
-    const shape *in_shape; /* [1] */
-    const float *in;       /* [batch, in] the layer's input x */
-    const float *out;      /* [batch, out] the layer's output z, bias included */
-    const float *r_out;    /* [batch, out] */
-    float *r_in;           /* [batch, in] overwritten; distinct from r_out */
-    float *work;           /* [rule_workspace()] */
+    const float *in;             /* [batch, in] the layer's input x */
+    const float *out;            /* [batch, out] the layer's output z, bias included; read by rules that use it */
+    const float *r_out, *factor; /* [batch, out] R = r_out factor; factor NULL: R = r_out */
+    float *r_in;                 /* [batch, in] overwritten by the quotient: R_in = r_in x. Distinct from r_out */
+    float *work;                 /* [rule_workspace()] */
 } rule_call;
 
-void rule_relevance(const rule_call *c);
-size_t rule_workspace(const rule_def *rule, const node *n, const shape in[], size_t batch); /* floats */
+void rule_relevance(const rule_plan *p, const rule_call *c);
 
 /* The one term (x, W, b) shares its denominator with the forward pass: no forward operator is run. */
 bool rule_uses_output(const rule_def *rule);

@@ -2,32 +2,35 @@
 
 #include <assert.h>
 
-#include "nn/stabilise.h"
+#include "core/vector.h"
 
-static float positive(float x)
+VECTOR_KERNEL
+static void positive_part(size_t n, const float *restrict x, float *restrict y)
 {
-    return x > 0.0f ? x : 0.0f;
-}
-
-static float negative(float x)
-{
-    return x < 0.0f ? x : 0.0f;
-}
-
-void kernel_part(size_t n, rule_part part, const float *restrict x, float *restrict y)
-{
-    assert(part == PART_POSITIVE || part == PART_NEGATIVE);
-    if (part == PART_POSITIVE) {
-        for (size_t i = 0; i < n; i++) {
-            y[i] = positive(x[i]);
-        }
-    } else {
-        for (size_t i = 0; i < n; i++) {
-            y[i] = negative(x[i]);
-        }
+    for (size_t i = 0; i < n; i++) {
+        y[i] = x[i] > 0.0f ? x[i] : 0.0f;
     }
 }
 
+VECTOR_KERNEL
+static void negative_part(size_t n, const float *restrict x, float *restrict y)
+{
+    for (size_t i = 0; i < n; i++) {
+        y[i] = x[i] < 0.0f ? x[i] : 0.0f;
+    }
+}
+
+void kernel_part(size_t n, rule_part part, const float *x, float *y)
+{
+    assert(part == PART_POSITIVE || part == PART_NEGATIVE);
+    if (part == PART_POSITIVE) {
+        positive_part(n, x, y);
+    } else {
+        negative_part(n, x, y);
+    }
+}
+
+VECTOR_KERNEL
 void kernel_add(size_t n, const float *restrict x, float *restrict y)
 {
     for (size_t i = 0; i < n; i++) {
@@ -35,13 +38,7 @@ void kernel_add(size_t n, const float *restrict x, float *restrict y)
     }
 }
 
-void kernel_quotient(size_t n, float epsilon, const float *restrict r, const float *restrict d, float *restrict s)
-{
-    for (size_t i = 0; i < n; i++) {
-        s[i] = r[i] / stabilise(d[i], epsilon);
-    }
-}
-
+VECTOR_KERNEL
 void kernel_multiply(size_t n, const float *restrict x, float *restrict y)
 {
     for (size_t i = 0; i < n; i++) {
@@ -49,29 +46,45 @@ void kernel_multiply(size_t n, const float *restrict x, float *restrict y)
     }
 }
 
-void kernel_multiply_add(size_t n, float coef, const float *restrict x, const float *restrict t, float *restrict y)
+VECTOR_KERNEL
+void kernel_multiply_add(size_t n, const float *restrict x, const float *restrict t, float *restrict y)
 {
     for (size_t i = 0; i < n; i++) {
-        y[i] += coef * (x[i] * t[i]);
+        y[i] += x[i] * t[i];
     }
 }
 
-static float part_of(rule_part part, float b)
+VECTOR_KERNEL
+static void add_where_positive(size_t n, float coef, const float *restrict x, const float *restrict t, float *restrict y)
 {
-    return part == PART_POSITIVE ? positive(b) : part == PART_NEGATIVE ? negative(b) : b;
+    for (size_t i = 0; i < n; i++) {
+        y[i] += x[i] > 0.0f ? coef * t[i] : 0.0f;
+    }
 }
 
-void kernel_add_bias(size_t outer, size_t channels, size_t inner, rule_part part, const float *restrict b,
-                     float *restrict y)
+VECTOR_KERNEL
+static void add_where_negative(size_t n, float coef, const float *restrict x, const float *restrict t, float *restrict y)
 {
-    assert(part != PART_NONE);
-    for (size_t o = 0; o < outer; o++) {
-        for (size_t c = 0; c < channels; c++) {
-            const float value = part_of(part, b[c]);
-            float *row = y + (o * channels + c) * inner;
-            for (size_t i = 0; i < inner; i++) {
-                row[i] += value;
-            }
-        }
+    for (size_t i = 0; i < n; i++) {
+        y[i] += x[i] < 0.0f ? coef * t[i] : 0.0f;
+    }
+}
+
+VECTOR_KERNEL
+static void add_scaled(size_t n, float coef, const float *restrict t, float *restrict y)
+{
+    for (size_t i = 0; i < n; i++) {
+        y[i] += coef * t[i];
+    }
+}
+
+void kernel_add_where(size_t n, rule_part part, float coef, const float *x, const float *t, float *y)
+{
+    if (part == PART_POSITIVE) {
+        add_where_positive(n, coef, x, t, y);
+    } else if (part == PART_NEGATIVE) {
+        add_where_negative(n, coef, x, t, y);
+    } else {
+        add_scaled(n, coef, t, y);
     }
 }

@@ -7,10 +7,9 @@
 
 void kernel_part(size_t n, rule_part part, const float *x, float *y);                     /* y = part(x) */
 void kernel_add(size_t n, const float *x, float *y);                                      /* y += x */
-void kernel_quotient(size_t n, float epsilon, const float *r, const float *d, float *s);  /* s = r / st(d) */
 void kernel_multiply(size_t n, const float *x, float *y);                                 /* y *= x */
-void kernel_multiply_add(size_t n, float coef, const float *x, const float *t, float *y); /* y += coef x t */
-/* y [outer, channels, inner] += part(b) [channels] */
-void kernel_add_bias(size_t outer, size_t channels, size_t inner, rule_part part, const float *b, float *y);
+void kernel_multiply_add(size_t n, const float *x, const float *t, float *y);             /* y += x t */
+/* y += coef t where part(x) is not 0 */
+void kernel_add_where(size_t n, rule_part part, float coef, const float *x, const float *t, float *y);
 
 #endif

@@ -12,22 +12,49 @@ struct walk {
     const graph *g;
     const composite *c;
     const backend_def *backend;
-    size_t batch;
+    size_t batch, lanes;
     bool keep;
     forward *forward;
     walk_program program;
-    float *slab; /* all relevance, placed by the layout */
-    float *work; /* of one step */
+    const rule_plan **rules; /* [n_steps] */
+    float *slab;             /* all relevance, placed by the layout */
+    float *work;             /* of one step */
+    size_t rule_bytes;
 };
+
+/* The plans and, unless only sizes are asked for, weights of every layer that takes a rule; the scratch of the hungriest step. */
+static status build_rules(arena *a, walk *w, bool load)
+{
+    TRY_ALLOC(w->rules, a, w->program.n_steps);
+    for (size_t i = 0; i < w->program.n_steps; i++) {
+        const walk_step *s = &w->program.steps[i];
+        conv_shape conv;
+        if (s->rule == NULL || !s->runs) {
+            continue;
+        }
+        forward_product_shape(w->g, s->id, &conv);
+        TRY(rule_build(a, s->rule->rule, s->rule->parameters, &w->g->nodes[s->id], w->backend, &conv, w->batch, load,
+                       &w->rules[i]));
+        const size_t work = rule_workspace(w->rules[i]);
+        w->program.work_floats = work > w->program.work_floats ? work : w->program.work_floats;
+        w->rule_bytes += rule_floats(w->rules[i]) * sizeof(float);
+    }
+    return STATUS_OK;
+}
 
 static status build(arena *a, const graph *g, const composite *c, const backend_def *backend, size_t batch, bool keep,
                     walk **out)
 {
     walk *w;
     TRY_ALLOC(w, a, 1);
-    *w = (walk){.g = g, .c = c, .backend = backend, .batch = batch, .keep = keep};
-    TRY(walk_compile(a, g, c, batch, keep, &w->program));
-    TRY(forward_build(a, g, backend, batch, KEEP_ALL, &w->forward));
+    *w = (walk){.g = g, .c = c, .backend = backend, .batch = batch, .lanes = backend->block(), .keep = keep};
+    TRY(walk_compile(a, g, c, w->lanes, batch, keep, &w->program));
+    TRY(forward_build_for_walk(a, g, backend, batch, w->program.relu_allowed, &w->forward));
+    TRY(build_rules(a, w, true));
+    for (node_id id = 0; keep && id < g->n_nodes; id++) { /* walk_read_relevance() wants room for an array in plain order */
+        const size_t floats = batch * shape_count(g->nodes[id].out);
+        w->program.work_floats = floats > w->program.work_floats ? floats : w->program.work_floats;
+    }
     TRY_ALLOC(w->slab, a, w->program.slab_floats);
     TRY_ALLOC(w->work, a, w->program.work_floats);
     *out = w;
@@ -45,44 +72,53 @@ status walk_build_keeping(arena *a, const graph *g, const composite *c, const ba
     return build(a, g, c, backend, batch, true, out);
 }
 
-static size_t bytes_of(const walk_program *p, size_t activations)
-{
-    return activations + (p->slab_floats + p->work_floats) * sizeof(float);
-}
-
 size_t walk_bytes(const walk *w)
 {
-    return bytes_of(&w->program, forward_bytes(w->g, w->batch, KEEP_ALL));
+    return forward_taken(w->forward) + w->rule_bytes + (w->program.slab_floats + w->program.work_floats) * sizeof(float);
+}
+
+static status needs(arena *scratch, walk *w, size_t *bytes)
+{
+    TRY(walk_compile(scratch, w->g, w->c, w->lanes, w->batch, false, &w->program));
+    const size_t activations = forward_bytes_for_walk(w->g, w->backend, w->batch, w->program.relu_allowed);
+    if (activations == SIZE_MAX) {
+        return (status){ST_CONFIG};
+    }
+    TRY(build_rules(scratch, w, false));
+    *bytes = activations + w->rule_bytes + (w->program.slab_floats + w->program.work_floats) * sizeof(float);
+    return STATUS_OK;
 }
 
 status walk_needs(const graph *g, const composite *c, const backend_def *backend, size_t batch, size_t *bytes)
 {
     arena *scratch = NULL;
-    walk_program program;
-    (void)backend;
+    walk w = {.g = g, .c = c, .backend = backend, .batch = batch, .lanes = backend->block()};
     TRY(arena_open("walk plan", &scratch));
-    const size_t activations = forward_bytes(g, batch, KEEP_ALL);
-    status st = activations == SIZE_MAX ? (status){ST_CONFIG} : walk_compile(scratch, g, c, batch, false, &program);
-    if (status_ok(st)) {
-        *bytes = bytes_of(&program, activations);
-    }
+    const status st = needs(scratch, &w, bytes);
     arena_close(&scratch);
     return st;
 }
 
+/* Whether the relevance of an input is that of the output, if only in another order. */
+static bool passes(const walk *w, const walk_step *s)
+{
+    const node *n = &w->g->nodes[s->id];
+    bool same = false;
+    for (size_t k = 0; k < n->n_in; k++) {
+        same = same || w->program.relevance[n->in[k]].buffer == s->r_out.buffer;
+    }
+    return same && !s->runs;
+}
+
 status walk_ways(arena *a, const graph *g, const composite *c, const walk_way **out)
 {
-    walk_program program;
+    walk w = {.g = g};
     walk_way *way;
-    TRY(walk_compile(a, g, c, 1, false, &program));
+    TRY(walk_compile(a, g, c, 1, 1, false, &w.program));
     TRY_ALLOC(way, a, g->n_nodes);
-    for (size_t i = 0; i < program.n_steps; i++) {
-        const walk_step *s = &program.steps[i];
-        bool passes = false; /* the relevance of an input lies where that of the output is */
-        for (size_t k = 0; k < g->nodes[s->id].n_in; k++) {
-            passes = passes || program.relevance[g->nodes[s->id].in[k]] == s->r_out;
-        }
-        way[s->id] = s->runs ? WALK_COMPUTES : passes ? WALK_PASSES : WALK_ENDS;
+    for (size_t i = 0; i < w.program.n_steps; i++) {
+        const walk_step *s = &w.program.steps[i];
+        way[s->id] = s->runs ? WALK_COMPUTES : passes(&w, s) ? WALK_PASSES : WALK_ENDS;
     }
     *out = way;
     return STATUS_OK;
@@ -93,14 +129,34 @@ static float *buffer(const walk *w, buffer_id b)
     return b == NO_BUFFER ? NULL : w->slab + w->program.buffers[b].offset;
 }
 
-const float *walk_relevance(const walk *w, node_id id)
+static const float *factor_of(const walk *w, relevance_at r)
 {
-    return w->keep ? buffer(w, w->program.relevance[id]) : NULL;
+    return r.factor == NO_FACTOR ? NULL : forward_output(w->forward, r.factor);
+}
+
+static size_t floats_of(const walk *w, shape s)
+{
+    return w->batch * images_floats(s, w->lanes);
+}
+
+bool walk_read_relevance(const walk *w, node_id id, float *out)
+{
+    const relevance_at r = w->program.relevance[id];
+    if (!w->keep || r.buffer == NO_BUFFER) {
+        return false;
+    }
+    images_load(w->batch, w->g->nodes[id].out, w->lanes, buffer(w, r.buffer), out);
+    if (r.factor != NO_FACTOR) {
+        float *factor = w->work; /* free between runs; walk_build_keeping() made it large enough */
+        forward_read(w->forward, r.factor, factor);
+        kernel_multiply(w->batch * shape_count(w->g->nodes[id].out), factor, out);
+    }
+    return true;
 }
 
 static void start_at_target(const walk *w, const size_t target[])
 {
-    float *r = buffer(w, w->program.steps[0].r_out);
+    float *r = buffer(w, w->program.steps[0].r_out.buffer);
     memset(r, 0, w->batch * w->g->n_classes * sizeof *r);
     for (size_t b = 0; b < w->batch; b++) {
         assert(target[b] < w->g->n_classes);
@@ -108,23 +164,17 @@ static void start_at_target(const walk *w, const size_t target[])
     }
 }
 
-static void run_rule(const walk *w, const walk_step *s)
+static void run_rule(const walk *w, const walk_step *s, const rule_plan *rule)
 {
-    const node *n = &w->g->nodes[s->id];
     const rule_call call = {
-        .rule = s->rule->rule,
-        .parameters = s->rule->parameters,
-        .node = n,
-        .backend = w->backend,
-        .batch = w->batch,
-        .in_shape = s->in_shape,
-        .in = forward_output(w->forward, n->in[0]),
+        .in = forward_output(w->forward, w->g->nodes[s->id].in[0]),
         .out = forward_output(w->forward, s->id),
-        .r_out = buffer(w, s->r_out),
+        .r_out = buffer(w, s->r_out.buffer),
+        .factor = factor_of(w, s->r_out),
         .r_in = buffer(w, s->r_in[0]),
         .work = w->work,
     };
-    rule_relevance(&call);
+    rule_relevance(rule, &call);
 }
 
 static void run_own(const walk *w, const walk_step *s)
@@ -134,10 +184,12 @@ static void run_own(const walk *w, const walk_step *s)
         .node = n,
         .backend = w->backend,
         .batch = w->batch,
+        .block = w->lanes,
         .in_shape = s->in_shape,
         .out = forward_output(w->forward, s->id),
         .saved = forward_saved(w->forward, s->id),
-        .r_out = buffer(w, s->r_out),
+        .r_out = buffer(w, s->r_out.buffer),
+        .factor = factor_of(w, s->r_out),
         .component = buffer(w, s->component),
         .work = w->work,
         .epsilon = w->c->epsilon,
@@ -147,15 +199,50 @@ static void run_own(const walk *w, const walk_step *s)
         call.in[i] = forward_output(w->forward, n->in[i]);
         call.r_in[i] = buffer(w, s->r_in[i]);
     }
+    if (s->plain != NO_BUFFER) {
+        float *plain = buffer(w, s->plain);
+        memcpy(plain, call.r_out, floats_of(w, n->out) * sizeof *plain);
+        kernel_multiply(floats_of(w, n->out), call.factor, plain);
+        call.r_out = plain;
+        call.factor = NULL;
+    }
     n->op->relevance(&call);
 }
 
-static void add_inputs(const walk *w, const walk_step *s)
+/* y += R, multiplied out unless both have the factor. */
+static void add_relevance(const walk *w, size_t n, relevance_at r, bool multiply, float *y)
+{
+    if (multiply && r.factor != NO_FACTOR) {
+        kernel_multiply_add(n, factor_of(w, r), buffer(w, r.buffer), y);
+    } else {
+        kernel_add(n, buffer(w, r.buffer), y);
+    }
+}
+
+static void add_up(const walk *w, size_t n, const relevance_sum *s)
+{
+    const bool multiply = s->mine.factor != s->before.factor;
+    float *y = buffer(w, s->to);
+    if (s->to != s->mine.buffer) {
+        memcpy(y, buffer(w, s->mine.buffer), n * sizeof *y);
+    }
+    if (multiply && s->mine.factor != NO_FACTOR) {
+        kernel_multiply(n, factor_of(w, s->mine), y);
+    }
+    add_relevance(w, n, s->before, multiply, y);
+}
+
+static void run_step(const walk *w, const walk_step *s, const rule_plan *rule)
 {
     const node *n = &w->g->nodes[s->id];
+    if (rule != NULL) {
+        run_rule(w, s, rule);
+    } else if (n->op->relevance != NULL) {
+        run_own(w, s);
+    }
     for (size_t i = 0; i < n->n_in; i++) {
-        if (s->add_to[i] != NO_BUFFER) {
-            kernel_add(w->batch * shape_count(s->in_shape[i]), buffer(w, s->r_in[i]), buffer(w, s->add_to[i]));
+        if (s->sum[i].to != NO_BUFFER) {
+            add_up(w, floats_of(w, s->in_shape[i]), &s->sum[i]);
         }
     }
 }
@@ -163,19 +250,18 @@ static void add_inputs(const walk *w, const walk_step *s)
 static void sum_components(const walk *w, const walk_step *s, float *rows)
 {
     const node *n = &w->g->nodes[s->id];
-    const bool maps = n->components == COMPONENT_FILTER;
-    const float *r = buffer(w, n->components == COMPONENT_HEAD ? s->component : s->r_out);
-    const size_t each = maps               ? shape_count(n->out) / n->n_components /* [C,H,W]: space */
-                        : n->out.rank == 1 ? 1
-                                           : n->out.dim[0]; /* [T,E]: tokens */
+    const bool heads = n->components == COMPONENT_HEAD, maps = n->components == COMPONENT_FILTER;
+    const float *r = buffer(w, heads ? s->component : s->r_out.buffer), *f = heads ? NULL : factor_of(w, s->r_out);
+    const size_t tokens = n->out.rank == 2 ? n->out.dim[0] : 1;
+    const size_t each = maps ? images_floats(n->out, w->lanes) : tokens * n->n_components;
     for (size_t b = 0; b < w->batch; b++) {
         float *absolute = rows + (b * WALK_MOMENTS + WALK_ABSOLUTE) * w->g->n_components + n->first_component;
         float *with_sign = rows + (b * WALK_MOMENTS + WALK_SIGNED) * w->g->n_components + n->first_component;
-        const float *sample = r + b * n->n_components * each;
+        const float *t = r + b * each, *factor = f == NULL ? NULL : f + b * each;
         if (maps) {
-            sums_of_maps(n->n_components, each, sample, absolute, with_sign);
+            sums_of_maps(n->n_components, n->out.dim[1] * n->out.dim[2], w->lanes, t, factor, absolute, with_sign);
         } else {
-            sums_of_tokens(each, n->n_components, sample, absolute, with_sign);
+            sums_of_tokens(tokens, n->n_components, t, factor, absolute, with_sign);
         }
     }
 }
@@ -189,12 +275,7 @@ void walk_run(walk *w, const float *images, const size_t target[], float *rows)
     for (size_t i = 0; i < w->program.n_steps; i++) {
         const walk_step *s = &w->program.steps[i];
         if (s->runs) {
-            if (s->rule != NULL) {
-                run_rule(w, s);
-            } else {
-                run_own(w, s);
-            }
-            add_inputs(w, s);
+            run_step(w, s, w->rules[i]);
         }
         if (w->g->nodes[s->id].n_components > 0) {
             sum_components(w, s, rows);

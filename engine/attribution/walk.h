@@ -33,10 +33,10 @@ MUST_CHECK status walk_ways(arena *a, const graph *g, const composite *c, const 
  * below n_classes; rows [batch, WALK_MOMENTS, n_components]. */
 void walk_run(walk *w, const float *images, const size_t target[], float *rows);
 
-/* For tests and audits: relevance at a node's output after walk_run, [batch, out], or NULL where the walk does not go.
- * Only when built with walk_build_keeping(): every relevance has a buffer of its own. */
+/* For tests and audits: relevance at a node's output after walk_run, [batch, out] in plain order; false where the walk does not go. Only
+ * when built with walk_build_keeping(): no buffer is used twice. */
 MUST_CHECK status walk_build_keeping(arena *a, const graph *g, const composite *c, const backend_def *backend,
                                      size_t batch, walk **out);
-const float *walk_relevance(const walk *w, node_id id);
+bool walk_read_relevance(const walk *w, node_id id, float *out);
 
 #endif

@@ -1,15 +1,15 @@
 #include <assert.h>
 
-#include "attribution/rule_driver.h"
 #include "attribution/walk_steps.h"
 
 typedef struct compiler {
     const graph *g;
     const composite_entry *const *rules; /* [n_nodes] */
-    size_t batch;
+    size_t lanes, batch;
     bool keep;
-    bool *wanted;         /* [n_nodes] is relevance needed at the node's output? */
-    buffer_id *relevance; /* [n_nodes] */
+    bool *wanted;            /* [n_nodes] is relevance needed at the node's output? */
+    bool *relu_allowed;      /* [n_nodes] */
+    relevance_at *relevance; /* [n_nodes] */
     walk_step *steps;
     size_t n_steps; /* complete ones; the step being compiled has this index */
     block *buffers;
@@ -30,33 +30,46 @@ static void mark_wanted(const compiler *p)
 
 static buffer_id new_buffer(compiler *p, size_t floats)
 {
-    p->buffers[p->n_buffers] = (block){.size = floats, .first = p->n_steps, .last = p->n_steps};
+    p->buffers[p->n_buffers] =
+        (block){.size = floats, .first = p->n_steps, .last = p->keep ? SIZE_MAX : p->n_steps};
     return (buffer_id)p->n_buffers++;
 }
 
 static buffer_id new_relevance(compiler *p, node_id id)
 {
-    p->relevance[id] = new_buffer(p, p->batch * shape_count(p->g->nodes[id].out));
-    if (p->keep) {
-        p->buffers[p->relevance[id]].last = SIZE_MAX;
-    }
-    return p->relevance[id];
+    return new_buffer(p, p->batch * images_floats(p->g->nodes[id].out, p->lanes));
 }
 
-/* A relevance lives until the step of its own node; one that passes in place, until that of the node below. */
+/* A buffer lives until the last step that reads it. */
 static void use(const compiler *p, buffer_id b)
 {
-    if (p->buffers[b].last < p->n_steps) {
+    if (b != NO_BUFFER && p->buffers[b].last < p->n_steps) {
         p->buffers[b].last = p->n_steps;
     }
 }
 
-static bool passes_unchanged(const node *n)
+/* What the layer leaves for its input i: the same relevance, a shared quotient, or something of its own. */
+static relevance_at share_of(compiler *p, walk_step *s, size_t i)
 {
-    return n->op->relevance == op_pass_relevance;
+    const node *n = &p->g->nodes[s->id];
+    const relevance_way way = s->rule != NULL ? RELEVANCE_QUOTIENTS : n->op->way;
+    if (way == RELEVANCE_PASSES) {
+        return s->r_out;
+    }
+    s->runs = true;
+    if (way != RELEVANCE_SHARED) {
+        s->r_in[i] = new_relevance(p, n->in[i]);
+    } else if (s->r_in[0] == NO_BUFFER) {
+        s->r_in[0] = new_relevance(p, n->in[i]);
+    }
+    const bool plain = way == RELEVANCE_MOVES && s->r_out.factor != s->id;
+    if (plain && s->r_out.factor != NO_FACTOR) {
+        s->plain = new_relevance(p, s->id);
+    }
+    return (relevance_at){.buffer = s->r_in[way == RELEVANCE_SHARED ? 0 : i], .factor = plain ? NO_FACTOR : n->in[i]};
 }
 
-/* The first consumer to be walked writes an input's relevance, later ones (nearer to the input) add to it: a fixed order. */
+/* The first reader to be walked gives an input's relevance, later ones (nearer to the input) add theirs: a fixed order. */
 static void plan_input(compiler *p, walk_step *s, size_t i)
 {
     const node_id in = p->g->nodes[s->id].in[i];
@@ -64,15 +77,27 @@ static void plan_input(compiler *p, walk_step *s, size_t i)
     if (!p->wanted[in]) {
         return;
     }
-    if (p->relevance[in] != NO_BUFFER) {
-        s->r_in[i] = new_buffer(p, p->batch * shape_count(s->in_shape[i]));
-        s->add_to[i] = p->relevance[in];
-        s->runs = true;
-    } else if (passes_unchanged(&p->g->nodes[s->id]) && !p->keep) {
-        p->relevance[in] = s->r_out;
-    } else {
-        s->r_in[i] = new_relevance(p, in);
-        s->runs = true;
+    const relevance_at before = p->relevance[in], mine = share_of(p, s, i);
+    p->relevance[in] = mine;
+    if (before.buffer == NO_BUFFER) {
+        return;
+    }
+    const relevance_way way = s->rule != NULL ? RELEVANCE_QUOTIENTS : p->g->nodes[s->id].op->way;
+    const bool own = way == RELEVANCE_QUOTIENTS || way == RELEVANCE_MOVES;
+    s->runs = true;
+    s->sum[i] = (relevance_sum){.to = own ? mine.buffer : new_relevance(p, in), .mine = mine, .before = before};
+    use(p, before.buffer);
+    p->relevance[in] = (relevance_at){.buffer = s->sum[i].to,
+                                      .factor = mine.factor == before.factor ? mine.factor : NO_FACTOR};
+}
+
+static void clear_step(walk_step *s)
+{
+    s->plain = NO_BUFFER;
+    s->component = NO_BUFFER;
+    for (size_t i = 0; i < MAX_INPUTS; i++) {
+        s->r_in[i] = NO_BUFFER;
+        s->sum[i].to = NO_BUFFER;
     }
 }
 
@@ -80,15 +105,12 @@ static status plan_step(compiler *p, node_id id)
 {
     const node *n = &p->g->nodes[id];
     walk_step *s = &p->steps[p->n_steps];
-    *s = (walk_step){.id = id, .rule = p->rules[id], .r_out = p->relevance[id], .component = NO_BUFFER};
-    if (s->r_out == NO_BUFFER) {
+    *s = (walk_step){.id = id, .rule = p->rules[id], .r_out = p->relevance[id]};
+    clear_step(s);
+    if (s->r_out.buffer == NO_BUFFER) {
         return FAIL(ST_BUG, "layer '%s' has components at or below it but does not lead to the logits", n->name);
     }
-    use(p, s->r_out);
-    for (size_t i = 0; i < MAX_INPUTS; i++) {
-        s->r_in[i] = NO_BUFFER;
-        s->add_to[i] = NO_BUFFER;
-    }
+    use(p, s->r_out.buffer);
     for (size_t i = 0; i < n->n_in; i++) {
         plan_input(p, s, i);
     }
@@ -96,30 +118,35 @@ static status plan_step(compiler *p, node_id id)
         s->component = new_buffer(p, p->batch * n->out.dim[0] * n->n_components);
         s->runs = true;
     }
-    if (s->runs && s->rule == NULL && n->op->relevance == NULL) {
+    if (s->runs && s->rule == NULL && n->op->way == RELEVANCE_NONE) {
         return FAIL(ST_BUG, "layer '%s': %s layers cannot hand relevance on to their input", n->name, n->op->name);
     }
     p->n_steps++;
     return STATUS_OK;
 }
 
+/* Scratch of a layer with a rule of its own. */
 static size_t step_work(const compiler *p, const walk_step *s)
 {
-    const node *n = &p->g->nodes[s->id];
-    if (!s->runs) {
-        return 0;
+    const struct op_def *op = p->g->nodes[s->id].op;
+    return !s->runs || s->rule != NULL || op->relevance_workspace == NULL
+               ? 0
+               : op->relevance_workspace(&p->g->nodes[s->id], s->in_shape, p->batch, p->lanes);
+}
+
+/* A factor is the output of the ReLU itself or of a layer that keeps its zeros (another that passes relevance on). */
+static void allow_relus(const compiler *p)
+{
+    for (node_id id = 0; id < p->g->n_nodes; id++) {
+        p->relu_allowed[id] = p->relevance[id].buffer == NO_BUFFER || p->relevance[id].factor != NO_FACTOR;
     }
-    if (s->rule != NULL) {
-        return rule_workspace(s->rule->rule, n, s->in_shape, p->batch);
-    }
-    return n->op->relevance_workspace == NULL ? 0 : n->op->relevance_workspace(n, s->in_shape, p->batch);
 }
 
 static status plan_steps(compiler *p)
 {
     const node_id logits = p->g->n_nodes - 1;
     if (p->wanted[logits]) {
-        (void)new_relevance(p, logits);
+        p->relevance[logits].buffer = new_relevance(p, logits);
     }
     for (node_id id = p->g->n_nodes; id-- > 0;) {
         if (p->wanted[id]) {
@@ -129,28 +156,36 @@ static status plan_steps(compiler *p)
     return STATUS_OK;
 }
 
+enum { BUFFERS_PER_INPUT = 2, BUFFERS_PER_STEP = MAX_INPUTS * BUFFERS_PER_INPUT + 2 };
+
 static status allocate(arena *a, const graph *g, compiler *p)
 {
     TRY_ALLOC(p->wanted, a, g->n_nodes);
+    TRY_ALLOC(p->relu_allowed, a, g->n_nodes);
     TRY_ALLOC(p->relevance, a, g->n_nodes);
     TRY_ALLOC(p->steps, a, g->n_nodes);
-    TRY_ALLOC(p->buffers, a,
-              g->n_nodes * (MAX_INPUTS + 1) + 1); /* a step makes one per input and one for heads; the logits' */
+    TRY_ALLOC(p->buffers, a, g->n_nodes * BUFFERS_PER_STEP + 1); /* and the logits' */
     for (node_id id = 0; id < g->n_nodes; id++) {
-        p->relevance[id] = NO_BUFFER;
+        p->relevance[id] = (relevance_at){NO_BUFFER, NO_FACTOR};
     }
     return STATUS_OK;
 }
 
-status walk_compile(arena *a, const graph *g, const composite *c, size_t batch, bool keep, walk_program *out)
+status walk_compile(arena *a, const graph *g, const composite *c, size_t lanes, size_t batch, bool keep,
+                    walk_program *out)
 {
     assert(g->n_nodes > 0);
-    compiler p = {.g = g, .batch = batch, .keep = keep};
+    compiler p = {.g = g, .lanes = lanes, .batch = batch, .keep = keep};
     TRY(composite_resolve(a, c, g, &p.rules));
     TRY(allocate(a, g, &p));
     mark_wanted(&p);
     TRY(plan_steps(&p));
-    *out = (walk_program){.n_steps = p.n_steps, .steps = p.steps, .buffers = p.buffers, .relevance = p.relevance};
+    allow_relus(&p);
+    *out = (walk_program){.n_steps = p.n_steps,
+                          .steps = p.steps,
+                          .buffers = p.buffers,
+                          .relevance = p.relevance,
+                          .relu_allowed = p.relu_allowed};
     for (size_t i = 0; i < p.n_steps; i++) {
         const size_t work = step_work(&p, &p.steps[i]);
         out->work_floats = work > out->work_floats ? work : out->work_floats;

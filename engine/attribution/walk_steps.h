@@ -7,14 +7,29 @@
 enum { NO_BUFFER = -1 };
 typedef ptrdiff_t buffer_id; /* index into the layout, or NO_BUFFER */
 
+/* Relevance at a node's output: R = t f with t in a buffer and f the output of the node `factor`, or R = t (NO_FACTOR). Buffers are not
+ * written to once they stand for a relevance, so that several nodes may share one. */
+static const node_id NO_FACTOR = (node_id)-1;
+typedef struct relevance_at {
+    buffer_id buffer; /* NO_BUFFER: the walk does not go there */
+    node_id factor;
+} relevance_at;
+
+/* A second reader's share: the sum of both takes the place of the first one's. Shares with different factors are multiplied out. */
+typedef struct relevance_sum {
+    buffer_id to; /* NO_BUFFER: nothing to add; may be the buffer of `mine` */
+    relevance_at mine, before;
+} relevance_sum;
+
 typedef struct walk_step {
     node_id id;
     const composite_entry *rule; /* NULL: the layer's own relevance */
-    bool runs;                   /* false: nothing below is wanted, or the relevance passes in place */
-    buffer_id r_out;
-    buffer_id r_in[MAX_INPUTS];   /* where the layer writes; NO_BUFFER = not wanted */
-    buffer_id add_to[MAX_INPUTS]; /* where r_in is added afterwards; NO_BUFFER = r_in is the place itself */
-    buffer_id component;          /* heads: relevance at the component */
+    bool runs;                   /* false: nothing below is wanted, or the relevance passes as it is */
+    relevance_at r_out;
+    buffer_id plain;            /* where R is multiplied out first, for layers that only move it; NO_BUFFER = not needed */
+    buffer_id r_in[MAX_INPUTS]; /* where the layer writes; NO_BUFFER = not wanted, or written for another input */
+    relevance_sum sum[MAX_INPUTS];
+    buffer_id component; /* heads: relevance at the component */
     shape in_shape[MAX_INPUTS];
 } walk_step;
 
@@ -22,12 +37,13 @@ typedef struct walk_program {
     size_t n_steps;
     const walk_step *steps; /* from the logits towards the input */
     const block *buffers;
-    size_t slab_floats, work_floats;
-    const buffer_id *relevance; /* [n_nodes] relevance at each node's output; NO_BUFFER: the walk does not go there */
+    size_t slab_floats, work_floats; /* work: of layers with a rule of their own */
+    const relevance_at *relevance;   /* [n_nodes] */
+    const bool *relu_allowed;        /* [n_nodes] where the relevance is 0 wherever the ReLU's output is */
 } walk_program;
 
-/* keep: no two relevances share memory, so that all can be read after a run. */
-MUST_CHECK status walk_compile(arena *a, const graph *g, const composite *c, size_t batch, bool keep,
+/* lanes: channels in a block of an image. keep: no buffer is used twice, so that all relevances can be read after a run. */
+MUST_CHECK status walk_compile(arena *a, const graph *g, const composite *c, size_t lanes, size_t batch, bool keep,
                                walk_program *out);
 
 #endif

@@ -1,34 +1,56 @@
 #ifndef BACKEND_BACKEND_H
 #define BACKEND_BACKEND_H
-/* The kernels that cost time, behind one small table, so that the rest of the engine does not know which library runs them.
- * Arrays are fp32, row-major, one sample after the other. Kernels never allocate: the caller brings `work` of the stated size.
- * One thread per rank: backend_start() sees to it.
+/* The kernels that cost time, behind one small table, so that the rest of the engine does not know which library runs them: a
+ * convolution or linear layer is prepared for its shape once and then run on micro-batches of that size. fp32; running never allocates:
+ * the caller brings `work` of the stated size. One thread per rank: start() sees to it.
  *
- * Slot law: what a kernel computes for a sample has the same bits in every slot of a batch and for every batch size. */
+ * Images [C,H,W] between layers are stored in blocks of channels, [ceil(C/block),H,W,block], where lanes beyond C hold 0; with
+ * block 1 that is the plain order. Tokens and features are always plain. nn/images.h goes from one to the other.
+ *
+ * Slot law: what a kernel computes for a sample has the same bits in every slot of a micro-batch. */
+#include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
+#include "core/arena.h"
 #include "core/status.h"
 
+enum { MAX_BLOCK = 16 }; /* blocks are of 1, 8 or 16 channels */
+
+/* A linear layer on rows [rows,in] -> [rows,out] is the convolution with channels in -> out, a plane of rows x 1 and a 1x1 kernel. */
 typedef struct conv_shape {
     size_t in_channels, out_channels, groups;
     size_t in_height, in_width, out_height, out_width;
     size_t kernel[2], stride[2], padding[2], dilation[2];
+    bool rows;        /* a linear layer: arrays are [rows,channels] instead of images in blocks */
+    bool plain_input; /* the input image is in plain order whatever the block: the first layer of a network */
 } conv_shape;
+
+typedef struct conv_pass {
+    bool adjoint; /* the transpose without bias: from the output's shape to the input's. The fields below are 0 then */
+    bool bias;
+    bool add;  /* output += instead of = */
+    bool relu; /* max(., 0) at the end, after `add` */
+} conv_pass;
+
+/* One pass made ready for one shape and micro-batch. Lives in the arena given to prepare(). */
+typedef struct conv_plan conv_plan;
+struct conv_plan {
+    const char *kernel; /* which code runs it, for the curious */
+    size_t n_work;      /* floats */
+    size_t n_packed;    /* floats of weights and bias in the order that run() reads; 0: run() takes them as they are */
+    /* w [out_channels,in_channels/groups,kh,kw], bias [out_channels] or NULL; alive [out_channels] or NULL = all: what makes a dead
+     * output is taken as 0. NULL where n_packed is 0. */
+    void (*pack)(const conv_plan *p, const float *w, const float *bias, const uint8_t *alive, float *packed);
+    void (*run)(const conv_plan *p, const float *w, const float *bias, const float *in, float *out, float *work);
+};
 
 typedef struct backend_def {
     const char *name, *help;
-    status (*start)(void);                         /* fixes thread counts, takes what the library needs; ST_ENVIRONMENT */
-    const char *(*version)(void);                  /* of the library and the kernels it chose; static text */
-    size_t (*conv_workspace)(const conv_shape *s); /* floats */
-    /* z [batch,out_channels,oh,ow] = x * w (+ bias if not NULL); w [out_channels,in_channels/groups,kh,kw] */
-    void (*conv_forward)(const conv_shape *s, size_t batch, const float *w, const float *bias, const float *x, float *z,
-                         float *work);
-    /* r [batch,in_channels,ih,iw] = transposed convolution of s, to the exact input size */
-    void (*conv_adjoint)(const conv_shape *s, size_t batch, const float *w, const float *sz, float *r, float *work);
-    /* z [batch,rows,out] = x [batch,rows,in] w' (+ bias); w [out,in] */
-    void (*linear_forward)(size_t batch, size_t rows, size_t in, size_t out, const float *w, const float *bias,
-                           const float *x, float *z);
-    void (*linear_adjoint)(size_t batch, size_t rows, size_t in, size_t out, const float *w, const float *s, float *r);
+    status (*start)(void);          /* before anything else; again is fine. Fixes thread counts */
+    const char *(*version)(void);   /* of the library and the kernels it chose; static text */
+    size_t (*block)(void);          /* channels in a block of an image */
+    status (*prepare)(arena *a, const conv_shape *s, size_t batch, conv_pass pass, const conv_plan **out);
     /* c [m,n] = alpha a b, leading dimensions in elements; `at`/`bt`: the operand is stored transposed. One sample a call. */
     void (*gemm)(int at, int bt, size_t m, size_t n, size_t k, float alpha, const float *a, size_t lda, const float *b,
                  size_t ldb, float *c, size_t ldc);
@@ -37,6 +59,7 @@ typedef struct backend_def {
 extern const backend_def *const backend_table[]; /* from backends.def */
 extern const size_t backend_count;
 const backend_def *backend_default(void);
-size_t backend_conv_workspace(const conv_shape *s); /* floats that suffice for every backend */
+const backend_def *backend_find(const char *name); /* NULL: no such backend in this build */
+const char *backend_name(size_t i);                /* of all backends that there are, built in or not; NULL behind the last */
 
 #endif

@@ -187,17 +187,37 @@ static void scatter_patches(const conv_shape *s, const float *patches, float *im
     }
 }
 
-static void add_channel_bias(size_t channels, size_t plane, const float *bias, float *z)
+/* The plan is the shape: weights are taken as they are. */
+typedef struct plan {
+    conv_plan base;
+    conv_shape shape;
+    size_t batch;
+    conv_pass pass;
+} plan;
+
+static float positive(float x)
 {
-    for (size_t c = 0; c < channels; c++) {
-        for (size_t i = 0; i < plane; i++) {
-            z[c * plane + i] += bias[c];
+    return x <= 0.0f ? 0.0f : x; /* a not-a-number stays one */
+}
+
+static void finish_channels(size_t channels, size_t plane, const float *bias, bool relu, float *z)
+{
+    for (size_t c = 0; c < channels; c++, z += plane) {
+        const float b = bias == NULL ? 0.0f : bias[c];
+        if (relu) {
+            for (size_t i = 0; i < plane; i++) {
+                z[i] = positive(z[i] + b);
+            }
+        } else if (bias != NULL) {
+            for (size_t i = 0; i < plane; i++) {
+                z[i] += b;
+            }
         }
     }
 }
 
-/* One group of one sample: z [out,oh*ow] = w [out,patch] patches. */
-static void forward_group(const conv_shape *s, const float *w, const float *x, float *z, float *work)
+/* One group of one sample: z [out,oh*ow] = w [out,patch] patches (+ z). */
+static void forward_group(const conv_shape *s, float beta, const float *w, const float *x, float *z, float *work)
 {
     const size_t plane = s->out_height * s->out_width, patch = patch_size(s), out = s->out_channels / s->groups;
     const float *patches = x;
@@ -205,24 +225,24 @@ static void forward_group(const conv_shape *s, const float *w, const float *x, f
         gather_patches(s, x, work);
         patches = work;
     }
-    multiply(0, 0, out, plane, patch, 1.0f, w, patch, patches, plane, 0.0f, z, plane);
+    multiply(0, 0, out, plane, patch, 1.0f, w, patch, patches, plane, beta, z, plane);
 }
 
-static void conv_forward(const conv_shape *s, size_t batch, const float *w, const float *bias, const float *x, float *z,
-                         float *work)
+static void conv_forward(const conv_plan *base, const float *w, const float *bias, const float *x, float *z, float *work)
 {
+    const plan *p = (const plan *)base;
+    const conv_shape *s = &p->shape;
     const size_t out_plane = s->out_height * s->out_width,
                  in_group = s->in_channels / s->groups * s->in_height * s->in_width;
     const size_t out_group = s->out_channels / s->groups * out_plane,
                  w_group = s->out_channels / s->groups * patch_size(s);
-    for (size_t b = 0; b < batch; b++) {
+    for (size_t b = 0; b < p->batch; b++) {
         for (size_t g = 0; g < s->groups; g++) {
             const size_t i = b * s->groups + g;
-            forward_group(s, w + g * w_group, x + i * in_group, z + i * out_group, work);
+            forward_group(s, p->pass.add ? 1.0f : 0.0f, w + g * w_group, x + i * in_group, z + i * out_group, work);
         }
-        if (bias != NULL) {
-            add_channel_bias(s->out_channels, out_plane, bias, z + b * s->groups * out_group);
-        }
+        finish_channels(s->out_channels, out_plane, p->pass.bias ? bias : NULL, p->pass.relu,
+                        z + b * s->groups * out_group);
     }
 }
 
@@ -239,12 +259,16 @@ static void adjoint_group(const conv_shape *s, const float *w, const float *sz, 
     scatter_patches(s, work, r);
 }
 
-static void conv_adjoint(const conv_shape *s, size_t batch, const float *w, const float *sz, float *r, float *work)
+static void conv_adjoint(const conv_plan *base, const float *w, const float *bias, const float *sz, float *r,
+                         float *work)
 {
+    (void)bias;
+    const plan *p = (const plan *)base;
+    const conv_shape *s = &p->shape;
     const size_t in_group = s->in_channels / s->groups * s->in_height * s->in_width;
     const size_t out_group = s->out_channels / s->groups * s->out_height * s->out_width;
     const size_t w_group = s->out_channels / s->groups * patch_size(s);
-    for (size_t i = 0; i < batch * s->groups; i++) {
+    for (size_t i = 0; i < p->batch * s->groups; i++) {
         adjoint_group(s, w + i % s->groups * w_group, sz + i * out_group, r + i * in_group, work);
     }
 }
@@ -285,7 +309,7 @@ static void tile_product(const product *p, size_t samples, size_t n0, size_t n, 
     }
 }
 
-static void tiled_product(const product *p, size_t batch, const float *x, float *z)
+static void tiled_product(const product *p, size_t batch, bool add, const float *x, float *z)
 {
     float block[BLOCK_OUT * LANES] = {0};
     for (size_t b0 = 0; b0 < batch; b0 += LANES) {
@@ -294,40 +318,75 @@ static void tiled_product(const product *p, size_t batch, const float *x, float 
             const size_t n = p->n - n0 < BLOCK_OUT ? p->n - n0 : BLOCK_OUT;
             tile_product(p, samples, n0, n, x + b0 * p->k, block);
             for (size_t b = 0; b < samples; b++) {
+                float *row = z + (b0 + b) * p->n + n0;
                 for (size_t i = 0; i < n; i++) {
-                    z[(b0 + b) * p->n + n0 + i] = block[i * LANES + b];
+                    row[i] = add ? row[i] + block[i * LANES + b] : block[i * LANES + b];
                 }
             }
         }
     }
 }
 
-static void linear_forward(size_t batch, size_t rows, size_t in, size_t out, const float *w, const float *bias,
-                           const float *x, float *z)
+static void finish_rows(size_t rows, size_t out, const float *bias, bool relu, float *z)
 {
-    if (rows == 1) {
-        tiled_product(&(product){.transposed = 1, .k = in, .n = out, .stride = in, .w = w}, batch, x, z);
-    } else {
-        for (size_t b = 0; b < batch; b++) {
-            multiply(0, 1, rows, out, in, 1.0f, x + b * rows * in, in, w, in, 0.0f, z + b * rows * out, out);
-        }
-    }
-    for (size_t i = 0; bias != NULL && i < batch * rows; i++) {
+    for (size_t i = 0; (bias != NULL || relu) && i < rows; i++, z += out) {
         for (size_t o = 0; o < out; o++) {
-            z[i * out + o] += bias[o];
+            const float sum = bias == NULL ? z[o] : z[o] + bias[o];
+            z[o] = relu ? positive(sum) : sum;
         }
     }
 }
 
-static void linear_adjoint(size_t batch, size_t rows, size_t in, size_t out, const float *w, const float *s, float *r)
+static void rows_forward(const conv_plan *base, const float *w, const float *bias, const float *x, float *z, float *work)
 {
+    (void)work;
+    const plan *p = (const plan *)base;
+    const size_t rows = p->shape.in_height, in = p->shape.in_channels, out = p->shape.out_channels;
     if (rows == 1) {
-        tiled_product(&(product){.transposed = 0, .k = out, .n = in, .stride = in, .w = w}, batch, s, r);
+        tiled_product(&(product){.transposed = 1, .k = in, .n = out, .stride = in, .w = w}, p->batch, p->pass.add, x, z);
+    } else {
+        for (size_t b = 0; b < p->batch; b++) {
+            multiply(0, 1, rows, out, in, 1.0f, x + b * rows * in, in, w, in, p->pass.add ? 1.0f : 0.0f,
+                     z + b * rows * out, out);
+        }
+    }
+    finish_rows(p->batch * rows, out, p->pass.bias ? bias : NULL, p->pass.relu, z);
+}
+
+static void rows_adjoint(const conv_plan *base, const float *w, const float *bias, const float *s, float *r, float *work)
+{
+    (void)bias;
+    (void)work;
+    const plan *p = (const plan *)base;
+    const size_t rows = p->shape.in_height, in = p->shape.in_channels, out = p->shape.out_channels;
+    if (rows == 1) {
+        tiled_product(&(product){.transposed = 0, .k = out, .n = in, .stride = in, .w = w}, p->batch, false, s, r);
         return;
     }
-    for (size_t b = 0; b < batch; b++) {
+    for (size_t b = 0; b < p->batch; b++) {
         multiply(0, 0, rows, in, out, 1.0f, s + b * rows * out, out, w, in, 0.0f, r + b * rows * in, in);
     }
+}
+
+static size_t block(void)
+{
+    return 1;
+}
+
+static status prepare(arena *a, const conv_shape *s, size_t batch, conv_pass pass, const conv_plan **out)
+{
+    plan *p;
+    TRY_ALLOC(p, a, 1);
+    *p = (plan){.shape = *s, .batch = batch, .pass = pass};
+    if (s->rows) {
+        p->base = (conv_plan){.kernel = "sgemm", .run = pass.adjoint ? rows_adjoint : rows_forward};
+    } else {
+        p->base = (conv_plan){.kernel = "im2col and sgemm",
+                              .n_work = conv_workspace(s),
+                              .run = pass.adjoint ? conv_adjoint : conv_forward};
+    }
+    *out = &p->base;
+    return STATUS_OK;
 }
 
 const backend_def backend_openblas = {
@@ -335,10 +394,7 @@ const backend_def backend_openblas = {
     .help = "im2col and matrix products of OpenBLAS",
     .start = start,
     .version = version,
-    .conv_workspace = conv_workspace,
-    .conv_forward = conv_forward,
-    .conv_adjoint = conv_adjoint,
-    .linear_forward = linear_forward,
-    .linear_adjoint = linear_adjoint,
+    .block = block,
+    .prepare = prepare,
     .gemm = gemm,
 };

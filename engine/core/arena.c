@@ -20,8 +20,15 @@ typedef struct chunk {
     size_t size, used;
 } chunk;
 
+typedef struct ending {
+    struct ending *before;
+    void (*finish)(void *thing);
+    void *thing;
+} ending;
+
 struct arena {
     const char *name;
+    ending *last; /* in blocks of the arena */
     chunk *first, *current; /* chunks before `current` are full, those after it are empty */
     size_t bytes;
     size_t least; /* bytes of the next first chunk: what was in use when several chunks were given up */
@@ -49,9 +56,18 @@ static void free_chunks(arena *a)
     a->current = NULL;
 }
 
+static void run_endings(arena *a)
+{
+    for (ending *e = a->last; e != NULL; e = e->before) {
+        e->finish(e->thing);
+    }
+    a->last = NULL;
+}
+
 void arena_close(arena **a)
 {
     if (*a != NULL) {
+        run_endings(*a);
         free_chunks(*a);
         free(*a);
         *a = NULL;
@@ -60,6 +76,7 @@ void arena_close(arena **a)
 
 void arena_reset(arena *a)
 {
+    run_endings(a);
     if (chunk_bytes == 0) {
         free_chunks(a); /* so that a use after reset is seen too */
     } else if (a->first != NULL && a->first->next != NULL) {
@@ -141,6 +158,18 @@ void *arena_alloc(arena *a, size_t count, size_t size)
     a->bytes += rounded;
     memset(p, 0, rounded);
     return p;
+}
+
+status arena_at_end(arena *a, void (*finish)(void *thing), void *thing)
+{
+    ending *e = arena_alloc(a, 1, sizeof *e);
+    if (e == NULL) {
+        finish(thing);
+        return (status){ST_ENVIRONMENT};
+    }
+    *e = (ending){.before = a->last, .finish = finish, .thing = thing};
+    a->last = e;
+    return STATUS_OK;
 }
 
 char *arena_text(arena *a, const char *fmt, ...)

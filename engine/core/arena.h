@@ -21,6 +21,10 @@ void arena_release(arena *a); /* the same, but the memory goes back: before bloc
 void *arena_alloc(arena *a, size_t count, size_t size);
 char *arena_text(arena *a, const char *fmt, ...) PRINTF_LIKE(2, 3); /* NULL as above */
 
+/* finish(thing) runs when the arena is reset or closed, the last one asked for first: for what a library has allocated on behalf of a
+ * block. Errors: ST_ENVIRONMENT (no memory), and then it has run. */
+MUST_CHECK status arena_at_end(arena *a, void (*finish)(void *thing), void *thing);
+
 size_t arena_bytes(const arena *a); /* handed out since the last reset */
 
 /* Allocates or leaves the function:  TRY_ALLOC(p, a, n) for an array,  TRY_TEXT(s, a, "...", ...) for a string. */

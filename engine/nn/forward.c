@@ -1,25 +1,35 @@
 #include "nn/forward.h"
 
 #include <stdint.h>
+#include <string.h>
 
+#include "nn/fusion.h"
 #include "nn/layout.h"
 #include "nn/sizes.h"
 
 /* One node's run; offsets into the slab, in floats. */
 typedef struct step {
+    bool runs; /* false: done by another node */
+    bool relu;
     size_t out, saved, work;
+    size_t block;
     shape in_shape[MAX_INPUTS];
+    product *product;
 } step;
 
 struct forward {
     const graph *g;
     const backend_def *backend;
     size_t batch;
+    forward_keep keep;
     step *steps; /* [n_nodes] */
     float *slab;
+    uint8_t *mask; /* [n_components] what the weights are masked with */
+    bool masked;
+    size_t bytes;
 };
 
-/* Blocks of memory of a run; NO_BLOCK: none. Two nodes share a block where one works in place. */
+/* Blocks of memory of a run; NO_BLOCK: none. Two nodes share a block where one works in place or does the other's work. */
 enum { BLOCKS_PER_NODE = 3 };
 static const size_t NO_BLOCK = SIZE_MAX;
 
@@ -27,13 +37,20 @@ typedef struct node_blocks {
     size_t out, saved, work;
 } node_blocks;
 
-typedef struct memory_plan {
-    node_blocks *of; /* [n_nodes] */
-    block *blocks;   /* [n_blocks] */
+typedef struct run_plan {
+    const graph *g;
+    const backend_def *backend;
+    size_t batch;
+    forward_keep keep;
+    fusion fusion;
+    size_t *last;      /* [n_nodes] step of the last reader */
+    product *products; /* [n_nodes] of those that are one and run */
+    node_blocks *of;   /* [n_nodes] */
+    block *blocks;     /* [n_blocks] */
     size_t n_blocks, total;
-} memory_plan;
+} run_plan;
 
-static size_t new_block(memory_plan *p, size_t size, size_t first, size_t last)
+static size_t new_block(run_plan *p, size_t size, size_t first, size_t last)
 {
     if (size == 0) {
         return NO_BLOCK;
@@ -54,105 +71,235 @@ static void find_last_readers(const graph *g, size_t last[])
     last[g->n_nodes - 1] = g->n_nodes;
 }
 
-/* The block of an input that nobody reads after `id`, if the layer may write over it. */
-static size_t reusable_block(const graph *g, node_id id, const memory_plan *p)
+/* The images stay in plain order where only convolutions read them: the first one is made for that. */
+static bool plain_images(const graph *g)
 {
-    const node *n = &g->nodes[id];
-    for (size_t i = 0; n->op->in_place && i < n->n_in; i++) {
-        const size_t input = p->of[n->in[i]].out;
-        if (p->blocks[input].last == id && shape_count(g->nodes[n->in[i]].out) == shape_count(n->out)) {
-            return input;
+    bool plain = true;
+    for (node_id id = 1; id < g->n_nodes; id++) {
+        for (size_t i = 0; i < g->nodes[id].n_in; i++) {
+            plain = plain && (g->nodes[id].in[i] != 0 || g->nodes[id].op->product != NULL);
         }
     }
-    return NO_BLOCK;
+    return plain;
 }
 
-static void plan_node(const graph *g, node_id id, size_t batch, forward_keep keep, const size_t last[], memory_plan *p)
+static size_t block_of(const graph *g, const backend_def *backend, node_id id)
+{
+    return g->nodes[id].op == &op_input && plain_images(g) ? 1 : backend->block();
+}
+
+static void collect_shapes(const graph *g, node_id id, shape in[MAX_INPUTS])
 {
     const node *n = &g->nodes[id];
-    shape in[MAX_INPUTS];
     for (size_t i = 0; i < n->n_in; i++) {
         in[i] = g->nodes[n->in[i]].out;
     }
-    const size_t kept_until = keep == KEEP_ALL ? g->n_nodes : id, read_until = keep == KEEP_ALL ? g->n_nodes : last[id];
-    node_blocks *b = &p->of[id];
-    b->out = keep == KEEP_ALL ? NO_BLOCK : reusable_block(g, id, p);
-    if (b->out == NO_BLOCK) {
-        b->out = new_block(p, batch * shape_count(n->out), id, read_until);
-    } else {
-        p->blocks[b->out].last = read_until;
-    }
-    b->saved = new_block(p, n->op->saved == NULL ? 0 : batch * n->op->saved(n, in), id, kept_until);
-    b->work = new_block(p, n->op->workspace == NULL ? 0 : n->op->workspace(n, in, batch), id, id);
+}
+
+void forward_product_shape(const graph *g, node_id id, conv_shape *out)
+{
+    shape in[MAX_INPUTS];
+    const node *n = &g->nodes[id];
+    collect_shapes(g, id, in);
+    n->op->product(n, in, out);
+    out->plain_input = g->nodes[n->in[0]].op == &op_input && in[0].rank == 3 && plain_images(g);
 }
 
 /* BLAS counts rows, at most batch x tokens, with 32 bits; beyond this no product of sizes can overflow either. */
 static status check_batch(const graph *g, size_t batch)
 {
     for (size_t id = 0; id < g->n_nodes; id++) {
-        if (batch == 0 || batch > MAX_COUNT / shape_count(g->nodes[id].out) + 1) {
-            return FAIL(ST_CONFIG, "micro_batch: expected 1 to %zu images of this network ('%s'), found %zu",
-                        MAX_COUNT / shape_count(g->nodes[id].out) + 1, g->nodes[id].name, batch);
+        const size_t most = MAX_COUNT / images_floats(g->nodes[id].out, MAX_BLOCK) + 1;
+        if (batch == 0 || batch > most) {
+            return FAIL(ST_CONFIG, "micro_batch: expected 1 to %zu images of this network ('%s'), found %zu", most,
+                        g->nodes[id].name, batch);
         }
     }
     return STATUS_OK;
 }
 
-static status plan_memory(arena *a, const graph *g, size_t batch, forward_keep keep, memory_plan *p)
+static status plan_product(arena *a, run_plan *p, node_id id)
 {
-    size_t *last;
-    *p = (memory_plan){0};
-    TRY(check_batch(g, batch));
-    TRY_ALLOC(last, a, g->n_nodes);
+    const node *n = &p->g->nodes[id];
+    if (n->op->product == NULL) {
+        return STATUS_OK;
+    }
+    conv_shape s;
+    const node_id result = p->fusion.result[id];
+    const conv_pass pass = {.bias = n->bias != NULL,
+                            .add = p->fusion.adds_to[id] != id,
+                            .relu = p->g->nodes[result].op == &op_relu};
+    forward_product_shape(p->g, id, &s);
+    return product_plan(a, p->backend, &s, p->batch, pass, n->n_components > 0 && p->keep != KEEP_WALK,
+                        &p->products[id]);
+}
+
+/* The block of an input that nobody reads after `id`, if the layer may write over it. */
+static size_t reusable_block(const run_plan *p, node_id id)
+{
+    const node *n = &p->g->nodes[id];
+    for (size_t i = 0; n->op->in_place && i < n->n_in; i++) {
+        const size_t input = p->of[n->in[i]].out;
+        if (p->blocks[input].last == id && shape_count(p->g->nodes[n->in[i]].out) == shape_count(n->out)) {
+            return input;
+        }
+    }
+    return NO_BLOCK;
+}
+
+/* Where a node's output comes to lie: with the node that computes it, in the summand that it adds to, over an input, or on its own. */
+static size_t output_block(const run_plan *p, node_id id)
+{
+    const node_id by = p->fusion.done_by[id];
+    return by != id                            ? p->of[by].out
+           : p->fusion.adds_to[id] != id       ? p->of[p->fusion.adds_to[id]].out
+           : p->keep == KEEP_LOGITS            ? reusable_block(p, id)
+                                               : NO_BLOCK;
+}
+
+static void plan_node(run_plan *p, node_id id)
+{
+    const node *n = &p->g->nodes[id];
+    const size_t lanes = block_of(p->g, p->backend, id), end = p->g->n_nodes;
+    const size_t read_until = p->keep == KEEP_LOGITS ? p->last[id] : end;
+    shape in[MAX_INPUTS];
+    collect_shapes(p->g, id, in);
+    node_blocks *b = &p->of[id];
+    *b = (node_blocks){.out = output_block(p, id), .saved = NO_BLOCK, .work = NO_BLOCK};
+    if (b->out == NO_BLOCK) {
+        b->out = new_block(p, p->batch * images_floats(n->out, lanes), id, read_until);
+    } else if (p->blocks[b->out].last < read_until) {
+        p->blocks[b->out].last = read_until;
+    }
+    if (p->fusion.done_by[id] != id) {
+        return;
+    }
+    if (n->op->saved != NULL && (p->keep != KEEP_LOGITS || n->op->forward_needs_saved)) {
+        b->saved = new_block(p, p->batch * n->op->saved(n, in, lanes), id, p->keep == KEEP_LOGITS ? id : end);
+    }
+    if (n->op->product != NULL) {
+        b->work = new_block(p, p->products[id].plan->n_work, id, id);
+    }
+}
+
+static status plan_run(arena *a, const bool relu_allowed[], run_plan *p)
+{
+    const graph *g = p->g;
+    TRY(check_batch(g, p->batch));
+    TRY_ALLOC(p->last, a, g->n_nodes);
+    TRY_ALLOC(p->products, a, g->n_nodes);
     TRY_ALLOC(p->of, a, g->n_nodes);
     TRY_ALLOC(p->blocks, a, BLOCKS_PER_NODE * g->n_nodes);
-    find_last_readers(g, last);
-    for (size_t id = 0; id < g->n_nodes; id++) {
-        plan_node(g, id, batch, keep, last, p);
+    TRY(fusion_plan(a, g, p->keep == KEEP_LOGITS, relu_allowed, &p->fusion));
+    find_last_readers(g, p->last);
+    for (node_id id = 0; id < g->n_nodes; id++) {
+        TRY(plan_product(a, p, id));
+    }
+    for (node_id id = 0; id < g->n_nodes; id++) {
+        plan_node(p, id);
     }
     return layout_plan(a, p->n_blocks, p->blocks, &p->total);
 }
 
-size_t forward_bytes(const graph *g, size_t batch, forward_keep keep)
+static size_t plan_bytes(const run_plan *p)
 {
-    arena *scratch = NULL;
-    memory_plan p = {0};
-    status st = arena_open("forward plan", &scratch);
-    if (status_ok(st)) {
-        st = plan_memory(scratch, g, batch, keep, &p);
+    size_t floats = p->total;
+    for (node_id id = 0; id < p->g->n_nodes; id++) {
+        floats += p->products[id].plan == NULL ? 0 : product_floats(&p->products[id]);
     }
-    arena_close(&scratch);
-    return status_ok(st) ? p.total * sizeof(float) : SIZE_MAX;
+    return floats * sizeof(float);
 }
 
-static size_t offset_of(const memory_plan *p, size_t index)
+static status no_relus(arena *a, const graph *g, const bool **out)
+{
+    bool *none;
+    TRY_ALLOC(none, a, g->n_nodes);
+    *out = none;
+    return STATUS_OK;
+}
+
+static size_t needed_bytes(run_plan *p, const bool relu_allowed[])
+{
+    arena *scratch = NULL;
+    const bool *none = NULL;
+    status st = arena_open("forward plan", &scratch);
+    if (status_ok(st) && p->keep == KEEP_ALL) {
+        st = no_relus(scratch, p->g, &none);
+    }
+    if (status_ok(st)) {
+        st = plan_run(scratch, p->keep == KEEP_ALL ? none : relu_allowed, p);
+    }
+    const size_t bytes = status_ok(st) ? plan_bytes(p) : SIZE_MAX;
+    arena_close(&scratch);
+    return bytes;
+}
+
+size_t forward_bytes(const graph *g, const backend_def *backend, size_t batch, forward_keep keep)
+{
+    return needed_bytes(&(run_plan){.g = g, .backend = backend, .batch = batch, .keep = keep}, NULL);
+}
+
+size_t forward_bytes_for_walk(const graph *g, const backend_def *backend, size_t batch, const bool relu_allowed[])
+{
+    return needed_bytes(&(run_plan){.g = g, .backend = backend, .batch = batch, .keep = KEEP_WALK}, relu_allowed);
+}
+
+static size_t offset_of(const run_plan *p, size_t index)
 {
     return index == NO_BLOCK ? NO_BLOCK : p->blocks[index].offset;
+}
+
+static status build_step(arena *a, const run_plan *p, node_id id, step *s)
+{
+    const node *n = &p->g->nodes[id];
+    /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): the plan is complete where plan_run succeeds */
+    *s = (step){.runs = p->fusion.done_by[id] == id,
+                .relu = p->g->nodes[p->fusion.result[id]].op == &op_relu,
+                .out = offset_of(p, p->of[id].out),
+                .saved = offset_of(p, p->of[id].saved),
+                .work = offset_of(p, p->of[id].work),
+                .block = block_of(p->g, p->backend, id)};
+    collect_shapes(p->g, id, s->in_shape);
+    if (n->op->product != NULL) {
+        s->product = &p->products[id];
+        TRY(product_load(a, n->weight, n->bias, s->product));
+    }
+    return STATUS_OK;
+}
+
+static status build(arena *a, const bool relu_allowed[], run_plan *p, forward **out)
+{
+    forward *f;
+    TRY(plan_run(a, relu_allowed, p));
+    TRY_ALLOC(f, a, 1);
+    *f = (forward){
+        .g = p->g, .backend = p->backend, .batch = p->batch, .keep = p->keep, .bytes = plan_bytes(p)};
+    TRY_ALLOC(f->steps, a, p->g->n_nodes);
+    TRY_ALLOC(f->slab, a, p->total);
+    TRY_ALLOC(f->mask, a, p->g->n_components);
+    for (node_id id = 0; id < p->g->n_nodes; id++) {
+        TRY(build_step(a, p, id, &f->steps[id]));
+    }
+    *out = f;
+    return STATUS_OK;
 }
 
 status forward_build(arena *a, const graph *g, const backend_def *backend, size_t batch, forward_keep keep,
                      forward **out)
 {
-    memory_plan p;
-    forward *f;
-    TRY(plan_memory(a, g, batch, keep, &p));
-    TRY_ALLOC(f, a, 1);
-    *f = (forward){.g = g, .backend = backend, .batch = batch};
-    TRY_ALLOC(f->steps, a, g->n_nodes);
-    TRY_ALLOC(f->slab, a, p.total);
-    for (size_t id = 0; id < g->n_nodes; id++) {
-        const node *n = &g->nodes[id];
-        step *s = &f->steps[id];
-        /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): the plan is complete where plan_memory succeeds */
-        *s = (step){.out = offset_of(&p, p.of[id].out),
-                    .saved = offset_of(&p, p.of[id].saved),
-                    .work = offset_of(&p, p.of[id].work)};
-        for (size_t i = 0; i < n->n_in; i++) {
-            s->in_shape[i] = g->nodes[n->in[i]].out;
-        }
+    run_plan p = {.g = g, .backend = backend, .batch = batch, .keep = keep};
+    const bool *allowed = NULL;
+    if (keep != KEEP_LOGITS) {
+        TRY(no_relus(a, g, &allowed));
     }
-    *out = f;
-    return STATUS_OK;
+    return build(a, allowed, &p, out);
+}
+
+status forward_build_for_walk(arena *a, const graph *g, const backend_def *backend, size_t batch,
+                              const bool relu_allowed[], forward **out)
+{
+    run_plan p = {.g = g, .backend = backend, .batch = batch, .keep = KEEP_WALK};
+    return build(a, relu_allowed, &p, out);
 }
 
 static float *at(const forward *f, size_t offset)
@@ -160,20 +307,47 @@ static float *at(const forward *f, size_t offset)
     return offset == NO_BLOCK ? NULL : f->slab + offset;
 }
 
+/* Weights change only when the mask does. */
+static void apply_mask(forward *f, const uint8_t *alive)
+{
+    if (alive == NULL ? !f->masked : f->masked && memcmp(alive, f->mask, f->g->n_components) == 0) {
+        return;
+    }
+    for (size_t k = 0; k < f->g->n_layers; k++) {
+        const node *n = &f->g->nodes[f->g->layers[k]];
+        const uint8_t *of_layer = alive == NULL ? NULL : alive + n->first_component;
+        const bool same = f->masked && alive != NULL && memcmp(of_layer, f->mask + n->first_component, n->n_components) == 0;
+        if (n->op->product != NULL && !same) {
+            product_mask(f->steps[f->g->layers[k]].product, of_layer);
+        }
+    }
+    f->masked = alive != NULL;
+    if (alive != NULL) {
+        memcpy(f->mask, alive, f->g->n_components);
+    }
+}
+
 void forward_run(forward *f, const float *images, const uint8_t *alive)
 {
-    for (size_t id = 0; id < f->g->n_nodes; id++) {
+    apply_mask(f, alive);
+    for (node_id id = 0; id < f->g->n_nodes; id++) {
         const node *n = &f->g->nodes[id];
         const step *s = &f->steps[id];
+        if (!s->runs) {
+            continue;
+        }
         op_call c = {
             .node = n,
             .backend = f->backend,
             .batch = f->batch,
+            .block = s->block,
             .in_shape = s->in_shape,
             .in = {images}, /* the input node has no other */
             .out = at(f, s->out),
             .saved = at(f, s->saved),
             .work = at(f, s->work),
+            .product = s->product,
+            .relu = s->relu,
             .alive = alive == NULL || n->components == COMPONENT_NONE ? NULL : alive + n->first_component,
         };
         for (size_t i = 0; i < n->n_in; i++) {
@@ -196,4 +370,14 @@ const float *forward_output(const forward *f, node_id id)
 const float *forward_saved(const forward *f, node_id id)
 {
     return at(f, f->steps[id].saved);
+}
+
+void forward_read(const forward *f, node_id id, float *out)
+{
+    images_load(f->batch, f->g->nodes[id].out, f->steps[id].block, forward_output(f, id), out);
+}
+
+size_t forward_taken(const forward *f)
+{
+    return f->bytes;
 }

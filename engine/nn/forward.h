@@ -7,20 +7,31 @@
 typedef struct forward forward;
 
 typedef enum forward_keep {
-    KEEP_LOGITS, /* buffers are reused as soon as their last reader ran */
-    KEEP_ALL     /* every node's output and saved state stays, for the relevance walk */
+    KEEP_LOGITS, /* buffers are reused as soon as their last reader ran; every fusion is done */
+    KEEP_WALK,   /* what the relevance walk reads stays: outputs and saved state of all nodes, but where a ReLU is fused (relu_allowed) its
+                  * input's place holds the ReLU's output too. No masks */
+    KEEP_ALL     /* every node's own output and saved state */
 } forward_keep;
 
 MUST_CHECK status forward_build(arena *a, const graph *g, const backend_def *backend, size_t batch, forward_keep keep,
                                 forward **out);
+/* KEEP_WALK; relu_allowed [n_nodes]: which ReLUs may be fused. */
+MUST_CHECK status forward_build_for_walk(arena *a, const graph *g, const backend_def *backend, size_t batch,
+                                         const bool relu_allowed[], forward **out);
 
-/* images [batch, input]; alive [g->n_components] (1 = kept) or NULL = nothing pruned. */
+/* images [batch, input] in plain order; alive [g->n_components] (1 = kept) or NULL = nothing pruned. */
 void forward_run(forward *f, const float *images, const uint8_t *alive);
 
 const float *forward_logits(const forward *f);             /* [batch, n_classes]; valid until the next run */
-const float *forward_output(const forward *f, node_id id); /* KEEP_ALL, or the last node */
+const float *forward_output(const forward *f, node_id id); /* as stored (nn/images.h); not with KEEP_LOGITS, but for the last node */
 const float *forward_saved(const forward *f, node_id id);
-/* What forward_build will take for activations; SIZE_MAX where it would fail. */
-size_t forward_bytes(const graph *g, size_t batch, forward_keep keep);
+/* The product that a node is, for whoever prepares more passes of it. */
+void forward_product_shape(const graph *g, node_id id, conv_shape *out);
+/* For tests and audits: a node's output [batch, out] in plain order. */
+void forward_read(const forward *f, node_id id, float *out);
+/* What forward_build will take for activations, scratch and weights of its own; SIZE_MAX where it would fail. */
+size_t forward_bytes(const graph *g, const backend_def *backend, size_t batch, forward_keep keep);
+size_t forward_bytes_for_walk(const graph *g, const backend_def *backend, size_t batch, const bool relu_allowed[]);
+size_t forward_taken(const forward *f); /* the same of one that is built */
 
 #endif

@@ -22,11 +22,6 @@ void op_live_same(const node *n, const shape in[], const uint8_t *alive, const u
     memcpy(out_live, in_live[0], shape_channels(n->out));
 }
 
-void op_pass_relevance(const relevance_call *c)
-{
-    memcpy(c->r_in[0], c->r_out, c->batch * shape_count(c->node->out) * sizeof *c->r_out);
-}
-
 size_t op_count_live(const uint8_t *live, size_t from, size_t to)
 {
     if (live == NULL) {
@@ -37,21 +32,4 @@ size_t op_count_live(const uint8_t *live, size_t from, size_t to)
         count += live[i] != 0;
     }
     return count;
-}
-
-void op_zero_dead_channels(const op_call *c)
-{
-    if (c->alive == NULL) {
-        return;
-    }
-    const shape s = c->node->out;
-    const size_t channels = shape_channels(s), count = shape_count(s);
-    const size_t plane = s.rank == 3 ? s.dim[1] * s.dim[2] : 1; /* consecutive elements of a channel */
-    for (float *row = c->out, *end = c->out + c->batch * count; row != end; row += channels * plane) {
-        for (size_t k = 0; k < channels; k++) {
-            for (size_t i = 0; !c->alive[k] && i < plane; i++) {
-                row[k * plane + i] = 0.0f;
-            }
-        }
-    }
 }

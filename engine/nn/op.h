@@ -1,40 +1,54 @@
 #ifndef NN_OP_H
 #define NN_OP_H
-/* The layer family: one file each in nn/ops/, listed in nn/ops/ops.def. A layer does not know relevance rules: a linear one offers
- * `linear` and `adjoint`, from which the rule driver builds every rule; a layer that has a relevance rule of its own
- * (docs/attribution.md, sections b and d) offers `relevance`. Kernels get plain arrays, never allocate and cannot
- * fail. */
+/* The layer family: one file each in nn/ops/, listed in nn/ops/ops.def. A layer does not know relevance rules: a convolution or linear
+ * layer says which `product` it is, from which the rule driver builds every rule; a layer that has a relevance rule of its own
+ * (docs/attribution.md, sections b and d) offers `relevance`. Kernels get arrays as nn/images.h stores them, never allocate and cannot fail. */
 #include "backend/backend.h"
 #include "nn/graph.h"
+#include "nn/images.h"
+#include "nn/product.h"
 
-/* One call of a layer over a micro-batch. All arrays are [batch, ...] row-major, contiguous per sample. */
+/* One call of a layer over a micro-batch: arrays [batch, ...] one sample after the other. */
 typedef struct op_call {
     const node *node;
     const backend_def *backend;
-    size_t batch;
+    size_t batch, block;   /* block: channels in a block of an image */
     const shape *in_shape; /* [n_in] */
     const float *in[MAX_INPUTS];
     float *out;
-    float *saved;         /* [batch, saved()] what the walk needs again (winners, attention); always there in forward */
-    float *work;          /* [workspace()] */
-    const uint8_t *alive; /* [node->n_components] or NULL = all: outputs of dead components are exactly 0 */
+    float *saved;           /* [batch, saved()] what the walk needs again (winners, attention); may be NULL, see op_def */
+    float *work;            /* what the product's plan asks for */
+    const product *product; /* of layers that are one */
+    bool relu;              /* add: max(., 0) of the sum */
+    const uint8_t *alive;   /* attention: [node->n_components] or NULL = all: what dead heads give is exactly 0 */
 } op_call;
 
-/* One step of the relevance walk for layers with a rule of their own. r_in[i] is overwritten; NULL = not wanted. */
+/* One step of the relevance walk for layers with a rule of their own. Relevance is kept as a quotient where that spares work: an array t
+ * with a factor f stands for the relevance R = t f. What comes in may be either; what goes to an input is the quotient by the
+ * input, R_in = r_in[i] in[i], except for RELEVANCE_MOVES. r_in[i] is overwritten; NULL = not wanted. */
 typedef struct relevance_call {
     const node *node;
     const backend_def *backend;
-    size_t batch;
+    size_t batch, block;
     const shape *in_shape;
     const float *in[MAX_INPUTS], *out, *saved;
-    const float *r_out;
-    float *r_in[MAX_INPUTS]; /* distinct from r_out */
+    const float *r_out, *factor; /* factor NULL: r_out is the relevance itself */
+    float *r_in[MAX_INPUTS];     /* distinct from r_out; only r_in[0] for RELEVANCE_SHARED */
     float *
         component; /* relevance at the component, where that is not the output (heads): [batch, tokens, n_components], or NULL */
     float *work;      /* [relevance_workspace()] */
     double epsilon;   /* stabiliser */
     int softmax_rule; /* attention: index into softmax_rule_names */
 } relevance_call;
+
+/* What becomes of relevance on its way through a layer with a rule of its own. */
+typedef enum relevance_way {
+    RELEVANCE_NONE,     /* it cannot go on, or the layer takes a rule */
+    RELEVANCE_PASSES,   /* the same array is the relevance at the input: no call */
+    RELEVANCE_MOVES,    /* elements change place only: relevance stays relevance; the quotient by `out` becomes the quotient by `in` */
+    RELEVANCE_SHARED,   /* one quotient for all inputs */
+    RELEVANCE_QUOTIENTS /* a quotient for each input */
+} relevance_way;
 
 enum { READS_EPSILON = 1, READS_SOFTMAX_RULE = 2 };
 
@@ -47,14 +61,13 @@ typedef struct op_def {
     size_t n_in;
     /* Output shape from the input shapes; checks attributes and weight counts. Errors: ST_DATA. */
     status (*infer)(const node *n, const shape in[], shape *out);
-    size_t (*saved)(const node *n, const shape in[]);                   /* floats per sample; NULL = 0 */
-    size_t (*workspace)(const node *n, const shape in[], size_t batch); /* floats; NULL = 0 */
+    size_t (*saved)(const node *n, const shape in[], size_t block); /* floats per sample; NULL = 0 */
+    bool forward_needs_saved; /* else `saved` is NULL where no walk follows */
     void (*forward)(const op_call *c);
-    /* Linear layers: z = x*w without bias into `out`, and its transpose: s [batch,out...] -> r [batch,in...], overwriting.
-     * `weight` has the layout of node->weight (a rule passes W, W+ ...); layers without parameters ignore it. NULL = not linear. */
-    void (*linear)(const op_call *c, const float *weight, const float *x, float *z);
-    void (*adjoint)(const op_call *c, const float *weight, const float *s, float *r);
-    size_t (*relevance_workspace)(const node *n, const shape in[], size_t batch);
+    /* Convolution and linear layers: the shape of the product of `weight` (as on the node) and the input. NULL = not linear. */
+    void (*product)(const node *n, const shape in[], conv_shape *out);
+    relevance_way way;
+    size_t (*relevance_workspace)(const node *n, const shape in[], size_t batch, size_t block); /* floats; NULL = 0 */
     void (*relevance)(const relevance_call *c);
     const char *relevance_name; /* of its own rule: "pass", "norm", "winner" ...; NULL for layers that take a rule */
     unsigned relevance_reads;   /* what of relevance_call it depends on: READS_... */
@@ -107,8 +120,6 @@ extern const char *const softmax_rule_names[]; /* NULL-terminated; docs/attribut
 shape op_same_shape(const shape in[]);
 void op_live_same(const node *n, const shape in[], const uint8_t *alive, const uint8_t *const in_live[],
                   uint8_t *out_live);
-void op_pass_relevance(const relevance_call *c);                   /* "pass": r_in = r_out */
 size_t op_count_live(const uint8_t *live, size_t from, size_t to); /* in [from, to); NULL = all */
-void op_zero_dead_channels(const op_call *c); /* [C,H,W] by the first axis, [T,E] and [F] by the last */
 
 #endif

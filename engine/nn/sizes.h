@@ -13,14 +13,14 @@ _Static_assert(sizeof(size_t) >= 8, "products of two 31-bit sizes are held in a 
 /* The product of the dimensions, or false where one is 0 or it exceeds MAX_COUNT. */
 static inline bool sizes_product(size_t n, const size_t dim[], size_t *out)
 {
-    size_t product = 1;
+    size_t count = 1;
     for (size_t i = 0; i < n; i++) {
-        if (dim[i] == 0 || dim[i] > MAX_COUNT / product) {
+        if (dim[i] == 0 || dim[i] > MAX_COUNT / count) {
             return false;
         }
-        product *= dim[i];
+        count *= dim[i];
     }
-    *out = product;
+    *out = count;
     return true;
 }
 

@@ -9,7 +9,7 @@ static status run(struct comm *c, const cli *cl, int argc, char *const argv[])
     (void)argc;
     (void)argv;
     TRY(arena_open("version", &a));
-    const char *text = provenance_version(a);
+    const char *text = provenance_version(a, backend_default());
     if (text != NULL) {
         (void)printf("%s\n", text);
     }

@@ -8,15 +8,16 @@
 #include "core/exact_sum.h"
 #include "core/rng.h"
 #include "io/sha256.h"
+#include "nn/product.h"
 #include "pipeline/doctor/check.h"
 
-enum { SUMMANDS = 3000, EDGE = 37, DEPTH = 150, SLOTS = 21, WIDTH = 43 };
+enum { SUMMANDS = 3000, EDGE = 37, DEPTH = 150, SLOTS = 21, ROWS = 3, WIDTH = 43 };
 
 /* What is compared with the other ranks. */
 typedef struct bits {
     uint64_t random[8];
     int64_t sum[EXACT_WORDS];
-    float product[EDGE * EDGE], slot[WIDTH], small;
+    float product[EDGE * EDGE], slot[ROWS * WIDTH], small;
 } bits;
 
 static double draw(uint32_t stream, size_t i)
@@ -107,21 +108,60 @@ static const char *check_product(bits *b)
     return NULL;
 }
 
-/* The same sample in every slot of a batch that fills one tile of the kernels and part of another. */
+/* A linear layer as a study runs it: x [SLOTS,rows,DEPTH] -> z [SLOTS,rows,WIDTH]. */
+static status multiply_rows(size_t rows, const float *w, const float *x, float *z)
+{
+    const conv_shape s = {.in_channels = DEPTH,
+                          .out_channels = WIDTH,
+                          .groups = 1,
+                          .in_height = rows,
+                          .in_width = 1,
+                          .out_height = rows,
+                          .out_width = 1,
+                          .kernel = {1, 1},
+                          .stride = {1, 1},
+                          .dilation = {1, 1},
+                          .rows = true};
+    arena *a = NULL;
+    product p;
+    float *work = NULL;
+    status st = arena_open("doctor's product", &a);
+    if (status_ok(st)) {
+        st = product_plan(a, backend_default(), &s, SLOTS, (conv_pass){0}, false, &p);
+    }
+    if (status_ok(st)) {
+        st = product_load(a, w, NULL, &p);
+        work = arena_alloc(a, p.plan->n_work, sizeof *work);
+    }
+    if (status_ok(st) && work != NULL) {
+        product_run(&p, x, z, work);
+    }
+    arena_close(&a);
+    return work == NULL ? status_first(st, (status){ST_ENVIRONMENT}) : st;
+}
+
+/* The same sample in every slot of a batch that fills one tile of the kernels and part of another; with one row a sample and with several,
+ * for which there are kernels of their own. */
 static const char *check_slots(bits *b)
 {
-    static float w[WIDTH * DEPTH], x[SLOTS * DEPTH], z[SLOTS * WIDTH];
+    static float w[WIDTH * DEPTH], x[SLOTS * ROWS * DEPTH], z[SLOTS * ROWS * WIDTH];
     for (size_t i = 0; i < COUNT(w); i++) {
         w[i] = (float)draw(5, i);
     }
-    for (size_t i = 0; i < COUNT(x); i++) {
-        x[i] = (float)draw(6, i % DEPTH);
-    }
-    backend_default()->linear_forward(SLOTS, 1, DEPTH, WIDTH, w, NULL, x, z);
-    memcpy(b->slot, z, sizeof b->slot);
-    for (size_t s = 1; s < SLOTS; s++) {
-        if (memcmp(z, z + s * WIDTH, sizeof b->slot) != 0) {
-            return "the same sample gives other bits in another place of the batch";
+    for (size_t rows = 1; rows <= ROWS; rows += ROWS - 1) {
+        const size_t each = rows * WIDTH;
+        for (size_t i = 0; i < SLOTS * rows * DEPTH; i++) {
+            x[i] = (float)draw(6, i % (rows * DEPTH));
+        }
+        if (!status_ok(multiply_rows(rows, w, x, z))) {
+            status_clear();
+            return "the backend cannot prepare a linear layer";
+        }
+        memcpy(b->slot, z, each * sizeof *z);
+        for (size_t s = 1; s < SLOTS; s++) {
+            if (memcmp(z, z + s * each, each * sizeof *z) != 0) {
+                return "the same sample gives other bits in another place of the batch";
+            }
         }
     }
     return NULL;

@@ -48,7 +48,7 @@ function(check_value line key expected)
 endfunction()
 
 # Every network, both tasks, two ranks: a line per rank and their mean.
-run(2 24 --shrink 16 --size 32 --batch 3 --repeats 2)
+run(2 24 --backend openblas --shrink 16 --size 32 --batch 3 --repeats 2)
 set(at 0)
 foreach(network vgg16_bn resnet18 resnet50 vit_b_16)
     foreach(what forward lrp)
@@ -66,7 +66,7 @@ endforeach()
 
 # ResNet-18 at 224 x 224: 1,814,073,344 multiply-adds forward; the walk makes the adjoint of all but the first convolution (112 x 112 x 64
 # outputs of 147 inputs), below which there is nothing to explain: 2 x 1,814,073,344 - 118,013,952.
-run(1 4 --network resnet18 --batch 1 --repeats 1)
+run(1 4 --backend openblas --network resnet18 --batch 1 --repeats 1)
 list(GET lines 1 line)
 check_value("${line}" flop_per_image 3628146688)
 list(GET lines 3 line)

@@ -1,5 +1,6 @@
 /* The embedded example from file to logits: image folder, PNG, preprocessing, checkpoint, facts, graph, forward pass, against the logits
  * that PyTorch computed from the same files (digits_logits.h5, float32). Relative to the largest logit: 1e-4, for two float32 runs. */
+#include "support/backends.h"
 #include "support/golden.h"
 
 #include <math.h>
@@ -48,8 +49,7 @@ static void open_model(fixture *f, const char *name)
     assert_ok(facts_merge(f->a, 0, NULL, n_facts, facts, t));
     assert_ok(graph_build(f->a, t, &f->graph));
     assert_ok(preprocess_from_facts(t, f->graph->input.dim[1], f->graph->input.dim[2], &f->preprocess));
-    backend_default()->start();
-    assert_ok(forward_build(f->a, f->graph, backend_default(), BATCH, KEEP_LOGITS, &f->forward));
+    assert_ok(forward_build(f->a, f->graph, test_backend(), BATCH, KEEP_LOGITS, &f->forward));
     assert_ok(dataset_open(f->a, source_path("examples/digits/data/val"), &f->data));
     f->images = arena_alloc(f->a, BATCH * shape_count(f->graph->input), sizeof *f->images);
     assert_non_null(f->images);
@@ -134,5 +134,5 @@ int main(void)
         cmocka_unit_test(digits_resnet),
         cmocka_unit_test(digits_vit),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    RETURN_RUN_ON_EVERY_BACKEND(tests, NULL, NULL);
 }

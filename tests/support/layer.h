@@ -1,8 +1,9 @@
 #ifndef SUPPORT_LAYER_H
 #define SUPPORT_LAYER_H
-/* One layer on its own, with random weights and inputs: what the tests of layers run. Every array is a block of its own, so that
- * AddressSanitizer sees an overrun. */
-#include "support/support.h"
+/* One layer on its own on the backend under test, with random weights and inputs: what the tests of layers run. Arrays are in plain
+ * order; the calls store them as the engine does (nn/images.h) in blocks of their own, so that AddressSanitizer sees an overrun,
+ * and check that padding lanes are 0 afterwards. */
+#include "support/backends.h"
 
 #include "nn/op.h"
 
@@ -20,7 +21,7 @@ typedef struct layer {
     node n;
     shape in_shape[MAX_INPUTS];
     size_t n_in, batch;
-    float *x[MAX_INPUTS], *out, *saved, *work;
+    float *x[MAX_INPUTS], *out, *saved;
     size_t n_x[MAX_INPUTS], n_out, n_saved; /* per sample */
 } layer;
 
@@ -31,10 +32,16 @@ float *layer_random(layer *l, size_t n, uint64_t seed);
 float *layer_floats(layer *l, size_t n);
 void layer_same_sample(layer *l); /* every slot gets the inputs of slot 0 */
 
-op_call layer_call(const layer *l);
 void layer_forward(layer *l, const uint8_t *alive);
+/* The same with the output over input i. */
+void layer_forward_in_place(layer *l, size_t i, const uint8_t *alive);
+/* Any pass of the product that the layer is, from `in` to `out`. */
+void layer_product(layer *l, conv_pass pass, const float *w, const float *bias, const float *in, float *out);
 /* After layer_forward: relevance of the inputs (r_in[i] NULL = not wanted) and components. */
 void layer_relevance(layer *l, double epsilon, const float *r_out, float *const r_in[MAX_INPUTS], float *component);
+/* The same, handed to the layer as the quotient t by `factor`: R = t factor (nn/op.h). */
+void layer_relevance_of(layer *l, double epsilon, const float *t, const float *factor, float *const r_in[MAX_INPUTS],
+                        float *component);
 
 /* |found - expected| <= tolerance x largest |expected|, or the test fails. */
 void assert_close(const char *what, size_t n, const float found[], const double expected[], double tolerance);

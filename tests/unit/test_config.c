@@ -63,6 +63,7 @@ static void absent_keys_get_their_defaults(void **state)
     assert_int_equal(c->n_rates, 20);
     assert_string_equal(c->rate_text[19], "0.95");
     assert_int_equal(c->micro_batch, 16);
+    assert_string_equal(c->backend, "auto");
     assert_string_equal(c->output, "d.h5");
 }
 
@@ -172,6 +173,7 @@ static void overrides_win(void **state)
                                        "rates.step=0.1",
                                        "models[0].name=x",
                                        "micro_batch=4",
+                                       "backend=onednn", /* built in or not */
                                        "criteria[0].epsilon=0",
                                        "tasks.classes=[3]",
                                        "output=r=1.h5",
@@ -184,6 +186,8 @@ static void overrides_win(void **state)
     assert_int_equal(c->n_rates, 10);
     assert_string_equal(c->models[0].name, "x");
     assert_int_equal(c->micro_batch, 4);
+    assert_string_equal(c->backend, "onednn");
+    assert_non_null(strstr(c->resolved, "backend: onednn\n"));
     assert_true(c->criteria[0].parameters[0] == 0.0);
     assert_int_equal(c->n_tasks, 1);
     assert_string_equal(c->output, "r=1.h5");
@@ -228,6 +232,7 @@ static void bad_overrides_are_named(void **state)
         {"output=\033[2J", "found the control character 0x1b"},
         {"output=&a x", "anchors (&name) and aliases (*name) are not used"},
         {"data={reference: x}", "--set data={reference: x}: data: the key 'evaluation' is missing; expected a path"},
+        {"backend=onedn", "expected one of auto, onednn, openblas, found 'onedn'; did you mean 'onednn'?"},
         {"micro_batch=\"8\"", "expected an integer in [1, 1024], found the quoted text '8'; leave out the quotes"},
     };
     for (size_t i = 0; i < COUNT(cases); i++) {

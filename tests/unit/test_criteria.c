@@ -1,3 +1,4 @@
+#include "support/backends.h"
 #include "support/golden.h"
 #include "support/support.h"
 
@@ -40,15 +41,6 @@ static void close_network(network *n)
     arena_close(&n->a);
 }
 
-static int set_up(void **state)
-{
-    (void)state;
-    if (backend_default()->start != NULL) {
-        backend_default()->start();
-    }
-    return 0;
-}
-
 static double *doubles(arena *a, size_t n)
 {
     double *x = arena_alloc(a, n, sizeof *x);
@@ -81,7 +73,7 @@ static void add_rows(const network *n, const criterion_setup *setup, const crite
 static const double *score(const network *n, const criterion_def *c, const double parameters[], uint64_t seed)
 {
     const criterion_setup setup = {
-        .graph = n->g, .backend = backend_default(), .batch = BATCH, .parameters = parameters};
+        .graph = n->g, .backend = test_backend(), .batch = BATCH, .parameters = parameters};
     double *out = doubles(n->a, n->g->n_components);
     for (size_t i = 0; i < n->g->n_components; i++) {
         out[i] = NAN;
@@ -281,5 +273,5 @@ int main(void)
         cmocka_unit_test(lrp_takes_the_moment_it_is_told),
         cmocka_unit_test(lrp_listens_to_epsilon),
     };
-    return cmocka_run_group_tests(tests, set_up, NULL);
+    RETURN_RUN_ON_EVERY_BACKEND(tests, NULL, NULL);
 }

@@ -1,4 +1,5 @@
 /* Building graphs from tensors: what is refused and how it is said. */
+#include "support/backends.h"
 #include "support/golden.h"
 
 #include <math.h>
@@ -41,6 +42,7 @@ static int close_files(void **state)
     (void)state;
     for (size_t i = 0; i < COUNT(files); i++) {
         golden_close(&files[i].file);
+        files[i].name = NULL;
     }
     return 0;
 }
@@ -470,16 +472,9 @@ static void absurd_batches_are_refused(void **state)
     forward *f = NULL;
     open_checkpoint(&c, "vgg_bn_tiny.h5");
     assert_ok(graph_build(c.a, &c.t, &g));
-    assert_fails(forward_build(c.a, g, backend_default(), 0, KEEP_ALL, &f), ST_CONFIG, "micro_batch", "found 0", NULL);
-    assert_fails(forward_build(c.a, g, backend_default(), SIZE_MAX, KEEP_ALL, &f), ST_CONFIG, "micro_batch", NULL);
+    assert_fails(forward_build(c.a, g, test_backend(), 0, KEEP_ALL, &f), ST_CONFIG, "micro_batch", "found 0", NULL);
+    assert_fails(forward_build(c.a, g, test_backend(), SIZE_MAX, KEEP_ALL, &f), ST_CONFIG, "micro_batch", NULL);
     close_checkpoint(&c);
-}
-
-static int start_backend(void **state)
-{
-    (void)state;
-    backend_default()->start();
-    return 0;
 }
 
 int main(void)
@@ -494,5 +489,5 @@ int main(void)
         cmocka_unit_test(groups_of_twelve_blocks),
         cmocka_unit_test(absurd_batches_are_refused),
     };
-    return cmocka_run_group_tests(tests, start_backend, close_files);
+    RETURN_RUN_ON_EVERY_BACKEND(tests, NULL, close_files);
 }

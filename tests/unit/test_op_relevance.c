@@ -134,6 +134,7 @@ static void pass_layers_pass(void **state)
 {
     (void)state;
     static const op_def *const ops[] = {&op_relu, &op_gelu, &op_flatten};
+    assert_true(op_relu.way == RELEVANCE_PASSES && op_gelu.way == RELEVANCE_PASSES);
     for (size_t i = 0; i < COUNT(ops); i++) {
         const layer_spec s = {ops[i]->name, ops[i], NULL, 1, {{.rank = 3, .dim = {2, 3, 4}}}, 0, 0, 0};
         layer l;
@@ -341,18 +342,56 @@ static void unwanted_relevance_is_left_out(void **state)
     }
 }
 
+/* Relevance that comes as a quotient t by the output is the relevance t out. */
+static void quotients_are_relevance(void **state)
+{
+    (void)state;
+    const shape image = {.rank = 3, .dim = {10, 6, 4}}, rows = {.rank = 2, .dim = {5, 8}};
+    const maxpool_attr window = {.kernel = 3, .stride = 2, .padding = 1};
+    const layer_spec specs[] = {
+        {"attention", &op_attention, &(attention_attr){.heads = 2}, 3, {rows, rows, rows}, 0, 0, 2},
+        {"add", &op_add, NULL, 2, {image, image}, 0, 0, 0},
+        {"maxpool", &op_maxpool2d, &window, 1, {image}, 0, 0, 0},
+        {"avgpool", &op_avgpool2d, &(avgpool_attr){{3, 3}}, 1, {image}, 0, 0, 0},
+        {"avgpool, as it is", &op_avgpool2d, &(avgpool_attr){{6, 4}}, 1, {image}, 0, 0, 0},
+        {"flatten", &op_flatten, NULL, 1, {image}, 0, 0, 0},
+        {"layernorm", &op_layernorm, &(layernorm_attr){.eps = 1e-6}, 1, {rows}, 8, 8, 0},
+        {"tokens", &op_tokens, NULL, 1, {image}, 10, 250, 0},
+        {"row", &op_token_row, &(token_row_attr){.row = 1}, 1, {rows}, 0, 0, 0},
+    };
+    for (size_t k = 0; k < COUNT(specs); k++) {
+        layer l;
+        layer_open(&l, &specs[k], 2, 1);
+        layer_forward(&l, NULL);
+        const size_t n_out = l.batch * l.n_out;
+        const float *t = layer_random(&l, n_out, 3);
+        float *r_out = memcpy(layer_floats(&l, n_out), t, n_out * sizeof *t), *of_t[MAX_INPUTS] = {NULL},
+              *of_r[MAX_INPUTS] = {NULL};
+        for (size_t i = 0; i < n_out; i++) {
+            r_out[i] *= l.out[i];
+        }
+        for (size_t i = 0; i < l.n_in; i++) {
+            of_t[i] = layer_floats(&l, l.batch * l.n_x[i]);
+            of_r[i] = layer_floats(&l, l.batch * l.n_x[i]);
+        }
+        layer_relevance_of(&l, 0.1, t, l.out, of_t, NULL);
+        layer_relevance(&l, 0.1, r_out, of_r, NULL);
+        for (size_t i = 0; i < l.n_in; i++) {
+            double *expected = arena_alloc(l.a, l.batch * l.n_x[i], sizeof *expected);
+            for (size_t j = 0; j < l.batch * l.n_x[i]; j++) {
+                expected[j] = (double)of_r[i][j];
+            }
+            assert_close(specs[k].what, l.batch * l.n_x[i], of_t[i], expected, 1e-6);
+        }
+        layer_close(&l);
+    }
+}
+
 static void softmax_rules_have_names(void **state)
 {
     (void)state;
     assert_string_equal(softmax_rule_names[0], "epsilon");
     assert_null(softmax_rule_names[1]);
-}
-
-static int start_backend(void **state)
-{
-    (void)state;
-    backend_default()->start();
-    return 0;
 }
 
 int main(void)
@@ -369,7 +408,8 @@ int main(void)
         cmocka_unit_test(attention_value_rule_matches),
         cmocka_unit_test(attention_rules_match_naive),
         cmocka_unit_test(unwanted_relevance_is_left_out),
+        cmocka_unit_test(quotients_are_relevance),
         cmocka_unit_test(softmax_rules_have_names),
     };
-    return cmocka_run_group_tests(tests, start_backend, NULL);
+    RETURN_RUN_ON_EVERY_BACKEND(tests, NULL, NULL);
 }

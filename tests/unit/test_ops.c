@@ -304,19 +304,16 @@ static void adjoints_are_adjoint(void **state)
 {
     (void)state;
     for (size_t k = 0; k < COUNT(specs); k++) {
-        const op_def *op = specs[k].op;
-        assert_true((op->linear == NULL) == (op->adjoint == NULL));
-        if (op->linear == NULL) {
+        if (specs[k].op->product == NULL) {
             continue;
         }
         layer l;
         layer_open(&l, &specs[k], 3, k);
-        const op_call c = layer_call(&l);
         const size_t n_in = l.batch * l.n_x[0], n_out = l.batch * l.n_out;
         const float *y = layer_random(&l, n_out, 50 + k);
         float *r = layer_random(&l, n_in, 60 + k);
-        op->linear(&c, l.n.weight, l.x[0], l.out);
-        op->adjoint(&c, l.n.weight, y, r);
+        layer_product(&l, (conv_pass){0}, l.n.weight, NULL, l.x[0], l.out);
+        layer_product(&l, (conv_pass){.adjoint = true}, l.n.weight, NULL, y, r);
         const double left = dot(n_out, l.out, y), right = dot(n_in, l.x[0], r),
                      size = sqrt(dot(n_out, l.out, l.out) * dot(n_out, y, y));
         if (!(fabs(left - right) <= 1e-6 * size)) {
@@ -326,23 +323,34 @@ static void adjoints_are_adjoint(void **state)
     }
 }
 
-/* Without the bias and with it, forward is linear + bias: what rules rely on. */
-static void linear_is_forward_without_bias(void **state)
+/* Bias, sum and ReLU done with the product are those done after it. */
+static void fused_steps_match_single_ones(void **state)
 {
     (void)state;
     for (size_t k = 0; k < COUNT(specs); k++) {
-        if (specs[k].op->linear == NULL) {
+        if (specs[k].op->product == NULL) {
             continue;
         }
-        layer l;
-        layer_open(&l, &specs[k], 2, k);
-        const op_call c = layer_call(&l);
-        l.n.bias = NULL;
-        layer_forward(&l, NULL);
-        float *z = layer_floats(&l, l.batch * l.n_out);
-        specs[k].op->linear(&c, l.n.weight, l.x[0], z);
-        assert_memory_equal(z, l.out, l.batch * l.n_out * sizeof *z);
-        layer_close(&l);
+        for (unsigned bits = 0; bits < 8; bits++) {
+            layer l;
+            layer_open(&l, &specs[k], 3, k);
+            const bool has_bias = (bits & 1) != 0 && l.n.bias != NULL;
+            const conv_pass pass = {.bias = has_bias, .add = (bits & 2) != 0, .relu = (bits & 4) != 0};
+            const size_t n = l.batch * l.n_out;
+            const shape s = l.n.out;
+            const size_t plane = s.rank == 3 ? s.dim[1] * s.dim[2] : 1;
+            double *expected = doubles(&l, n);
+            float *z = layer_floats(&l, n);
+            layer_product(&l, (conv_pass){0}, l.n.weight, NULL, l.x[0], z);
+            for (size_t i = 0; i < n; i++) {
+                expected[i] = (double)z[i] + (has_bias ? (double)l.n.bias[i / plane % shape_channels(s)] : 0.0) +
+                              (pass.add ? (double)l.out[i] : 0.0);
+                expected[i] = pass.relu ? fmax(expected[i], 0.0) : expected[i];
+            }
+            layer_product(&l, pass, l.n.weight, l.n.bias, l.x[0], l.out);
+            assert_close(specs[k].what, n, l.out, expected, 1e-6);
+            layer_close(&l);
+        }
     }
 }
 
@@ -355,18 +363,17 @@ typedef struct slot_results {
 static void run_everything(layer *l, slot_results *r)
 {
     const op_def *op = l->n.op;
-    const op_call c = layer_call(l);
     float *r_out = layer_random(l, l->batch * l->n_out, 70);
     *r = (slot_results){.out = l->out, .saved = l->saved};
     for (size_t b = 1; b < l->batch; b++) {
         memcpy(r_out + b * l->n_out, r_out, l->n_out * sizeof *r_out);
     }
     layer_forward(l, NULL);
-    if (op->linear != NULL) {
+    if (op->product != NULL) {
         r->z = layer_floats(l, l->batch * l->n_out);
         r->r = layer_floats(l, l->batch * l->n_x[0]);
-        op->linear(&c, l->n.weight, l->x[0], r->z);
-        op->adjoint(&c, l->n.weight, r_out, r->r);
+        layer_product(l, (conv_pass){.relu = true}, l->n.weight, NULL, l->x[0], r->z);
+        layer_product(l, (conv_pass){.adjoint = true}, l->n.weight, NULL, r_out, r->r);
     }
     if (op->relevance != NULL) {
         r->n_component = op == &op_attention ? l->n.out.dim[0] * l->n.n_components : 0;
@@ -448,10 +455,9 @@ static void layers_work_in_place_where_they_say_so(void **state)
             layer l;
             layer_open(&l, &specs[k], 3, k);
             layer_forward(&l, NULL);
-            op_call c = layer_call(&l);
-            c.out = l.x[i];
-            l.n.op->forward(&c);
-            assert_memory_equal(l.x[i], l.out, l.batch * l.n_out * sizeof(float));
+            const float *apart = memcpy(layer_floats(&l, l.batch * l.n_out), l.out, l.batch * l.n_out * sizeof(float));
+            layer_forward_in_place(&l, i, NULL);
+            assert_memory_equal(l.out, apart, l.batch * l.n_out * sizeof(float));
             layer_close(&l);
         }
     }
@@ -502,14 +508,6 @@ static void not_a_number_is_not_hidden(void **state)
     }
 }
 
-static int start_backend(void **state)
-{
-    (void)state;
-    backend_default()->start();
-    print_message("backend %s: %s\n", backend_default()->name, backend_default()->version());
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -521,12 +519,12 @@ int main(void)
         cmocka_unit_test(attention_matches_naive),
         cmocka_unit_test(tokens_are_in_order),
         cmocka_unit_test(adjoints_are_adjoint),
-        cmocka_unit_test(linear_is_forward_without_bias),
+        cmocka_unit_test(fused_steps_match_single_ones),
         cmocka_unit_test(slots_have_the_same_bits),
         cmocka_unit_test(dead_components_are_zero),
         cmocka_unit_test(layers_work_in_place_where_they_say_so),
         cmocka_unit_test(live_channels_are_true),
         cmocka_unit_test(not_a_number_is_not_hidden),
     };
-    return cmocka_run_group_tests(tests, start_backend, NULL);
+    RETURN_RUN_ON_EVERY_BACKEND(tests, NULL, NULL);
 }

@@ -1,5 +1,5 @@
+#include "support/backends.h"
 #include "support/golden.h"
-#include "support/support.h"
 
 #include <math.h>
 #include <string.h>
@@ -55,9 +55,6 @@ static arena *memory;
 static int set_up(void **state)
 {
     (void)state;
-    if (backend_default()->start != NULL) {
-        backend_default()->start();
-    }
     return status_ok(arena_open("rule test", &memory)) ? 0 : 1;
 }
 
@@ -135,22 +132,38 @@ static void read_case(golden *g, const char *name, layer_case *c)
     }
 }
 
+static const rule_plan *prepare(const layer_case *c, const rule_def *rule, const double parameters[])
+{
+    const rule_plan *plan;
+    conv_shape s;
+    c->node.op->product(&c->node, &c->in_shape, &s);
+    assert_ok(rule_build(memory, rule, parameters, &c->node, test_backend(), &s, c->batch, true, &plan));
+    return plan;
+}
+
+static const float *stored(size_t batch, shape s, const float *plain)
+{
+    float *x = floats(batch * images_floats(s, test_backend()->block()));
+    images_store(batch, s, test_backend()->block(), plain, x);
+    return x;
+}
+
 static const float *relevance(const layer_case *c, const rule_def *rule, const double parameters[], const float *r_out)
 {
-    float *r_in = floats(c->n_in), *work = floats(rule_workspace(rule, &c->node, &c->in_shape, c->batch));
-    memset(r_in, 0xff, c->n_in * sizeof *r_in); /* NaN: the driver has to overwrite */
-    const rule_call call = {.rule = rule,
-                            .parameters = parameters,
-                            .node = &c->node,
-                            .backend = backend_default(),
-                            .batch = c->batch,
-                            .in_shape = &c->in_shape,
-                            .in = c->x,
-                            .out = c->z,
-                            .r_out = r_out,
-                            .r_in = r_in,
-                            .work = work};
-    rule_relevance(&call);
+    const rule_plan *plan = prepare(c, rule, parameters);
+    const size_t block = test_backend()->block(), stored_in = c->batch * images_floats(c->in_shape, block);
+    float *quotient = floats(stored_in), *r_in = floats(c->n_in);
+    memset(quotient, 0xff, stored_in * sizeof *quotient); /* NaN: the driver has to overwrite */
+    const rule_call call = {.in = stored(c->batch, c->in_shape, c->x),
+                            .out = stored(c->batch, c->node.out, c->z),
+                            .r_out = stored(c->batch, c->node.out, r_out),
+                            .r_in = quotient,
+                            .work = floats(rule_workspace(plan))};
+    rule_relevance(plan, &call);
+    images_load(c->batch, c->in_shape, block, quotient, r_in);
+    for (size_t i = 0; i < c->n_in; i++) {
+        r_in[i] *= c->x[i];
+    }
     return r_in;
 }
 
@@ -245,8 +258,9 @@ static void general_path_agrees_with_the_kept_output(void **state)
     golden *g = golden_open("unit_rules.h5");
     layer_case c;
     read_case(g, "conv3x3_s1p1", &c);
-    assert_true(rule_workspace(rule_find("epsilon"), &c.node, &c.in_shape, c.batch) <
-                rule_workspace(&halved_epsilon, &c.node, &c.in_shape, c.batch));
+    const double parameters[MAX_RULE_PARAMETERS] = {1e-6};
+    assert_true(rule_workspace(prepare(&c, rule_find("epsilon"), parameters)) <
+                rule_workspace(prepare(&c, &halved_epsilon, parameters)));
     golden_close(&g);
 }
 
@@ -454,5 +468,5 @@ int main(void)
         cmocka_unit_test(every_rule_keeps_the_laws),
         cmocka_unit_test(first_matching_entry_wins),
     };
-    return cmocka_run_group_tests(tests, set_up, tear_down);
+    RETURN_RUN_ON_EVERY_BACKEND(tests, set_up, tear_down);
 }

@@ -1,4 +1,4 @@
-#include "support/support.h"
+#include "support/backends.h"
 
 #include <math.h>
 #include <string.h>
@@ -13,9 +13,6 @@ static arena *memory;
 static int set_up(void **state)
 {
     (void)state;
-    if (backend_default()->start != NULL) {
-        backend_default()->start();
-    }
     return status_ok(arena_open("walk test", &memory)) ? 0 : 1;
 }
 
@@ -175,7 +172,7 @@ static float *images(void)
 static walk *build(const graph *g, double epsilon)
 {
     walk *w;
-    assert_ok(walk_build(memory, g, epsilon_composite(epsilon), backend_default(), BATCH, &w));
+    assert_ok(walk_build(memory, g, epsilon_composite(epsilon), test_backend(), BATCH, &w));
     return w;
 }
 
@@ -233,7 +230,7 @@ static void scale_component(net *t, node_id id, size_t c, float factor)
 static void target_logits(const net *t, const float *x, double y[BATCH])
 {
     forward *f;
-    assert_ok(forward_build(memory, &t->g, backend_default(), BATCH, KEEP_LOGITS, &f));
+    assert_ok(forward_build(memory, &t->g, test_backend(), BATCH, KEEP_LOGITS, &f));
     forward_run(f, x, NULL);
     for (size_t b = 0; b < BATCH; b++) {
         y[b] = (double)forward_logits(f)[b * CLASSES + targets[b]];
@@ -374,22 +371,20 @@ static void keeping_everything_changes_no_bit(void **state)
     const float *x = images(), *expected = run(&t.g, 1e-6, x);
     float *rows = floats(n);
     walk *keeping, *planned = build(&t.g, 1e-6);
-    assert_ok(walk_build_keeping(memory, &t.g, epsilon_composite(1e-6), backend_default(), BATCH, &keeping));
+    assert_ok(walk_build_keeping(memory, &t.g, epsilon_composite(1e-6), test_backend(), BATCH, &keeping));
     walk_run(keeping, x, targets, rows);
     assert_memory_equal(rows, expected, n * sizeof *rows);
     assert_true(walk_bytes(planned) < walk_bytes(keeping));
+    float *map = floats(BATCH * PIXELS * 4), *seed = floats(BATCH * CLASSES);
     for (node_id id = 0; id < t.g.n_nodes; id++) {
-        assert_null(walk_relevance(planned, id));
-        assert_true((walk_relevance(keeping, id) == NULL) == (id < CONV1));
-        for (node_id other = CONV1; other < id; other++) {
-            assert_ptr_not_equal(walk_relevance(keeping, id), walk_relevance(keeping, other));
-        }
+        assert_false(walk_read_relevance(planned, id, map));
+        assert_true(walk_read_relevance(keeping, id, map) == (id >= CONV1));
     }
-    const float *seed = walk_relevance(keeping, t.g.n_nodes - 1);
+    assert_true(walk_read_relevance(keeping, t.g.n_nodes - 1, seed));
     for (size_t i = 0; i < (size_t)BATCH * CLASSES; i++) {
         assert_true(seed[i] == (i % CLASSES == targets[i / CLASSES] ? 1.0f : 0.0f));
     }
-    const float *map = walk_relevance(keeping, CONV1);
+    assert_true(walk_read_relevance(keeping, CONV1, map));
     double sum = 0.0;
     for (size_t i = 0; i < SIDE * SIDE; i++) {
         sum += (double)map[i];
@@ -405,10 +400,11 @@ static void nothing_is_computed_below_the_lowest_component(void **state)
     residual_net(&t, true);
     prunable(&t, CONV3, COMPONENT_FILTER, 4);
     walk *w;
-    assert_ok(walk_build_keeping(memory, &t.g, epsilon_composite(1e-6), backend_default(), BATCH, &w));
+    float *r = floats(BATCH * PIXELS * 4);
+    assert_ok(walk_build_keeping(memory, &t.g, epsilon_composite(1e-6), test_backend(), BATCH, &w));
     walk_run(w, images(), targets, floats(BATCH * WALK_MOMENTS * t.g.n_components));
     for (node_id id = 0; id < t.g.n_nodes; id++) { /* neither below conv3 nor along the shortcut */
-        assert_true((walk_relevance(w, id) != NULL) == (id >= CONV3));
+        assert_true(walk_read_relevance(w, id, r) == (id >= CONV3));
     }
     arena_reset(memory);
 }
@@ -479,10 +475,11 @@ static void a_relevance_that_was_passed_can_be_added_to(void **state)
     const float *x = images(), *planned = run(&t.g, 1e-6, x);
     float *rows = floats(BATCH * WALK_MOMENTS * t.g.n_components);
     walk *keeping;
-    assert_ok(walk_build_keeping(memory, &t.g, epsilon_composite(1e-6), backend_default(), BATCH, &keeping));
+    assert_ok(walk_build_keeping(memory, &t.g, epsilon_composite(1e-6), test_backend(), BATCH, &keeping));
     walk_run(keeping, x, targets, rows);
     assert_memory_equal(rows, planned, BATCH * WALK_MOMENTS * t.g.n_components * sizeof *rows);
-    const float *at_relu = walk_relevance(keeping, both[0]), *at_a = walk_relevance(keeping, a);
+    float *at_relu = floats(BATCH * 7), *at_a = floats(BATCH * 7);
+    assert_true(walk_read_relevance(keeping, both[0], at_relu) && walk_read_relevance(keeping, a, at_a));
     assert_memory_not_equal(at_relu, at_a, BATCH * 7 * sizeof *at_a);
     assert_true(at_a[0] == planned[WALK_SIGNED * t.g.n_components]);
     check_against_differences(&t);
@@ -504,5 +501,5 @@ int main(void)
         cmocka_unit_test(relevance_from_two_readers_is_added),
         cmocka_unit_test(a_relevance_that_was_passed_can_be_added_to),
     };
-    return cmocka_run_group_tests(tests, set_up, tear_down);
+    RETURN_RUN_ON_EVERY_BACKEND(tests, set_up, tear_down);
 }

@@ -1,7 +1,8 @@
 #include <string.h>
 
+#include "core/vector.h"
 #include "nn/op.h"
-#include "nn/stabilise.h"
+#include "nn/quotient.h"
 
 /* Sum of a shortcut and a branch. */
 static status infer(const node *n, const shape in[], shape *out)
@@ -15,24 +16,47 @@ static status infer(const node *n, const shape in[], shape *out)
     return STATUS_OK;
 }
 
-static void forward(const op_call *c)
+VECTOR_KERNEL
+static void sum(size_t n, const float *restrict a, const float *restrict b, float *restrict y)
 {
-    const size_t count = c->batch * shape_count(c->node->out);
-    for (size_t i = 0; i < count; i++) {
-        c->out[i] = c->in[0][i] + c->in[1][i];
+    for (size_t i = 0; i < n; i++) {
+        y[i] = a[i] + b[i];
     }
 }
 
-/* Norm (docs/attribution.md, section b):  q = R/st(a+b),  R_a = a q,  R_b = b q. */
+VECTOR_KERNEL
+static void sum_in_place(size_t n, const float *restrict a, float *restrict y)
+{
+    for (size_t i = 0; i < n; i++) {
+        y[i] += a[i];
+    }
+}
+
+VECTOR_KERNEL
+static void rectified_sum(size_t n, const float *restrict a, const float *restrict b, float *restrict y)
+{
+    for (size_t i = 0; i < n; i++) {
+        const float x = a[i] + b[i];
+        y[i] = x <= 0.0f ? 0.0f : x;
+    }
+}
+
+static void forward(const op_call *c)
+{
+    const size_t count = c->batch * images_floats(c->node->out, c->block);
+    if (c->relu) {
+        rectified_sum(count, c->in[0], c->in[1], c->out); /* never in place: both summands are kept */
+    } else if (c->out == c->in[0] || c->out == c->in[1]) {
+        sum_in_place(count, c->in[c->out == c->in[0] ? 1 : 0], c->out);
+    } else {
+        sum(count, c->in[0], c->in[1], c->out);
+    }
+}
+
+/* Norm (docs/attribution.md, section b):  q = R/st(a+b),  R_a = a q,  R_b = b q: q is the quotient of both. */
 static void relevance(const relevance_call *c)
 {
-    const size_t count = c->batch * shape_count(c->node->out);
-    const float epsilon = (float)c->epsilon;
-    for (size_t k = 0; k < 2; k++) {
-        for (size_t i = 0; c->r_in[k] != NULL && i < count; i++) {
-            c->r_in[k][i] = c->in[k][i] * (c->r_out[i] / stabilise(c->out[i], epsilon));
-        }
-    }
+    quotient(c->batch * images_floats(c->node->out, c->block), (float)c->epsilon, c->r_out, c->factor, c->out, c->r_in[0]);
 }
 
 const op_def op_add = {
@@ -41,6 +65,7 @@ const op_def op_add = {
     .n_in = 2,
     .infer = infer,
     .forward = forward,
+    .way = RELEVANCE_SHARED,
     .relevance = relevance,
     .relevance_name = "norm",
     .relevance_reads = READS_EPSILON,

@@ -1,6 +1,9 @@
 #include <math.h>
 #include <string.h>
 
+#include "core/vector.h"
+#include "nn/exponential.h"
+#include "nn/lanes.h"
 #include "nn/op.h"
 #include "nn/sizes.h"
 #include "nn/stabilise.h"
@@ -38,25 +41,28 @@ static status infer(const node *n, const shape in[], shape *out)
     return STATUS_OK;
 }
 
-static size_t saved(const node *n, const shape in[])
+static size_t saved(const node *n, const shape in[], size_t block)
 {
+    (void)block;
     return heads_of(n) * in[0].dim[0] * in[0].dim[0];
 }
 
-static void softmax_row(size_t n, float *s)
+/* Rows of [n,n]. */
+VECTOR_KERNEL
+static void softmax_rows(size_t n, float *s)
 {
-    float most = s[0];
-    for (size_t i = 1; i < n; i++) {
-        most = s[i] > most ? s[i] : most;
-    }
-    double sum = 0.0;
-    for (size_t i = 0; i < n; i++) {
-        s[i] = expf(s[i] - most);
-        sum += (double)s[i];
-    }
-    const float scale = (float)(1.0 / sum);
-    for (size_t i = 0; i < n; i++) {
-        s[i] *= scale;
+    for (size_t row = 0; row < n; row++, s += n) {
+        float most = s[0];
+        for (size_t i = 1; i < n; i++) {
+            most = s[i] > most ? s[i] : most;
+        }
+        for (size_t i = 0; i < n; i++) {
+            s[i] = exponential(s[i] - most, 0.0f);
+        }
+        const float scale = (float)(1.0 / lanes_sum(n, s));
+        for (size_t i = 0; i < n; i++) {
+            s[i] *= scale;
+        }
     }
 }
 
@@ -79,9 +85,7 @@ static void forward_head(const op_call *c, size_t b, size_t h)
         return;
     }
     logits(c->backend, t, e, d, c->in[0] + at, c->in[1] + at, attention);
-    for (size_t i = 0; i < t; i++) {
-        softmax_row(t, attention + i * t);
-    }
+    softmax_rows(t, attention);
     c->backend->gemm(0, 0, t, d, t, 1.0f, attention, t, c->in[2] + at, e, c->out + at, e);
 }
 
@@ -97,14 +101,11 @@ static void forward(const op_call *c)
 /* Softmax rules: relevance r [T] of one query's attention a [T] becomes relevance of its logits s [T], in place. */
 typedef void softmax_rule(size_t n, const float *s, const float *a, float *r);
 
-/* Input times gradient (docs/attribution.md, section d, step 7):  R_S = S (R_A - A sum(R_A)).
- * S unshifted: it is a factor. */
-static void softmax_epsilon(size_t n, const float *s, const float *a, float *r)
+/* Input times gradient (docs/attribution.md, section d, step 7):  R_S = S (R_A - A sum(R_A)). S unshifted: it is a factor. */
+VECTOR_KERNEL
+static void softmax_epsilon(size_t n, const float *restrict s, const float *restrict a, float *restrict r)
 {
-    double sum = 0.0;
-    for (size_t i = 0; i < n; i++) {
-        sum += (double)r[i];
-    }
+    const double sum = lanes_sum(n, r);
     for (size_t i = 0; i < n; i++) {
         r[i] = (float)((double)s[i] * ((double)r[i] - (double)a[i] * sum));
     }
@@ -115,9 +116,10 @@ const char *const softmax_rule_names[] = {"epsilon", NULL};
 _Static_assert(COUNT(softmax_rule_names) == COUNT(softmax_rules) + 1, "a name for every softmax rule");
 
 /* Scratch of one head: logits and relevance of the attention [T,T], G [T,d]. */
-static size_t relevance_workspace(const node *n, const shape in[], size_t batch)
+static size_t relevance_workspace(const node *n, const shape in[], size_t batch, size_t block)
 {
     (void)batch;
+    (void)block;
     const size_t t = in[0].dim[0], d = in[0].dim[1] / heads_of(n);
     return 2 * t * t + t * d;
 }
@@ -130,18 +132,25 @@ typedef struct head {
     float *logits, *r, *g;  /* scratch: S, relevance of A and then of S [T,T]; G [T,d] */
 } head;
 
-/* x *= y on the head's columns */
-static void times_input(const head *p, const float *y, float *x)
+VECTOR_KERNEL
+static void multiply(size_t n, const float *restrict x, float *restrict y)
 {
-    for (size_t i = 0; i < p->t; i++) {
-        for (size_t j = 0; j < p->d; j++) {
-            x[p->at + i * p->e + j] *= y[p->at + i * p->e + j];
-        }
+    for (size_t i = 0; i < n; i++) {
+        y[i] *= x[i];
+    }
+}
+
+/* y /= st(2 x) */
+VECTOR_KERNEL
+static void divide_by_double(size_t n, float epsilon, const float *restrict x, float *restrict y)
+{
+    for (size_t i = 0; i < n; i++) {
+        y[i] /= stabilise(2.0f * x[i], epsilon);
     }
 }
 
 /* Step 6, O = A v. Both factors vary, so each gets half of the relevance: the factor 2.
- *   G = R_O/st(2 O)   R_A = A (G v')   R_v = v (A' G) */
+ *   G = R_O/st(2 O)   R_A = A (G v')   R_v = v (A' G), of which the factor v stays outside */
 static void value_step(const head *p)
 {
     const relevance_call *c = p->call;
@@ -150,16 +159,14 @@ static void value_step(const head *p)
     for (size_t i = 0; i < p->t; i++) {
         for (size_t j = 0; j < p->d; j++) {
             const size_t o = p->at + i * p->e + j;
-            p->g[i * p->d + j] = c->r_out[o] / stabilise(2.0f * c->out[o], epsilon);
+            const float r = c->factor == NULL ? c->r_out[o] : c->r_out[o] * c->factor[o];
+            p->g[i * p->d + j] = r / stabilise(2.0f * c->out[o], epsilon);
         }
     }
     backend->gemm(0, 1, p->t, p->t, p->d, 1.0f, p->g, p->d, c->in[2] + p->at, p->e, p->r, p->t);
-    for (size_t i = 0; i < p->t * p->t; i++) {
-        p->r[i] *= p->attention[i];
-    }
+    multiply(p->t * p->t, p->attention, p->r);
     if (c->r_in[2] != NULL) {
         backend->gemm(1, 0, p->t, p->d, p->t, 1.0f, p->attention, p->t, p->g, p->d, c->r_in[2] + p->at, p->e);
-        times_input(p, c->in[2], c->r_in[2]);
     }
 }
 
@@ -174,16 +181,12 @@ static void logit_step(const head *p)
     for (size_t i = 0; i < p->t; i++) {
         softmax_rules[c->softmax_rule](p->t, p->logits + i * p->t, p->attention + i * p->t, p->r + i * p->t);
     }
-    for (size_t i = 0; i < p->t * p->t; i++) {
-        p->r[i] /= stabilise(2.0f * p->logits[i], epsilon);
-    }
+    divide_by_double(p->t * p->t, epsilon, p->logits, p->r);
     if (c->r_in[0] != NULL) {
         backend->gemm(0, 0, p->t, p->d, p->t, scale, p->r, p->t, c->in[1] + p->at, p->e, c->r_in[0] + p->at, p->e);
-        times_input(p, c->in[0], c->r_in[0]);
     }
     if (c->r_in[1] != NULL) {
         backend->gemm(1, 0, p->t, p->d, p->t, scale, p->r, p->t, c->in[0] + p->at, p->e, c->r_in[1] + p->at, p->e);
-        times_input(p, c->in[1], c->r_in[1]);
     }
 }
 
@@ -191,11 +194,7 @@ static void logit_step(const head *p)
 static void component_step(const head *p, size_t heads, float *component)
 {
     for (size_t i = 0; i < p->t; i++) {
-        double sum = 0.0;
-        for (size_t k = 0; k < p->t; k++) {
-            sum += (double)p->r[i * p->t + k];
-        }
-        component[i * heads] = (float)sum;
+        component[i * heads] = (float)lanes_sum(p->t, p->r + i * p->t);
     }
 }
 
@@ -255,8 +254,10 @@ const op_def op_attention = {
     .n_in = 3,
     .infer = infer,
     .saved = saved,
+    .forward_needs_saved = true,
     .forward = forward,
     .relevance_workspace = relevance_workspace,
+    .way = RELEVANCE_QUOTIENTS,
     .relevance = relevance,
     .relevance_name = "attention",
     .relevance_reads = READS_EPSILON | READS_SOFTMAX_RULE,

@@ -1,8 +1,8 @@
 #include <string.h>
 
 #include "nn/op.h"
+#include "nn/quotient.h"
 #include "nn/sizes.h"
-#include "nn/stabilise.h"
 
 /* Adaptive average pooling: bin i of m over n inputs averages [floor(i n/m), ceil((i+1) n/m)); bins may overlap
  * (docs/attribution.md, section a). */
@@ -28,84 +28,82 @@ static range bin(size_t i, size_t m, size_t n)
     return (range){i * n / m, ((i + 1) * n + m - 1) / m};
 }
 
-static void pool_plane(shape in, shape out, const float *x, float *z)
+/* One plane [h,w,block] of each, all channels of a block at once. */
+static void pool_plane(shape in, shape out, size_t block, const float *x, float *z)
 {
     for (size_t oy = 0; oy < out.dim[1]; oy++) {
         const range rows = bin(oy, out.dim[1], in.dim[1]);
-        for (size_t ox = 0; ox < out.dim[2]; ox++) {
+        for (size_t ox = 0; ox < out.dim[2]; ox++, z += block) {
             const range columns = bin(ox, out.dim[2], in.dim[2]);
-            double sum = 0.0;
+            const double size = (double)((rows.to - rows.from) * (columns.to - columns.from));
+            double sum[MAX_BLOCK] = {0.0};
             for (size_t y = rows.from; y < rows.to; y++) {
-                for (size_t i = columns.from; i < columns.to; i++) {
-                    sum += (double)x[y * in.dim[2] + i];
+                for (size_t i = columns.from * block; i < columns.to * block; i++) {
+                    sum[i % block] += (double)x[y * in.dim[2] * block + i];
                 }
             }
-            *z++ = (float)(sum / (double)((rows.to - rows.from) * (columns.to - columns.from)));
-        }
-    }
-}
-
-static void spread_plane(shape in, shape out, const float *s, float *r)
-{
-    memset(r, 0, in.dim[1] * in.dim[2] * sizeof *r);
-    for (size_t oy = 0; oy < out.dim[1]; oy++) {
-        const range rows = bin(oy, out.dim[1], in.dim[1]);
-        for (size_t ox = 0; ox < out.dim[2]; ox++) {
-            const range columns = bin(ox, out.dim[2], in.dim[2]);
-            const float share = *s++ / (float)((rows.to - rows.from) * (columns.to - columns.from));
-            for (size_t y = rows.from; y < rows.to; y++) {
-                for (size_t i = columns.from; i < columns.to; i++) {
-                    r[y * in.dim[2] + i] += share;
-                }
+            for (size_t l = 0; l < block; l++) {
+                z[l] = (float)(sum[l] / size);
             }
         }
     }
 }
 
-static void linear(const op_call *c, const float *weight, const float *x, float *z)
+static void spread_plane(shape in, shape out, size_t block, const float *s, float *r)
 {
-    (void)weight;
-    const shape in = c->in_shape[0], out = c->node->out;
-    for (size_t p = 0; p < c->batch * in.dim[0]; p++) {
-        pool_plane(in, out, x + p * in.dim[1] * in.dim[2], z + p * out.dim[1] * out.dim[2]);
+    for (size_t oy = 0; oy < out.dim[1]; oy++) {
+        const range rows = bin(oy, out.dim[1], in.dim[1]);
+        for (size_t ox = 0; ox < out.dim[2]; ox++, s += block) {
+            const range columns = bin(ox, out.dim[2], in.dim[2]);
+            const float size = (float)((rows.to - rows.from) * (columns.to - columns.from));
+            for (size_t y = rows.from; y < rows.to; y++) {
+                for (size_t i = columns.from * block; i < columns.to * block; i++) {
+                    r[y * in.dim[2] * block + i] += s[i % block] / size;
+                }
+            }
+        }
     }
+}
+
+/* Every bin is one element: nothing to do but to copy. */
+static bool is_identity(shape in, shape out)
+{
+    return in.dim[1] == out.dim[1] && in.dim[2] == out.dim[2];
 }
 
 static void forward(const op_call *c)
 {
-    linear(c, NULL, c->in[0], c->out);
-}
-
-static void spread(size_t batch, shape in, shape out, const float *s, float *r)
-{
-    for (size_t p = 0; p < batch * in.dim[0]; p++) {
-        spread_plane(in, out, s + p * out.dim[1] * out.dim[2], r + p * in.dim[1] * in.dim[2]);
+    const shape in = c->in_shape[0], out = c->node->out;
+    const size_t in_plane = in.dim[1] * in.dim[2] * c->block, out_plane = out.dim[1] * out.dim[2] * c->block;
+    const size_t n_in = c->batch * images_floats(in, c->block);
+    if (is_identity(in, out)) {
+        memcpy(c->out, c->in[0], n_in * sizeof *c->out);
+        return;
+    }
+    for (size_t p = 0; p < n_in / in_plane; p++) {
+        pool_plane(in, out, c->block, c->in[0] + p * in_plane, c->out + p * out_plane);
     }
 }
 
-static void adjoint(const op_call *c, const float *weight, const float *s, float *r)
+static size_t relevance_workspace(const node *n, const shape in[], size_t batch, size_t block)
 {
-    (void)weight;
-    spread(c->batch, c->in_shape[0], c->node->out, s, r);
-}
-
-static size_t relevance_workspace(const node *n, const shape in[], size_t batch)
-{
-    (void)in;
-    return batch * shape_count(n->out);
+    return is_identity(in[0], n->out) ? 0 : batch * images_floats(n->out, block);
 }
 
 /* Norm (docs/attribution.md, section b): the epsilon rule of the averaging,  R_in = x . T'(R/st(y)). */
 static void relevance(const relevance_call *c)
 {
-    const size_t n_in = c->batch * shape_count(c->in_shape[0]), n_out = c->batch * shape_count(c->node->out);
-    const float epsilon = (float)c->epsilon;
-    for (size_t i = 0; i < n_out; i++) {
-        c->work[i] = c->r_out[i] / stabilise(c->out[i], epsilon);
+    const shape in = c->in_shape[0], out = c->node->out;
+    const size_t in_plane = in.dim[1] * in.dim[2] * c->block, out_plane = out.dim[1] * out.dim[2] * c->block;
+    const size_t n_in = c->batch * images_floats(in, c->block), n_out = c->batch * images_floats(out, c->block);
+    float *s = is_identity(in, out) ? c->r_in[0] : c->work;
+    quotient(n_out, (float)c->epsilon, c->r_out, c->factor, c->out, s);
+    if (is_identity(in, out)) {
+        return;
     }
-    spread(c->batch, c->in_shape[0], c->node->out, c->work, c->r_in[0]);
-    for (size_t i = 0; i < n_in; i++) {
-        c->r_in[0][i] *= c->in[0][i];
+    memset(c->r_in[0], 0, n_in * sizeof *c->r_in[0]);
+    for (size_t p = 0; p < n_in / in_plane; p++) {
+        spread_plane(in, out, c->block, s + p * out_plane, c->r_in[0] + p * in_plane);
     }
 }
 
@@ -115,9 +113,8 @@ const op_def op_avgpool2d = {
     .n_in = 1,
     .infer = infer,
     .forward = forward,
-    .linear = linear,
-    .adjoint = adjoint,
     .relevance_workspace = relevance_workspace,
+    .way = RELEVANCE_QUOTIENTS,
     .relevance = relevance,
     .relevance_name = "norm",
     .relevance_reads = READS_EPSILON,

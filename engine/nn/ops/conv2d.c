@@ -1,12 +1,11 @@
 #include "nn/op.h"
 #include "nn/sizes.h"
 
-/* Cross-correlation with zero padding (docs/attribution.md, section a): [C,H,W] -> [out,oh,ow],
- * weight [out,C/groups,kh,kw], bias [out]. */
-static conv_shape geometry(const node *n, const shape in[])
+/* Cross-correlation with zero padding (docs/attribution.md, section a): [C,H,W] -> [out,oh,ow], weight [out,C/groups,kh,kw], bias [out]. */
+static void product_shape(const node *n, const shape in[], conv_shape *out)
 {
     const conv_attr *a = n->attr;
-    return (conv_shape){
+    *out = (conv_shape){
         .in_channels = in[0].dim[0],
         .out_channels = a->out_channels,
         .groups = a->groups,
@@ -68,30 +67,9 @@ static status infer(const node *n, const shape in[], shape *out)
     return STATUS_OK;
 }
 
-static size_t workspace(const node *n, const shape in[], size_t batch)
-{
-    (void)batch;
-    const conv_shape s = geometry(n, in);
-    return backend_conv_workspace(&s);
-}
-
 static void forward(const op_call *c)
 {
-    const conv_shape s = geometry(c->node, c->in_shape);
-    c->backend->conv_forward(&s, c->batch, c->node->weight, c->node->bias, c->in[0], c->out, c->work);
-    op_zero_dead_channels(c);
-}
-
-static void linear(const op_call *c, const float *weight, const float *x, float *z)
-{
-    const conv_shape s = geometry(c->node, c->in_shape);
-    c->backend->conv_forward(&s, c->batch, weight, NULL, x, z, c->work);
-}
-
-static void adjoint(const op_call *c, const float *weight, const float *s, float *r)
-{
-    const conv_shape g = geometry(c->node, c->in_shape);
-    c->backend->conv_adjoint(&g, c->batch, weight, s, r, c->work);
+    product_run(c->product, c->in[0], c->out, c->work);
 }
 
 static void live(const node *n, const shape in[], const uint8_t *alive, const uint8_t *const in_live[],
@@ -124,10 +102,8 @@ const op_def op_conv2d = {
     .help = "two-dimensional convolution",
     .n_in = 1,
     .infer = infer,
-    .workspace = workspace,
     .forward = forward,
-    .linear = linear,
-    .adjoint = adjoint,
+    .product = product_shape,
     .live = live,
     .cost = cost,
 };

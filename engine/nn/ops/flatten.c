@@ -1,8 +1,6 @@
-#include <string.h>
-
 #include "nn/op.h"
 
-/* [C,H,W] -> [C H W]: the same numbers in the same order. */
+/* [C,H,W] -> [C H W]: from blocks of channels to the plain order, where images end. */
 static status infer(const node *n, const shape in[], shape *out)
 {
     (void)n;
@@ -12,9 +10,12 @@ static status infer(const node *n, const shape in[], shape *out)
 
 static void forward(const op_call *c)
 {
-    if (c->out != c->in[0]) {
-        memcpy(c->out, c->in[0], c->batch * shape_count(c->node->out) * sizeof *c->out);
-    }
+    images_load(c->batch, c->in_shape[0], c->block, c->in[0], c->out);
+}
+
+static void relevance(const relevance_call *c)
+{
+    images_store(c->batch, c->in_shape[0], c->block, c->r_out, c->r_in[0]);
 }
 
 static void live(const node *n, const shape in[], const uint8_t *alive, const uint8_t *const in_live[],
@@ -33,8 +34,8 @@ const op_def op_flatten = {
     .n_in = 1,
     .infer = infer,
     .forward = forward,
-    .relevance = op_pass_relevance,
+    .way = RELEVANCE_MOVES,
+    .relevance = relevance,
     .relevance_name = "pass",
-    .in_place = true,
     .live = live,
 };

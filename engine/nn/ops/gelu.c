@@ -1,5 +1,8 @@
-#include <math.h>
+#include <stdint.h>
+#include <string.h>
 
+#include "core/vector.h"
+#include "nn/exponential.h"
 #include "nn/op.h"
 
 static status infer(const node *n, const shape in[], shape *out)
@@ -9,13 +12,61 @@ static status infer(const node *n, const shape in[], shape *out)
     return STATUS_OK;
 }
 
-/* x Phi(x) = x/2 (1 + erf(x/sqrt 2)), the exact form. erfc instead of 1 + erf keeps the relative precision of negative x. */
+/* The lower tail of the normal distribution, Phi(-u) = exp(-u^2/2) g(u) for u >= 0, where g is a polynomial in t = 1/(1 + 0.4 u), fitted to the
+ * least relative error (1.5e-8) on 0 <= u <= 13.2; beyond, Phi is below the normal numbers of fp32 and taken as 0. Relative error with
+ * rounding below 6e-7 (tests/unit/test_exponential.c). */
+static inline float lower_tail(float u)
+{
+    const float t = 1.0f / (1.0f + 0.4f * u);
+    float g = 0.0318724404f;
+    g = g * t - 0.174959318f;
+    g = g * t + 0.37795266f;
+    g = g * t - 0.368243327f;
+    g = g * t + 0.114697719f;
+    g = g * t - 0.0242922519f;
+    g = g * t + 0.0904678909f;
+    g = g * t + 0.133320728f;
+    g = g * t + 0.159606554f;
+    g = g * t + 0.159576912f;
+    /* u = high + rest, and high^2 is exact: an error in u^2 would be one of the exponential, times u^2. */
+    uint32_t bits;
+    float high;
+    memcpy(&bits, &u, sizeof bits);
+    bits &= 0xfffff000u;
+    memcpy(&high, &bits, sizeof high);
+    return g * t * exponential(-0.5f * high * high, -0.5f * (u - high) * (u + high));
+}
+
+/* x Phi(x), the exact form. The tail, not 1 - something, keeps the relative precision of negative x. */
+static inline float gelu(float x)
+{
+    const float u = x < 0.0f ? -x : x, tail = lower_tail(u);
+    return x * (x < 0.0f ? tail : 1.0f - tail);
+}
+
+VECTOR_KERNEL
+static void gelu_to(size_t n, const float *restrict x, float *restrict y)
+{
+    for (size_t i = 0; i < n; i++) {
+        y[i] = gelu(x[i]);
+    }
+}
+
+VECTOR_KERNEL
+static void gelu_in_place(size_t n, float *x)
+{
+    for (size_t i = 0; i < n; i++) {
+        x[i] = gelu(x[i]);
+    }
+}
+
 static void forward(const op_call *c)
 {
-    const size_t count = c->batch * shape_count(c->node->out);
-    for (size_t i = 0; i < count; i++) {
-        const float x = c->in[0][i];
-        c->out[i] = 0.5f * x * erfcf(-x * 0.707106781f);
+    const size_t count = c->batch * images_floats(c->node->out, c->block);
+    if (c->out == c->in[0]) {
+        gelu_in_place(count, c->out);
+    } else {
+        gelu_to(count, c->in[0], c->out);
     }
 }
 
@@ -25,7 +76,7 @@ const op_def op_gelu = {
     .n_in = 1,
     .infer = infer,
     .forward = forward,
-    .relevance = op_pass_relevance,
+    .way = RELEVANCE_PASSES,
     .relevance_name = "pass",
     .in_place = true,
     .live = op_live_same,

@@ -1,7 +1,9 @@
 #include <math.h>
 
+#include "core/vector.h"
+#include "nn/lanes.h"
 #include "nn/op.h"
-#include "nn/stabilise.h"
+#include "nn/quotient.h"
 
 /* y = (x - mean)/sqrt(var + eps) w + b over the last axis, biased variance (docs/attribution.md, section a). */
 static status infer(const node *n, const shape in[], shape *out)
@@ -19,52 +21,70 @@ typedef struct moments {
     double mean, deviation; /* sqrt(var + eps) */
 } moments;
 
-static moments row_moments(const node *n, size_t features, const float *x)
+static inline double squares_of(size_t n, const float *restrict x, double mean)
+{
+    double lane[LANES] = {0.0}, rest = 0.0;
+    size_t i = 0;
+    for (; i + LANES <= n; i += LANES) {
+        for (size_t k = 0; k < LANES; k++) {
+            const double d = (double)x[i + k] - mean;
+            lane[k] += d * d;
+        }
+    }
+    for (; i < n; i++) {
+        rest += ((double)x[i] - mean) * ((double)x[i] - mean);
+    }
+    return lanes_total(lane) + rest;
+}
+
+static inline moments row_moments(const node *n, size_t features, const float *x)
 {
     const layernorm_attr *a = n->attr;
-    double sum = 0.0, squares = 0.0;
-    for (size_t i = 0; i < features; i++) {
-        sum += (double)x[i];
+    const double mean = lanes_sum(features, x) / (double)features;
+    return (moments){mean, sqrt(squares_of(features, x, mean) / (double)features + a->eps)};
+}
+
+VECTOR_KERNEL
+static void normalise(const node *n, size_t rows, const float *in, float *out)
+{
+    const size_t features = shape_channels(n->out);
+    const float *restrict weight = n->weight, *restrict bias = n->bias;
+    for (size_t row = 0; row < rows; row++, in += features, out += features) {
+        const moments m = row_moments(n, features, in);
+        for (size_t i = 0; i < features; i++) {
+            out[i] = (float)(((double)in[i] - m.mean) / m.deviation) * weight[i] + bias[i];
+        }
     }
-    const double mean = sum / (double)features;
-    for (size_t i = 0; i < features; i++) {
-        squares += ((double)x[i] - mean) * ((double)x[i] - mean);
-    }
-    return (moments){mean, sqrt(squares / (double)features + a->eps)};
 }
 
 static void forward(const op_call *c)
 {
-    const node *n = c->node;
-    const size_t features = shape_channels(n->out), count = c->batch * shape_count(n->out);
-    for (size_t row = 0; row < count; row += features) {
-        const moments m = row_moments(n, features, c->in[0] + row);
-        for (size_t i = 0; i < features; i++) {
-            c->out[row + i] = (float)(((double)c->in[0][row + i] - m.mean) / m.deviation) * n->weight[i] + n->bias[i];
-        }
-    }
+    normalise(c->node, c->batch * shape_count(c->node->out) / shape_channels(c->node->out), c->in[0], c->out);
 }
 
 /* The epsilon rule of the affine map with the deviation taken as a constant (docs/attribution.md, section d):
  *   g = R/st(y) w/sd,   R_in = x (g - mean(g)). */
+VECTOR_KERNEL
+static void row_relevance(const node *n, const float *x, float *restrict g)
+{
+    const size_t features = shape_channels(n->out);
+    const float *restrict weight = n->weight;
+    const float deviation = (float)row_moments(n, features, x).deviation;
+    for (size_t i = 0; i < features; i++) {
+        g[i] = g[i] * weight[i] / deviation;
+    }
+    const float mean = (float)(lanes_sum(features, g) / (double)features);
+    for (size_t i = 0; i < features; i++) {
+        g[i] -= mean;
+    }
+}
+
 static void relevance(const relevance_call *c)
 {
-    const node *n = c->node;
-    const size_t features = shape_channels(n->out), count = c->batch * shape_count(n->out);
-    const float epsilon = (float)c->epsilon;
+    const size_t features = shape_channels(c->node->out), count = c->batch * shape_count(c->node->out);
+    quotient(count, (float)c->epsilon, c->r_out, c->factor, c->out, c->r_in[0]);
     for (size_t row = 0; row < count; row += features) {
-        const float *x = c->in[0] + row, *y = c->out + row, *r = c->r_out + row;
-        float *g = c->r_in[0] + row;
-        const float deviation = (float)row_moments(n, features, x).deviation;
-        double sum = 0.0;
-        for (size_t i = 0; i < features; i++) {
-            g[i] = r[i] / stabilise(y[i], epsilon) * n->weight[i] / deviation;
-            sum += (double)g[i];
-        }
-        const float mean = (float)(sum / (double)features);
-        for (size_t i = 0; i < features; i++) {
-            g[i] = x[i] * (g[i] - mean);
-        }
+        row_relevance(c->node, c->in[0] + row, c->r_in[0] + row);
     }
 }
 
@@ -82,6 +102,7 @@ const op_def op_layernorm = {
     .n_in = 1,
     .infer = infer,
     .forward = forward,
+    .way = RELEVANCE_QUOTIENTS,
     .relevance = relevance,
     .relevance_name = "layernorm",
     .relevance_reads = READS_EPSILON,

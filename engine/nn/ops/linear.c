@@ -30,26 +30,27 @@ static status infer(const node *n, const shape in[], shape *out)
     return STATUS_OK;
 }
 
+static void product_shape(const node *n, const shape in[], conv_shape *out)
+{
+    const size_t rows = rows_of(n->out);
+    *out = (conv_shape){
+        .in_channels = shape_channels(in[0]),
+        .out_channels = shape_channels(n->out),
+        .groups = 1,
+        .in_height = rows,
+        .in_width = 1,
+        .out_height = rows,
+        .out_width = 1,
+        .kernel = {1, 1},
+        .stride = {1, 1},
+        .dilation = {1, 1},
+        .rows = true,
+    };
+}
+
 static void forward(const op_call *c)
 {
-    const node *n = c->node;
-    c->backend->linear_forward(c->batch, rows_of(n->out), shape_channels(c->in_shape[0]), shape_channels(n->out),
-                               n->weight, n->bias, c->in[0], c->out);
-    op_zero_dead_channels(c);
-}
-
-static void linear(const op_call *c, const float *weight, const float *x, float *z)
-{
-    const shape out = c->node->out;
-    c->backend->linear_forward(c->batch, rows_of(out), shape_channels(c->in_shape[0]), shape_channels(out), weight,
-                               NULL, x, z);
-}
-
-static void adjoint(const op_call *c, const float *weight, const float *s, float *r)
-{
-    const shape out = c->node->out;
-    c->backend->linear_adjoint(c->batch, rows_of(out), shape_channels(c->in_shape[0]), shape_channels(out), weight, s,
-                               r);
+    product_run(c->product, c->in[0], c->out, c->work);
 }
 
 static void live(const node *n, const shape in[], const uint8_t *alive, const uint8_t *const in_live[],
@@ -75,8 +76,7 @@ const op_def op_linear = {
     .n_in = 1,
     .infer = infer,
     .forward = forward,
-    .linear = linear,
-    .adjoint = adjoint,
+    .product = product_shape,
     .live = live,
     .cost = cost,
 };

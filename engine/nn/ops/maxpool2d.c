@@ -1,6 +1,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "core/vector.h"
 #include "nn/op.h"
 #include "nn/sizes.h"
 
@@ -28,10 +29,10 @@ static status infer(const node *n, const shape in[], shape *out)
     return STATUS_OK;
 }
 
-static size_t saved(const node *n, const shape in[])
+static size_t saved(const node *n, const shape in[], size_t block)
 {
     (void)in;
-    return shape_count(n->out);
+    return images_floats(n->out, block);
 }
 
 typedef struct range {
@@ -46,35 +47,101 @@ static range window(const maxpool_attr *a, size_t o, size_t n)
     return (range){first > a->padding ? first - a->padding : 0, end < n ? end : n};
 }
 
-static size_t winner(const float *plane, size_t width, range rows, range columns)
+/* Outputs of a row whose window has tap kx inside the image. */
+static inline range outputs_of_tap(const maxpool_attr *a, size_t kx, size_t in_width, size_t out_width)
 {
-    size_t best = rows.from * width + columns.from;
-    for (size_t y = rows.from; y < rows.to; y++) {
-        for (size_t x = columns.from; x < columns.to; x++) {
-            const float value = plane[y * width + x];
-            if (value > plane[best] || (isnan(value) && !isnan(plane[best]))) {
-                best = y * width + x;
+    const size_t from = kx >= a->padding ? 0 : (a->padding - kx + a->stride - 1) / a->stride;
+    const size_t end = in_width + a->padding <= kx ? 0 : (in_width + a->padding - kx - 1) / a->stride + 1;
+    return (range){from, end < out_width ? end : out_width};
+}
+
+/* One tap of the windows of one row of outputs, all channels of a block at once; `place` [out_width, block] or NULL. */
+static inline void take_tap(size_t block, size_t stride, range outputs, size_t first_place, const float *restrict x,
+                            float *restrict most, float *restrict place)
+{
+    for (size_t o = outputs.from; o < outputs.to; o++, x += stride * block) {
+        const float here = (float)(first_place + (o - outputs.from) * stride);
+#pragma GCC unroll 1 /* else it is unrolled before it could become a vector operation */
+        for (size_t l = 0; l < block; l++) {
+            const float old = most[o * block + l], value = x[l];
+            const bool wins = !(value <= old) & (old == old); /* a not-a-number wins once; `&`: no branch */
+            most[o * block + l] = wins ? value : old;
+            if (place != NULL) {
+                place[o * block + l] = wins ? here : place[o * block + l];
             }
         }
     }
-    return best;
+}
+
+/* One row of outputs: taps in row-major order, so that the first maximum stays. */
+static inline void pool_row(size_t block, const maxpool_attr *a, shape in, shape out, size_t oy, const float *plane,
+                            float *most, float *place)
+{
+    const range rows = window(a, oy, in.dim[1]);
+    for (size_t ox = 0; ox < out.dim[2]; ox++) {
+        const float first = (float)(rows.from * in.dim[2] + window(a, ox, in.dim[2]).from);
+        for (size_t l = 0; l < block; l++) {
+            most[ox * block + l] = -INFINITY;
+            if (place != NULL) {
+                place[ox * block + l] = first;
+            }
+        }
+    }
+    for (size_t y = rows.from; y < rows.to; y++) {
+        for (size_t kx = 0; kx < a->kernel; kx++) {
+            const range outputs = outputs_of_tap(a, kx, in.dim[2], out.dim[2]);
+            const size_t at = y * in.dim[2] + outputs.from * a->stride + kx - a->padding;
+            take_tap(block, a->stride, outputs, at, plane + at * block, most, place);
+        }
+    }
+}
+
+/* block is a constant where this is inlined; saved NULL: nobody wants the winners. */
+static inline void pool_planes(size_t block, const op_call *c, float *saved)
+{
+    const shape in = c->in_shape[0], out = c->node->out;
+    const size_t in_plane = in.dim[1] * in.dim[2] * block, row = out.dim[2] * block;
+    const size_t planes = c->batch * images_floats(in, block) / in_plane;
+    for (size_t k = 0; k < planes * out.dim[1]; k++) {
+        pool_row(block, c->node->attr, in, out, k % out.dim[1], c->in[0] + k / out.dim[1] * in_plane, c->out + k * row,
+                 saved == NULL ? NULL : saved + k * row);
+    }
+}
+
+VECTOR_KERNEL
+static void pool_single(const op_call *c)
+{
+    pool_planes(1, c, c->saved);
+}
+
+VECTOR_KERNEL
+static void pool_8(const op_call *c)
+{
+    if (c->saved == NULL) {
+        pool_planes(8, c, NULL);
+    } else {
+        pool_planes(8, c, c->saved);
+    }
+}
+
+VECTOR_KERNEL
+static void pool_16(const op_call *c)
+{
+    if (c->saved == NULL) {
+        pool_planes(16, c, NULL);
+    } else {
+        pool_planes(16, c, c->saved);
+    }
 }
 
 static void forward(const op_call *c)
 {
-    const maxpool_attr *a = c->node->attr;
-    const shape in = c->in_shape[0], out = c->node->out;
-    size_t k = 0;
-    for (size_t p = 0; p < c->batch * in.dim[0]; p++) {
-        const float *plane = c->in[0] + p * in.dim[1] * in.dim[2];
-        for (size_t oy = 0; oy < out.dim[1]; oy++) {
-            const range rows = window(a, oy, in.dim[1]);
-            for (size_t ox = 0; ox < out.dim[2]; ox++, k++) {
-                const size_t best = winner(plane, in.dim[2], rows, window(a, ox, in.dim[2]));
-                c->out[k] = plane[best];
-                c->saved[k] = (float)best;
-            }
-        }
+    if (c->block == 8) {
+        pool_8(c);
+    } else if (c->block == 16) {
+        pool_16(c);
+    } else {
+        pool_single(c);
     }
 }
 
@@ -82,10 +149,14 @@ static void forward(const op_call *c)
 static void relevance(const relevance_call *c)
 {
     const shape in = c->in_shape[0], out = c->node->out;
-    const size_t in_plane = in.dim[1] * in.dim[2], out_plane = out.dim[1] * out.dim[2];
-    memset(c->r_in[0], 0, c->batch * shape_count(in) * sizeof *c->r_in[0]);
-    for (size_t i = 0; i < c->batch * shape_count(out); i++) {
-        c->r_in[0][i / out_plane * in_plane + (size_t)c->saved[i]] += c->r_out[i];
+    const size_t in_plane = in.dim[1] * in.dim[2] * c->block, out_plane = out.dim[1] * out.dim[2] * c->block;
+    const size_t planes = c->batch * images_floats(in, c->block) / in_plane;
+    memset(c->r_in[0], 0, planes * in_plane * sizeof *c->r_in[0]);
+    for (size_t p = 0; p < planes; p++) {
+        float *to = c->r_in[0] + p * in_plane;
+        for (size_t i = p * out_plane; i < (p + 1) * out_plane; i++) {
+            to[(size_t)(int32_t)c->saved[i] * c->block + i % c->block] += c->r_out[i];
+        }
     }
 }
 
@@ -96,6 +167,7 @@ const op_def op_maxpool2d = {
     .infer = infer,
     .saved = saved,
     .forward = forward,
+    .way = RELEVANCE_MOVES,
     .relevance = relevance,
     .relevance_name = "winner",
     .live = op_live_same,

@@ -40,6 +40,7 @@ const op_def op_token_row = {
     .n_in = 1,
     .infer = infer,
     .forward = forward,
+    .way = RELEVANCE_MOVES,
     .relevance = relevance,
     .relevance_name = "pass",
     .live = op_live_same,

@@ -1,3 +1,5 @@
+#include <string.h>
+
 #include "nn/op.h"
 #include "nn/sizes.h"
 #include "nn/stabilise.h"
@@ -21,19 +23,25 @@ static status infer(const node *n, const shape in[], shape *out)
     return STATUS_OK;
 }
 
+/* Where feature j of patch 0 lies in an image in blocks; patches follow at a distance of `block`. */
+static size_t feature_at(size_t j, size_t patches, size_t block)
+{
+    return j / block * block * patches + j % block;
+}
+
 static void forward(const op_call *c)
 {
     const node *n = c->node;
-    const size_t t = n->out.dim[0], e = n->out.dim[1];
+    const size_t t = n->out.dim[0], e = n->out.dim[1], each = images_floats(c->in_shape[0], c->block);
     for (size_t b = 0; b < c->batch; b++) {
-        const float *x = c->in[0] + b * (t - 1) * e;
+        const float *x = c->in[0] + b * each;
         float *y = c->out + b * t * e;
         for (size_t j = 0; j < e; j++) {
             y[j] = n->weight[j] + n->bias[j];
         }
         for (size_t p = 1; p < t; p++) {
             for (size_t j = 0; j < e; j++) {
-                y[p * e + j] = x[j * (t - 1) + p - 1] + n->bias[p * e + j];
+                y[p * e + j] = x[feature_at(j, t - 1, c->block) + (p - 1) * c->block] + n->bias[p * e + j];
             }
         }
     }
@@ -43,16 +51,15 @@ static void forward(const op_call *c)
  * (docs/attribution.md, section d, "Ends"). */
 static void relevance(const relevance_call *c)
 {
-    const size_t t = c->node->out.dim[0], e = c->node->out.dim[1];
+    const size_t t = c->node->out.dim[0], e = c->node->out.dim[1], each = images_floats(c->in_shape[0], c->block);
     const float epsilon = (float)c->epsilon;
+    memset(c->r_in[0], 0, c->batch * each * sizeof *c->r_in[0]);
     for (size_t b = 0; b < c->batch; b++) {
-        const float *x = c->in[0] + b * (t - 1) * e, *y = c->out + b * t * e, *r = c->r_out + b * t * e;
-        float *r_in = c->r_in[0] + b * (t - 1) * e;
-        for (size_t p = 1; p < t; p++) {
-            for (size_t j = 0; j < e; j++) {
-                const size_t i = j * (t - 1) + p - 1;
-                r_in[i] = x[i] * (r[p * e + j] / stabilise(y[p * e + j], epsilon));
-            }
+        for (size_t i = e; i < t * e; i++) {
+            const size_t k = b * t * e + i;
+            const float r = c->factor == NULL ? c->r_out[k] : c->r_out[k] * c->factor[k];
+            c->r_in[0][b * each + feature_at(i % e, t - 1, c->block) + (i / e - 1) * c->block] =
+                r / stabilise(c->out[k], epsilon);
         }
     }
 }
@@ -71,6 +78,7 @@ const op_def op_tokens = {
     .n_in = 1,
     .infer = infer,
     .forward = forward,
+    .way = RELEVANCE_QUOTIENTS,
     .relevance = relevance,
     .relevance_name = "norm",
     .relevance_reads = READS_EPSILON,

@@ -1,0 +1,31 @@
+#ifndef NN_PRODUCT_H
+#define NN_PRODUCT_H
+/* A convolution or linear layer with its weights, ready to run: the backend's plan and the weights in the plan's order. */
+#include "backend/backend.h"
+
+typedef struct product {
+    const conv_plan *plan;
+    const float *w, *bias;               /* what the plan runs on */
+    const float *all_weights, *all_bias; /* of the layer, nothing pruned */
+    size_t n_weight, n_bias, out_channels;
+    bool maskable;
+    float *own; /* memory for packed or masked weights and bias; NULL: none */
+} product;
+
+/* The plan only; `maskable`: product_mask() will be called. */
+MUST_CHECK status product_plan(arena *a, const backend_def *backend, const conv_shape *s, size_t batch, conv_pass pass,
+                               bool maskable, product *out);
+size_t product_floats(const product *p); /* what product_load() takes from its arena */
+/* w and bias (NULL if the pass has none) are borrowed. */
+MUST_CHECK status product_load(arena *a, const float *w, const float *bias, product *p);
+
+/* From now on what makes a dead output is taken as 0: weights and bias, so that the output is exactly 0 for every finite input.
+ * alive [out_channels], NULL = all. */
+void product_mask(product *p, const uint8_t *alive);
+
+static inline void product_run(const product *p, const float *in, float *out, float *work)
+{
+    p->plan->run(p->plan, p->w, p->bias, in, out, work);
+}
+
+#endif
