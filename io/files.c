@@ -117,10 +117,13 @@ status file_check_writable(const char *path)
 static int refusal(const char *folder)
 {
     struct stat info;
-    if (stat(folder, &info) != 0 || faccessat(AT_FDCWD, folder, W_OK | X_OK, AT_EACCESS) != 0) {
+    if (stat(folder, &info) != 0) {
         return errno;
     }
-    return S_ISDIR(info.st_mode) ? 0 : ENOTDIR;
+    if (!S_ISDIR(info.st_mode)) {
+        return ENOTDIR;
+    }
+    return faccessat(AT_FDCWD, folder, W_OK | X_OK, AT_EACCESS) == 0 ? 0 : errno;
 }
 
 /* Goes the way of make_folders() as far as the first that is missing, and makes nothing. */

@@ -118,8 +118,11 @@ static status check_kind(const char *path)
 {
     struct stat info;
     if (stat(path, &info) == 0 && info.st_size > 0 && !h5_signature(path)) {
-        return FAIL(ST_CANT_WRITE, "%s: expected a result of an earlier run or nothing, found a file of another kind, which would be lost; "
-                    "choose another output with -o", path);
+        return FAIL(
+            ST_CANT_WRITE,
+            "%s: expected a result of an earlier run or nothing, found a file of another kind, which would be lost; "
+            "choose another output with -o",
+            path);
     }
     return STATUS_OK;
 }

@@ -19,7 +19,8 @@ static void sample(void *progress, double images)
     const double own = (double)arena_bytes(s->images);
     const double arenas = (double)(arena_bytes(s->planned) + arena_bytes(s->rest) + arena_bytes(s->work)) + own;
     const double program = dry_run_resident() - arenas;
-    s->memory->program = program > s->memory->program ? program : s->memory->program; /* BLAS takes its buffers when it needs them */
+    s->memory->program =
+        program > s->memory->program ? program : s->memory->program; /* BLAS takes its buffers when it needs them */
     s->memory->image = own > s->memory->image ? own : s->memory->image;
 }
 
@@ -54,7 +55,8 @@ static status open_context(comm *c, arena *a, const study *s, stage_ctx *out)
 }
 
 /* `work` and `images` hold what a stage has while it runs; what `a` holds is counted as what stages keep. */
-static status forecast(comm *c, arena *a, arena *work, arena *images, sampler *sampled, double budget, dry_run_report *out)
+static status forecast(comm *c, arena *a, arena *work, arena *images, sampler *sampled, double budget,
+                       dry_run_report *out)
 {
     const study *s = &out->plan->study;
     stage_ctx ctx;

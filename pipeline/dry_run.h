@@ -43,6 +43,7 @@ MUST_CHECK status dry_run(comm *c, const cli *cl);
 
 /* Collective. Counts, and tries a little of each stage for about `budget` seconds. `planned` is the arena of the plan, nothing
  * else; *out points into `a`. */
-MUST_CHECK status dry_run_forecast(comm *c, const arena *planned, arena *a, const plan *p, double budget, dry_run_report *out);
+MUST_CHECK status dry_run_forecast(comm *c, const arena *planned, arena *a, const plan *p, double budget,
+                                   dry_run_report *out);
 
 #endif

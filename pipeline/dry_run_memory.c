@@ -55,7 +55,8 @@ static void keep_most(double bytes, const char *when, rank_memory *out)
     }
 }
 
-static const double hdf5_bytes = 8.0 * 1048576.0; /* its code and caches, and the 4 MiB by which a file in memory grows: measured */
+static const double hdf5_bytes =
+    8.0 * 1048576.0; /* its code and caches, and the 4 MiB by which a file in memory grows: measured */
 
 /* Every input's path and digest. */
 static double inputs_bytes(const stage_forecast stage[])

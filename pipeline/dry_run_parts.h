@@ -3,7 +3,7 @@
 /* What the files of the dry run share. */
 #include "pipeline/dry_run.h"
 
-double dry_run_resident(void);                 /* bytes of this process that are in memory */
+double dry_run_resident(void);                                     /* bytes of this process that are in memory */
 void dry_run_memory_start(const arena *planned, rank_memory *out); /* as soon as the plan is built */
 void dry_run_memory_sum(const stage_forecast stage[], const study *s, bool writes, rank_memory *out);
 /* Collective. */

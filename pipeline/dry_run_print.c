@@ -64,7 +64,8 @@ static const char *duration(arena *a, double seconds)
 
 static status print_models(arena *a, FILE *to, const study *s)
 {
-    static const char *const heading[] = {"name", "family", "input", "pruned", "layers", "components", "parameters", "multiply-adds"};
+    static const char *const heading[] = {"name",   "family",     "input",      "pruned",
+                                          "layers", "components", "parameters", "multiply-adds"};
     rows r;
     TRY(rows_open(a, COUNT(heading), heading, 4, s->n_models * COMPONENT_KINDS, &r));
     for (size_t i = 0; i < s->n_models; i++) {
@@ -77,10 +78,15 @@ static status print_models(arena *a, FILE *to, const study *s)
             for (size_t l = 0; l < g->n_layers; l++) {
                 layers += g->nodes[g->layers[l]].components == m->kinds[k];
             }
-            const char *const cells[] = {m->config->name, g->architecture,
-                                         arena_text(a, "%zux%zux%zu", g->input.dim[0], g->input.dim[1], g->input.dim[2]),
-                                         component_kind_name(m->kinds[k]), count(a, layers), count(a, m->n_components[k]),
-                                         arena_text(a, "%" PRIu64, parameters), arena_text(a, "%" PRIu64, macs)};
+            const char *const cells[] = {
+                m->config->name,
+                g->architecture,
+                arena_text(a, "%zux%zux%zu", g->input.dim[0], g->input.dim[1], g->input.dim[2]),
+                component_kind_name(m->kinds[k]),
+                count(a, layers),
+                count(a, m->n_components[k]),
+                arena_text(a, "%" PRIu64, parameters),
+                arena_text(a, "%" PRIu64, macs)};
             TRY(rows_add(&r, cells));
         }
     }
@@ -90,7 +96,9 @@ static status print_models(arena *a, FILE *to, const study *s)
 
 static const char *basis(const criterion_def *c)
 {
-    return c->uses_samples ? "explains the reference images" : c->uses_seed ? "draws from the seed" : "looks at weights";
+    return c->uses_samples ? "explains the reference images"
+           : c->uses_seed  ? "draws from the seed"
+                           : "looks at weights";
 }
 
 static status print_criteria(arena *a, FILE *to, const study *s)
@@ -122,15 +130,16 @@ static const char *evaluation_images(arena *a, const study *s, size_t first)
 
 static status print_tasks(arena *a, FILE *to, const study *s)
 {
-    static const char *const heading[] = {"classes", "seeds", "references per class", "reference images", "evaluation images"};
+    static const char *const heading[] = {"classes", "seeds", "references per class", "reference images",
+                                          "evaluation images"};
     const config *cfg = s->config;
     rows r;
     TRY(rows_open(a, COUNT(heading), heading, 0, cfg->n_tasks * cfg->n_references, &r));
     for (size_t i = 0; i < cfg->n_tasks; i++) {
         for (size_t k = 0; k < cfg->n_references; k++) {
-            const char *const cells[] = {count(a, cfg->task_classes[i]), count(a, cfg->n_seeds), count(a, cfg->references[k]),
-                                         count(a, cfg->task_classes[i] * cfg->references[k]),
-                                         evaluation_images(a, s, i * cfg->n_seeds)};
+            const char *const cells[] = {
+                count(a, cfg->task_classes[i]), count(a, cfg->n_seeds), count(a, cfg->references[k]),
+                count(a, cfg->task_classes[i] * cfg->references[k]), evaluation_images(a, s, i * cfg->n_seeds)};
             TRY(rows_add(&r, cells));
         }
     }
@@ -148,17 +157,23 @@ static status print_work(arena *a, FILE *to, const dry_run_report *r)
     for (size_t i = 0; i < stage_count; i++) {
         const stage_forecast *f = &r->stage[i];
         const char *const cells[] = {stage_table[i]->name, count(a, f->items), count(a, f->images),
-                                     arena_text(a, "%s%zu", f->at_most ? "at most " : "", f->passes), count(a, f->unshared)};
+                                     arena_text(a, "%s%zu", f->at_most ? "at most " : "", f->passes),
+                                     count(a, f->unshared)};
         TRY(rows_add(&t, cells));
         bound = bound || f->at_most;
         if (f->masks > 0) {
-            (void)fprintf(to, "\n%zu cells (network, kind, criterion, task, references), %zu rates: %zu masks, %s%zu distinct\n", s->n_cells,
-                          s->config->n_rates, f->masks, f->at_most ? "at most " : "", f->distinct);
+            (void)fprintf(
+                to, "\n%zu cells (network, kind, criterion, task, references), %zu rates: %zu masks, %s%zu distinct\n",
+                s->n_cells, s->config->n_rates, f->masks, f->at_most ? "at most " : "", f->distinct);
         }
     }
-    rows_print(&t, to, arena_text(a, "Work (a pass is a micro-batch of %zu images through a network):", s->config->micro_batch));
+    rows_print(
+        &t, to,
+        arena_text(a, "Work (a pass is a micro-batch of %zu images through a network):", s->config->micro_batch));
     if (bound) {
-        (void)fputs("  At most: rankings are known when the reference images are explained, and may then give equal masks.\n", to);
+        (void)fputs(
+            "  At most: rankings are known when the reference images are explained, and may then give equal masks.\n",
+            to);
     }
     return STATUS_OK;
 }
@@ -233,9 +248,11 @@ static status print_time(arena *a, FILE *to, const dry_run_report *r)
     }
     const char *const sum[] = {"total", duration(a, total)};
     TRY(rows_add(&t, sum));
-    rows_print(&t, to, arena_text(a, "Time on %d rank%s, estimated from a trial of %.1f s on them:", r->ranks, r->ranks == 1 ? "" : "s",
-                                  r->trial_seconds));
-    (void)fprintf(to, "  %.3g core-hours. Tables and the result file at the end are not in it.\n", total * r->ranks / 3600.0);
+    rows_print(&t, to,
+               arena_text(a, "Time on %d rank%s, estimated from a trial of %.1f s on them:", r->ranks,
+                          r->ranks == 1 ? "" : "s", r->trial_seconds));
+    (void)fprintf(to, "  %.3g core-hours. Tables and the result file at the end are not in it.\n",
+                  total * r->ranks / 3600.0);
     return STATUS_OK;
 }
 
@@ -244,8 +261,9 @@ status dry_run_print(arena *a, FILE *to, const dry_run_report *r)
     const study *s = &r->plan->study;
     const char *path;
     TRY(text_printable(a, s->config->path, 512, &path));
-    (void)fprintf(to, "Study %s (%s), %d rank%s on %zu node%s, backend %s. Nothing is written.\n", s->config->name, path, r->ranks,
-                  r->ranks == 1 ? "" : "s", r->node.n_nodes, r->node.n_nodes == 1 ? "" : "s", s->backend->name);
+    (void)fprintf(to, "Study %s (%s), %d rank%s on %zu node%s, backend %s. Nothing is written.\n", s->config->name,
+                  path, r->ranks, r->ranks == 1 ? "" : "s", r->node.n_nodes, r->node.n_nodes == 1 ? "" : "s",
+                  s->backend->name);
     TRY(print_models(a, to, s));
     TRY(print_criteria(a, to, s));
     TRY(print_tasks(a, to, s));

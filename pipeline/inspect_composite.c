@@ -27,10 +27,11 @@ static const char *own_rule(arena *a, const composite *c, const op_def *op)
         return "none";
     }
     if ((op->relevance_reads & READS_SOFTMAX_RULE) != 0) {
-        return arena_text(a, "%s (epsilon=%g, softmax=%s)", op->relevance_name, c->epsilon, softmax_rule_names[c->softmax_rule]);
+        return arena_text(a, "%s (epsilon=%g, softmax=%s)", op->relevance_name, c->epsilon,
+                          softmax_rule_names[c->softmax_rule]);
     }
     return (op->relevance_reads & READS_EPSILON) != 0 ? arena_text(a, "%s (epsilon=%g)", op->relevance_name, c->epsilon)
-                                                     : op->relevance_name;
+                                                      : op->relevance_name;
 }
 
 static const char *way_text(walk_way way)
@@ -57,7 +58,8 @@ static const char *prunable(arena *a, const node *n, const config_model *cm)
     for (size_t i = 0; cm != NULL && i < cm->n_kinds; i++) {
         wanted = wanted || cm->kinds[i] == n->components;
     }
-    return arena_text(a, "%zu %s%s", n->n_components, component_kind_name(n->components), wanted ? "" : ", kept by the study");
+    return arena_text(a, "%zu %s%s", n->n_components, component_kind_name(n->components),
+                      wanted ? "" : ", kept by the study");
 }
 
 static status print_nodes(arena *a, const graph *g, const config_model *cm, const composite *c, FILE *to)
@@ -76,8 +78,12 @@ static status print_nodes(arena *a, const graph *g, const config_model *cm, cons
         const char *name;
         TRY(text_printable(a, n->name, 200, &name));
         TRY_TEXT(output, a, "%s", shape_text(n->out.rank, n->out.dim, shape_of));
-        const char *const cells[] = {name, n->op->name, depth_group_name(n->group), output,
-                                     given[id] != NULL ? given_rule(a, given[id]) : own_rule(a, c, n->op), way_text(way[id]),
+        const char *const cells[] = {name,
+                                     n->op->name,
+                                     depth_group_name(n->group),
+                                     output,
+                                     given[id] != NULL ? given_rule(a, given[id]) : own_rule(a, c, n->op),
+                                     way_text(way[id]),
                                      prunable(a, n, cm)};
         for (size_t i = 0; i < COUNT(cells); i++) {
             if (cells[i] == NULL) {
@@ -97,7 +103,8 @@ typedef struct chosen {
     const double *parameters;
 } chosen;
 
-static status print_under(arena *a, const char *title, const graph *g, const config_model *cm, const chosen *k, FILE *to)
+static status print_under(arena *a, const char *title, const graph *g, const config_model *cm, const chosen *k,
+                          FILE *to)
 {
     const composite *c;
     if (k->method->composite == NULL) {
@@ -106,8 +113,8 @@ static status print_under(arena *a, const char *title, const graph *g, const con
         }
         return STATUS_OK;
     }
-    (void)fprintf(to, "\n%s, criterion %s%s%s", title, k->name != NULL ? k->name : k->method->name, k->name != NULL ? " (" : "",
-                  k->name != NULL ? k->method->name : "");
+    (void)fprintf(to, "\n%s, criterion %s%s%s", title, k->name != NULL ? k->name : k->method->name,
+                  k->name != NULL ? " (" : "", k->name != NULL ? k->method->name : "");
     for (size_t i = 0; i < k->method->n_fields; i++) {
         (void)fprintf(to, " %s=%g", k->method->fields[i].name, k->parameters[i]);
     }
@@ -168,15 +175,17 @@ static status inspect_in(arena *a, const char *path, FILE *to)
 {
     file_bytes bytes;
     if (results_recognise(path)) {
-        return FAIL(ST_DATA, "%s: expected a study or a checkpoint, found a result; its study is in /provenance/config_resolved", path);
+        return FAIL(ST_DATA,
+                    "%s: expected a study or a checkpoint, found a result; its study is in /provenance/config_resolved",
+                    path);
     }
     TRY(file_read(a, path, model_largest_checkpoint, &bytes));
     if (!is_text(bytes)) {
         return of_checkpoint(a, path, to);
     }
     if (bytes.size > LARGEST_CONFIG) {
-        return FAIL(ST_DATA, "%s: expected a study of at most %d bytes, or a checkpoint, found %zu bytes of text", path, (int)LARGEST_CONFIG,
-                    bytes.size);
+        return FAIL(ST_DATA, "%s: expected a study of at most %d bytes, or a checkpoint, found %zu bytes of text", path,
+                    (int)LARGEST_CONFIG, bytes.size);
     }
     return of_study(a, path, bytes, to);
 }

@@ -108,7 +108,7 @@ static status reduce(stage_ctx *c, explainer *e, size_t model, size_t criterion,
     for (size_t i = 0; i < n; i++) {
         exact_sum_carry(&e->sums[i]);
     }
-    comm_sum_i64(c->comm, n * EXACT_WORDS, e->sums[0].word);
+    comm_sum_i64(c->comm, n * EXACT_WORDS, (int64_t *)e->sums); /* an exact_sum is its words */
     for (size_t i = 0; i < n; i++) {
         value[i] = exact_sum_value(&e->sums[i]);
     }

@@ -1,4 +1,5 @@
 /* Measures what pruned networks still know: every distinct (model, mask, evaluation set) once, counts added as integers. */
+#include <math.h>
 #include <string.h>
 
 #include "pruning/curve.h"
@@ -54,6 +55,21 @@ static void count_batch(const evaluator *e, const dataset *d, const study_evalua
     memcpy(counter + COUNT_CLASSES + set->n_classes, &loss, sizeof loss);
 }
 
+/* An accuracy of a network that computes no numbers would be a number all the same. */
+static status check_logits(const study *s, const evaluator *e)
+{
+    const study_model *m = &s->models[e->model];
+    const size_t n = m->graph->n_classes;
+    for (size_t i = 0; i < e->batch.n * n; i++) {
+        if (!isfinite(forward_logits(e->forward)[i])) {
+            return FAIL(ST_DATA, "%s: expected finite logits of the unpruned network '%s', found %f for %s/%s; is the checkpoint damaged?",
+                        m->config->checkpoint, m->config->name, (double)forward_logits(e->forward)[i], s->evaluation_data->root,
+                        s->evaluation_data->path[e->batch.sample[i / n]]);
+        }
+    }
+    return STATUS_OK;
+}
+
 /* One micro-batch through every distinct mask of uses[first..end), which all want this evaluation set. */
 static status evaluate_batch(stage_ctx *c, evaluator *e, size_t first, size_t end, size_t index, int64_t *counters)
 {
@@ -65,6 +81,9 @@ static status evaluate_batch(stage_ctx *c, evaluator *e, size_t first, size_t en
                    &e->batch));
     for (size_t u = first; u < end; u = masks_end(&e->masks, u), counters += counter_size(set)) {
         forward_run(e->forward, e->batch.images, e->masks.use[u].alive);
+        if (e->masks.use[u].rate == 0) {
+            TRY(check_logits(s, e));
+        }
         count_batch(e, s->evaluation_data, set, m->graph->n_classes, counters);
         c->tick(c->progress, (double)(micro_batch * (masks_end(&e->masks, u) - u)));
     }

@@ -12,11 +12,11 @@ typedef struct forecast_part {
 } forecast_part;
 
 typedef struct stage_forecast {
-    size_t items;    /* what is dealt out to the ranks: micro-batches of images that are read */
-    size_t passes;   /* micro-batches through a network */
-    size_t unshared; /* ... if every cell and rate went its own way */
-    bool at_most;    /* `passes` is a bound: masks of rankings that are not known yet may turn out equal */
-    size_t images;   /* distinct ones that are read */
+    size_t items;           /* what is dealt out to the ranks: micro-batches of images that are read */
+    size_t passes;          /* micro-batches through a network */
+    size_t unshared;        /* ... if every cell and rate went its own way */
+    bool at_most;           /* `passes` is a bound: masks of rankings that are not known yet may turn out equal */
+    size_t images;          /* distinct ones that are read */
     size_t masks, distinct; /* points of curves, and the masks that these are at most */
     size_t n_parts;
     forecast_part part[FORECAST_PARTS];

@@ -6,8 +6,9 @@
 /* One point of a curve wants this mask on this evaluation set. */
 typedef struct mask_use {
     size_t evaluation, cell, rate;
-    size_t unknown; /* cell + 1 where components are removed by a ranking that is not known yet: equal to no other cell's; else 0 */
-    uint64_t hash;  /* of `alive`; unknown: how many components are removed */
+    size_t
+        unknown; /* cell + 1 where components are removed by a ranking that is not known yet: equal to no other cell's; else 0 */
+    uint64_t hash;        /* of `alive`; unknown: how many components are removed */
     const uint8_t *alive; /* [n_alive] = [graph->n_components]; unknown: NULL and 0 */
     size_t n_alive;
 } mask_use;
@@ -18,7 +19,8 @@ typedef struct mask_list {
 } mask_list;
 
 /* removed_at [n_cells]: as prune_output has it; NULL for a cell whose ranking is not known yet. */
-MUST_CHECK status masks_collect(arena *a, const study *s, size_t model, const uint16_t *const removed_at[], mask_list *out);
+MUST_CHECK status masks_collect(arena *a, const study *s, size_t model, const uint16_t *const removed_at[],
+                                mask_list *out);
 size_t masks_bytes(const study *s, size_t model); /* what masks_collect takes where all rankings are known */
 
 size_t masks_end(const mask_list *l, size_t first);     /* behind the uses that share the mask of use[first] */

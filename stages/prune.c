@@ -47,7 +47,11 @@ static status prune_cell(const stage_ctx *c, arena *scratch, size_t index, prune
     for (size_t i = 0; i < n; i++) {
         score[i] = all[m->component[cell->kind][i]];
     }
-    if (!status_ok(ranking_build(scratch, n, score, order))) {
+    const status ranked = ranking_build(scratch, n, score, order);
+    if (ranked.code != ST_OK && ranked.code != ST_DATA) {
+        return ranked;
+    }
+    if (!status_ok(ranked)) {
         char why[512];
         (void)snprintf(why, sizeof why, "%s", status_message());
         status_clear();

@@ -46,8 +46,10 @@ static status start(void)
     float product = 1.0f;
     openblas_set_num_threads(1);
     if (!room_for(buffer)) {
-        return FAIL(ST_ENVIRONMENT, "out of memory: OpenBLAS needs %zu MiB for itself; use fewer ranks per node or raise the limit "
-                    "(ulimit -v)", buffer >> 20);
+        return FAIL(ST_ENVIRONMENT,
+                    "out of memory: OpenBLAS needs %zu MiB for itself; use fewer ranks per node or raise the limit "
+                    "(ulimit -v)",
+                    buffer >> 20);
     }
     cblas_strmm(CblasRowMajor, CblasLeft, CblasUpper, CblasNoTrans, CblasNonUnit, 1, 1, 1.0f, &one, 1, &product, 1);
     return STATUS_OK;

@@ -24,8 +24,10 @@ double curve_trapezoid(size_t n, const double rate[], const double accuracy[])
 
 double curve_highest_rate(size_t n, const double rate[], const double accuracy[], double share)
 {
+    /* Quotients of counts and their means are rounded: 19/53 is 0.95 x 20/53. */
+    const double least = share * accuracy[0] * (1.0 - 1e-12);
     double highest = 0.0;
-    for (size_t i = 0; i < n && accuracy[0] > 0.0 && accuracy[i] >= share * accuracy[0]; i++) {
+    for (size_t i = 0; i < n && accuracy[0] > 0.0 && accuracy[i] >= least; i++) {
         highest = rate[i];
     }
     return highest;

@@ -20,7 +20,8 @@ static const command_example examples[] = {
 const command_def command_plan = {
     .name = "plan",
     .summary = "say what a study would do, with memory and time",
-    .text = "Reads the study that CONFIG describes, with its models and lists of images, and prints what a run would do: models, "
+    .text = "Reads the study that CONFIG describes, with its models and lists of images, and prints what a run would "
+            "do: models, "
             "criteria, cells, distinct images, memory per rank and per node, and the time that it takes, from a short "
             "calibration on the ranks it is started with. Nothing is written.\n"
             "\n"

@@ -64,7 +64,7 @@ def is_text(dtype):
 def check_dataset(name, v):
     if v.ndim == 0 or v.dtype.kind == "O":
         check(is_text(v.dtype), f"{name}: not a variable-length UTF-8 text")
-    if v.is_scale:
+    if h5py.h5ds.is_scale(v.id):
         check(v.ndim == 1, f"{name}: a coordinate with {v.ndim} dimensions")
     else:
         for i, d in enumerate(v.dims):

@@ -3,15 +3,24 @@
 . "$(dirname "$0")/lib.sh"
 python=$(command -v python3) || { echo "skipped: python3 is missing"; exit 77; }
 
+# check STUDY ARGUMENT...: runs it on two ranks, reads the result.
+check() {
+    local command=(run "$1" -o "$work/r.h5" --set 'tasks.references=[3]' "${@:2}")
+    ranks 2 "${command[@]}" >"$work/out" 2>"$work/err" || { fail "run $*"; cat "$work/err"; finish; }
+    "${PYTHON:-$python}" "$SOURCE/tests/e2e/check_results.py" "$work/r.h5" 2 "$POLLARD" "${command[@]}"
+    local code=$?
+    [ "$code" -eq 77 ] && exit 77
+    [ "$code" -eq 0 ] && pass || fail "check_results.py: exit $code"
+}
+
 # The digits study in small, but not too small for the checks: every kind of components, tasks of unlike size (fill values; more than
 # five classes), and three seeds, because two make one pair, whose mean hides a missing division.
 sed -e "s|\.\./examples|$SOURCE/examples|" -e '/name: digits_resnet/,/components:/d' -e '/name: magnitude/,/method:/d' \
     "$SOURCE/configs/digits.yaml" >"$work/study file.yaml"
-command=(run "$work/study file.yaml" -o "$work/r.h5" --set tasks.seeds=3 --set 'tasks.classes=[2, 6]' --set 'tasks.references=[3]'
-         --set 'rates=[0, 0.5, 0.9]')
-ranks 2 "${command[@]}" >"$work/out" 2>"$work/err" || { fail "run"; cat "$work/err"; finish; }
-"${PYTHON:-$python}" "$SOURCE/tests/e2e/check_results.py" "$work/r.h5" 2 "$POLLARD" "${command[@]}"
-code=$?
-[ "$code" -eq 77 ] && exit 77
-[ "$code" -eq 0 ] && pass || fail "check_results.py: exit $code"
+check "$work/study file.yaml" --set tasks.seeds=3 --set 'tasks.classes=[2, 6]' --set 'rates=[0, 0.5, 0.9]'
+
+# One seed, one network: there is no error and no pair, and most images are read once, by one rank of the two.
+sed '/name: digits_vit/,/components:/d' "$work/study file.yaml" >"$work/one.yaml"
+check "$work/one.yaml" --set tasks.seeds=1 --set 'tasks.classes=[2, 10]' --set 'rates=[0, 0.5]'
+grep -Eq '^digits_vgg_bn .* \+- - +[0-9]+ %$' "$work/out" && pass || fail "one seed: the table prints an error"
 finish

@@ -75,6 +75,8 @@ static void exact_sum_keeps_infinities_and_nan(void **state)
     (void)state;
     const float inf[] = {1.0f, INFINITY};
     assert_true(sum_of(2, inf) == INFINITY);
+    const float negative[] = {1.0f, -INFINITY};
+    assert_true(sum_of(2, negative) == -INFINITY);
     const float both[] = {-INFINITY, INFINITY};
     assert_true(isnan(sum_of(2, both)));
     const float nan[] = {NAN, 1.0f};

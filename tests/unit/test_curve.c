@@ -55,6 +55,8 @@ static void highest_rate_ends_at_the_first_fall(void **state)
     assert_true(curve_highest_rate(5, rate, accuracy, 0.95) == 0.2);
     assert_true(curve_highest_rate(5, rate, accuracy, 0.5) == 0.4);
     assert_true(curve_highest_rate(5, rate, accuracy, 1.0) == 0.1);
+    const double quotients[] = {20.0 / 53.0, 19.0 / 53.0, 18.0 / 53.0}; /* exactly 95 %, but for rounding */
+    assert_true(curve_highest_rate(3, rate, quotients, 0.95) == 0.1);
     const double broken[] = {0.8, NAN, 0.8};
     assert_true(curve_highest_rate(3, rate, broken, 0.95) == 0.0);
     const double hopeless[] = {0.0, 0.0, 0.1}; /* 0 >= 0.95 x 0, but there was nothing to keep */

@@ -7,6 +7,7 @@
 #include "attribution/composite.h"
 #include "attribution/rule_driver.h"
 #include "core/rng.h"
+#include "nn/stabilise.h"
 
 /* Tables that no rule of the family uses yet, for the general path of the driver (docs/attribution.md, section c). */
 static const rule_term agreeing[] = {
@@ -263,6 +264,13 @@ static void general_path_agrees_with_the_kept_output(void **state)
     golden_close(&g);
 }
 
+static void stabiliser_pushes_away_from_zero(void **state)
+{
+    (void)state;
+    assert_true(stabilise(0.0f, 0.5f) == 0.5f && stabilise(-0.0f, 0.5f) == 0.5f); /* both zeros go up */
+    assert_true(stabilise(1.0f, 0.5f) == 1.5f && stabilise(-1.0f, 0.5f) == -1.5f);
+}
+
 static void zero_outputs_take_no_relevance_without_stabiliser(void **state)
 {
     (void)state;
@@ -454,6 +462,7 @@ int main(void)
         cmocka_unit_test(general_tables_are_golden),
         cmocka_unit_test(only_the_plain_term_uses_the_output),
         cmocka_unit_test(general_path_agrees_with_the_kept_output),
+        cmocka_unit_test(stabiliser_pushes_away_from_zero),
         cmocka_unit_test(zero_outputs_take_no_relevance_without_stabiliser),
         cmocka_unit_test(relevance_is_conserved_without_bias),
         cmocka_unit_test(every_rule_keeps_the_laws),

@@ -37,17 +37,21 @@ static const char *study_file(const char *criteria)
     FILE *f = fopen(path, "w");
     assert_non_null(f);
     (void)fprintf(f, "study: test\ndata: {reference: reference, evaluation: evaluation}\nmodels:\n");
-    (void)fprintf(f, "  - {name: vgg, checkpoint: %s}\n", source_path("examples/digits/models/digits_vgg_bn/model.safetensors"));
-    (void)fprintf(f, "  - {name: vit, checkpoint: %s}\n", source_path("examples/digits/models/digits_vit/model.safetensors"));
+    (void)fprintf(f, "  - {name: vgg, checkpoint: %s}\n",
+                  source_path("examples/digits/models/digits_vgg_bn/model.safetensors"));
+    (void)fprintf(f, "  - {name: vit, checkpoint: %s}\n",
+                  source_path("examples/digits/models/digits_vit/model.safetensors"));
     (void)fprintf(f, "criteria:\n%s", criteria);
-    (void)fprintf(f, "tasks: {classes: [3, 10], seeds: 3, references: [1, 3]}\nrates: {from: 0, to: 0.9, step: 0.3}\nmicro_batch: 4\n");
+    (void)fprintf(f, "tasks: {classes: [3, 10], seeds: 3, references: [1, 3]}\nrates: {from: 0, to: 0.9, step: "
+                     "0.3}\nmicro_batch: 4\n");
     assert_int_equal(fclose(f), 0);
     return path;
 }
 
 static const char known[] = "  - {name: size, method: magnitude}\n  - {name: chance, method: random}\n";
-static const char all[] = "  - {name: size, method: magnitude}\n  - {name: chance, method: random}\n"
-                          "  - {name: narrow, method: lrp, epsilon: 1e-6}\n  - {name: wide, method: lrp, epsilon: 0.1}\n";
+static const char all[] =
+    "  - {name: size, method: magnitude}\n  - {name: chance, method: random}\n"
+    "  - {name: narrow, method: lrp, epsilon: 1e-6}\n  - {name: wide, method: lrp, epsilon: 0.1}\n";
 
 /* A plan and a run of the same study. */
 typedef struct both {
@@ -142,7 +146,8 @@ static void check_against_run(const char *criteria, bool bound)
     assert_int_equal(b.run.evaluate.n_masks, evaluate->masks);
     assert_int_equal(evaluate->masks, s->n_cells * s->config->n_rates);
     assert_true(evaluate->distinct < evaluate->masks && evaluate->passes < evaluate->unshared);
-    assert_in_range(b.run.evaluate.n_evaluated, bound ? evaluate->distinct / 2 : evaluate->distinct, evaluate->distinct);
+    assert_in_range(b.run.evaluate.n_evaluated, bound ? evaluate->distinct / 2 : evaluate->distinct,
+                    evaluate->distinct);
     close_both(&b);
 }
 
@@ -272,8 +277,10 @@ static void parts_of_a_forecast(void **state)
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_plan_without_relevance_is_exact), cmocka_unit_test(a_plan_with_relevance_is_a_bound),
-        cmocka_unit_test(sharing_is_counted),                cmocka_unit_test(memory_is_what_is_allocated),
+        cmocka_unit_test(a_plan_without_relevance_is_exact),
+        cmocka_unit_test(a_plan_with_relevance_is_a_bound),
+        cmocka_unit_test(sharing_is_counted),
+        cmocka_unit_test(memory_is_what_is_allocated),
         cmocka_unit_test(parts_of_a_forecast),
     };
     launcher_prepare();

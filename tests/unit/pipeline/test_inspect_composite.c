@@ -65,8 +65,8 @@ static void check_rows(const char *text, const graph *g, double epsilon)
         assert_says(n->name, row, n->op->name);
         assert_says(n->name, row, depth_group_name(n->group));
         assert_says(n->name, row, shape_text(n->out.rank, n->out.dim, shape_of));
-        (void)snprintf(expected, sizeof expected, "  %s (epsilon=%g", given[id] != NULL ? given[id]->rule->name : n->op->relevance_name,
-                       epsilon);
+        (void)snprintf(expected, sizeof expected, "  %s (epsilon=%g",
+                       given[id] != NULL ? given[id]->rule->name : n->op->relevance_name, epsilon);
         if (given[id] != NULL || (n->op->relevance_reads & READS_EPSILON) != 0) {
             assert_says(n->name, row, expected);
         } else {
@@ -112,9 +112,10 @@ static const char *study_file(void)
     assert_non_null(f);
     (void)fprintf(f, "study: test\ndata: {reference: nowhere, evaluation: nowhere}\nmodels:\n");
     (void)fprintf(f, "  - {name: one, checkpoint: %s, components: [heads]}\n", source_path(networks[2]));
-    (void)fprintf(f, "criteria:\n  - {name: wide, method: lrp, epsilon: 0.25}\n  - {name: size, method: magnitude}\n"
-                     "  - {name: narrow, method: lrp, epsilon: 1e-3}\ntasks: {classes: [3], seeds: 1, references: [1]}\n"
-                     "rates: {from: 0, to: 0.9, step: 0.3}\n");
+    (void)fprintf(f,
+                  "criteria:\n  - {name: wide, method: lrp, epsilon: 0.25}\n  - {name: size, method: magnitude}\n"
+                  "  - {name: narrow, method: lrp, epsilon: 1e-3}\ntasks: {classes: [3], seeds: 1, references: [1]}\n"
+                  "rates: {from: 0, to: 0.9, step: 0.3}\n");
     assert_int_equal(fclose(f), 0);
     return path;
 }
@@ -126,7 +127,8 @@ static void a_study_shows_each_criterion(void **state)
     assert_ok(arena_open("network", &a));
     const graph *g = built(a, source_path(networks[2]));
     const char *text = inspected(study_file());
-    const char *wide = strstr(text, "one, criterion wide (lrp epsilon=0.25"), *narrow = strstr(text, "one, criterion narrow (lrp epsilon=0.001");
+    const char *wide = strstr(text, "one, criterion wide (lrp epsilon=0.25"),
+               *narrow = strstr(text, "one, criterion narrow (lrp epsilon=0.001");
     assert_true(wide != NULL && narrow != NULL && wide < narrow);
     check_rows(wide, g, 0.25);
     check_rows(narrow, g, 1e-3);
@@ -140,7 +142,8 @@ static void other_files_are_refused(void **state)
 {
     (void)state;
     assert_fails(inspect_composite("nowhere.yaml", stdout), ST_NO_INPUT, "nowhere.yaml", NULL);
-    assert_fails(inspect_composite(source_path("tests/golden/vit_tiny.h5"), stdout), ST_DATA, "expected a study or a checkpoint", NULL);
+    assert_fails(inspect_composite(source_path("tests/golden/vit_tiny.h5"), stdout), ST_DATA,
+                 "expected a study or a checkpoint", NULL);
 }
 
 /* A rule's text names every parameter that its numbers depend on: a law of the table. */
