@@ -154,7 +154,8 @@ typedef struct small {
 
 static node_id put(small *s, const op_def *op, size_t n_in, node_id a, node_id b)
 {
-    s->nodes[s->g.n_nodes] = (node){.op = op, .name = op->name, .n_in = n_in, .in = {a, b}, .out = {.rank = 1, .dim = {4}}};
+    s->nodes[s->g.n_nodes] =
+        (node){.op = op, .name = op->name, .n_in = n_in, .in = {a, b}, .out = {.rank = 1, .dim = {4}}};
     return s->g.n_nodes++;
 }
 
