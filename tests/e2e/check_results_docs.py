@@ -39,12 +39,12 @@ def examples():
     """(where, code) of all Python that the documentation shows for digits.h5."""
     for page in ("docs/results.md", "analysis/README.md"):
         found = re.findall(r"```python\n(.*?)```", (ROOT / page).read_text(encoding="utf-8"), re.S)
-        check(found, f"{page} has no example")
+        check(len(found) > 0, f"{page} has no example")
         yield from ((f"{page}, example {i + 1}", code) for i, code in enumerate(found))
     import pollard_results
 
     lines = re.findall(r"^ *>>> (.*)$", pollard_results.__doc__, re.M)
-    check(lines, "pollard_results has no example")
+    check(len(lines) > 0, "pollard_results has no example")
     yield "pollard_results, docstring", "\n".join(lines)
 
 

@@ -139,7 +139,7 @@ if [ "$sanitized" -eq 0 ] && (ulimit -v 400000) 2>/dev/null; then
     got=$?
     see 0 warning memory "MiB for each rank on" "little memory"
     timeout -k 5 "$limit" "$launch" 1 "$POLLARD" doctor : -n 1 bash -c \
-        'ulimit -v 450000; exec "$1" doctor' bash "$POLLARD" >"$work/stdout" 2>"$work/stderr"
+        'ulimit -v 520000; exec "$1" doctor' bash "$POLLARD" >"$work/stdout" 2>"$work/stderr"
     got=$?
     [ "$cores" -lt 2 ] || see 0 warning memory "(ulimit)" "little memory on one of two ranks"
     (ulimit -v 200000 && exec "$POLLARD" doctor) >"$work/stdout" 2>"$work/stderr"
