@@ -31,7 +31,6 @@ struct arena {
     ending *last; /* in blocks of the arena */
     chunk *first, *current; /* chunks before `current` are full, those after it are empty */
     size_t bytes;
-    size_t least; /* bytes of the next first chunk: what was in use when several chunks were given up */
 };
 
 status arena_open(const char *name, arena **out)
@@ -79,10 +78,6 @@ void arena_reset(arena *a)
     run_endings(a);
     if (chunk_bytes == 0) {
         free_chunks(a); /* so that a use after reset is seen too */
-    } else if (a->first != NULL && a->first->next != NULL) {
-        /* Blocks of another order of sizes would leave chunks half empty and need more of them; one chunk holds any order. */
-        a->least = a->bytes > a->least ? a->bytes : a->least;
-        free_chunks(a);
     }
     for (chunk *c = a->first; c != NULL; c = c->next) {
         c->used = 0;
@@ -95,7 +90,6 @@ void arena_release(arena *a)
 {
     arena_reset(a);
     free_chunks(a);
-    a->least = 0;
 }
 
 static chunk *chunk_new(size_t size)
@@ -123,8 +117,7 @@ static chunk *chunk_for(arena *a, size_t size)
         }
         last = c;
     }
-    const size_t least = last == NULL && a->least > chunk_bytes ? a->least : chunk_bytes;
-    chunk *c = chunk_new(size > least ? size : least);
+    chunk *c = chunk_new(size > chunk_bytes ? size : chunk_bytes);
     if (c == NULL) {
         return NULL;
     }

@@ -38,6 +38,8 @@ refused 65 "fc.bias"                                    'header s/fc.bias/xx.bia
 refused 65 "expected finite numbers, found nan at ["    'put 400000 "\000\000\300\177"'
 refused 65 "expected finite numbers, found inf at ["    'put 400000 "\000\000\200\177"'
 refused 65 "leaves the range of float32"                'put 400000 "\377\377\177\177"'
+refused 65 "expected finite logits of the unpruned network 'net', found inf" \
+    'for i in {0..63}; do put $((16576 + 4 * i)) "\346\261\141\177"; done' --set 'criteria=[{name: r, method: random}]' # 3e38 each
 
 # ---- model.json, and what the study says about the model ----
 refused 65 "net/model.json:1:1: not valid JSON"         'printf "{" >net/model.json'
