@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "attribution/walk.h"
+#include "io/config_schema.h"
 #include "io/results.h"
 #include "io/text_table.h"
 #include "nn/arch.h"
@@ -15,7 +16,8 @@ static const char *given_rule(arena *a, const composite_entry *e)
 {
     const char *text = arena_text(a, "%s", e->rule->name);
     for (size_t i = 0; i < e->rule->n_fields && text != NULL; i++) {
-        text = arena_text(a, "%s%s%s=%g", text, i == 0 ? " (" : ", ", e->rule->fields[i].name, e->parameters[i]);
+        const setting key = {.field = e->rule->fields[i]};
+        text = arena_text(a, "%s%s%s=%s", text, i == 0 ? " (" : ", ", key.field.name, value_text(&key, e->parameters[i]).text);
     }
     return text == NULL || e->rule->n_fields == 0 ? text : arena_text(a, "%s)", text);
 }
@@ -23,14 +25,15 @@ static const char *given_rule(arena *a, const composite_entry *e)
 /* "attention (epsilon=1e-06, softmax=epsilon)" */
 static const char *own_rule(arena *a, const composite *c, const op_def *op)
 {
+    const schema_words epsilon = number_text(c->epsilon);
     if (op->relevance_name == NULL) {
         return "none";
     }
     if ((op->relevance_reads & READS_SOFTMAX_RULE) != 0) {
-        return arena_text(a, "%s (epsilon=%g, softmax=%s)", op->relevance_name, c->epsilon,
+        return arena_text(a, "%s (epsilon=%s, softmax=%s)", op->relevance_name, epsilon.text,
                           softmax_rule_names[c->softmax_rule]);
     }
-    return (op->relevance_reads & READS_EPSILON) != 0 ? arena_text(a, "%s (epsilon=%g)", op->relevance_name, c->epsilon)
+    return (op->relevance_reads & READS_EPSILON) != 0 ? arena_text(a, "%s (epsilon=%s)", op->relevance_name, epsilon.text)
                                                       : op->relevance_name;
 }
 
@@ -116,7 +119,8 @@ static status print_under(arena *a, const char *title, const graph *g, const con
     (void)fprintf(to, "\n%s, criterion %s%s%s", title, k->name != NULL ? k->name : k->method->name,
                   k->name != NULL ? " (" : "", k->name != NULL ? k->method->name : "");
     for (size_t i = 0; i < k->method->n_fields; i++) {
-        (void)fprintf(to, " %s=%g", k->method->fields[i].name, k->parameters[i]);
+        const setting key = {.field = k->method->fields[i]};
+        (void)fprintf(to, " %s=%s", key.field.name, value_text(&key, k->parameters[i]).text);
     }
     (void)fprintf(to, "%s:\n", k->name != NULL ? ")" : " (its defaults)");
     TRY(k->method->composite(a, k->parameters, &c));

@@ -72,6 +72,14 @@ def check_costs(data):
                     check(left == expected, f"{group}: costs without {len(gone)} heads are {left}, expected {expected}")
 
 
+def check_criteria(data):
+    """Methods as a study would say them, with the shortest text of each number."""
+    texts = {"lrp-epsilon": "lrp epsilon=1e-06 absolute=true", "magnitude": "magnitude", "random": "random"}
+    for name, method in zip(data["/criteria"].criterion.values, data["/criteria"].method.values):
+        check(method == texts[name], f"/criteria: {name} is '{method}'")
+
+
 def check_digits(data):
+    check_criteria(data)
     check_unpruned(data)
     check_costs(data)
