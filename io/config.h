@@ -20,6 +20,7 @@ typedef struct config_criterion {
     const char *name; /* unique */
     const criterion_def *method;
     double parameters[MAX_CRITERION_PARAMETERS];
+    const struct composite *composite; /* criterion_setup.composite */
 } config_criterion;
 
 typedef struct config {
