@@ -18,13 +18,18 @@ static bool is_all(const rule_map *m)
     return m->all == 1.0 && rule_map_is_zero(&(rule_map){0.0, m->positive, m->negative, m->square, m->one});
 }
 
-static rule_path path_of(const rule_def *rule, const rule_terms *t)
+static rule_path path_of(const rule_def *rule, const rule_terms *t, const rule_layer *l)
 {
     const rule_group *g = &t->group[0];
+    signed_form form;
     const bool plain = t->n_groups == 1 && g->coef == 1.0 && g->gate == GATE_NONE && g->n_terms == 1 &&
                        g->term[0].input == INPUT_ALL && !g->term[0].minus && !g->term[0].flat &&
                        is_all(&g->term[0].weights) && is_all(&g->term[0].bias);
-    return rule->kind == RULE_GRADIENT ? PATH_GRADIENT : plain ? PATH_OUTPUT : PATH_TERMS;
+    if (rule->kind == RULE_GRADIENT) {
+        return PATH_GRADIENT;
+    }
+    const bool of_signs = !l->by_terms && l->shape->groups == 1 && rule_find_form(t, l->nonnegative, l->gated, &form);
+    return plain ? PATH_OUTPUT : of_signs ? PATH_SIGNED : PATH_TERMS;
 }
 
 static size_t take(size_t *total, size_t floats)
@@ -37,6 +42,10 @@ static size_t take(size_t *total, size_t floats)
 static void plan_scratch(rule_plan *p, size_t n_op)
 {
     rule_scratch *s = &p->scratch;
+    if (p->path == PATH_SIGNED) {
+        s->total = p->signs.scratch.total;
+        return;
+    }
     if (p->path != PATH_GRADIENT) {
         s->quotient = take(&s->total, p->batch * p->n_out);
     }
@@ -235,8 +244,12 @@ static status build(builder *b, const rule_def *rule, const double parameters[])
     if (b->l->spread_bias) {
         rule_spread_bias(&p->terms);
     }
-    p->path = path_of(rule, &p->terms);
-    if (p->path == PATH_GRADIENT) {
+    p->path = path_of(rule, &p->terms, b->l);
+    if (p->path == PATH_SIGNED) {
+        signed_form form;
+        (void)rule_find_form(&p->terms, b->l->nonnegative, b->l->gated, &form);
+        TRY(signed_build(b->a, &form, parameters[rule->epsilon_field], b->l, b->load, &p->signs, &p->floats));
+    } else if (p->path == PATH_GRADIENT) {
         static const rule_term plain = {.weights = {.all = 1.0}};
         TRY(build_product(b, (conv_pass){.adjoint = true}, &plain, &p->group[0].term[0].adjoint));
     } else {

@@ -85,6 +85,10 @@ void rule_relevance(const rule_plan *p, const rule_call *c)
         relevance_by_terms(p, c);
         return;
     }
+    if (p->path == PATH_SIGNED) {
+        signed_relevance(&p->signs, c);
+        return;
+    }
     const float *s = c->r_out;
     if (p->path == PATH_OUTPUT) {
         float *of_output = c->work + p->scratch.quotient;

@@ -14,6 +14,9 @@ typedef struct rule_layer {
     const conv_shape *shape; /* the product that the node is (forward_product_shape) */
     size_t batch;
     bool spread_bias; /* the projection bias quirk: rule_spread_bias() */
+    bool nonnegative; /* no input is below 0 */
+    bool gated;       /* R_out is 0 wherever the output is not above 0 */
+    bool by_terms;    /* every table term by term, as it is written: what the short ways are compared with */
     rule_pixels pixels;
 } rule_layer;
 
