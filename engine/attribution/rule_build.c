@@ -272,6 +272,21 @@ status rule_build(arena *a, const rule_def *rule, const double parameters[], con
     return st;
 }
 
+size_t rule_products(const rule_plan *p)
+{
+    size_t n = 0;
+    if (p->path == PATH_SIGNED) {
+        return signed_products(&p->signs);
+    }
+    for (size_t g = 0; g < MAX_RULE_GROUPS; g++) {
+        for (size_t k = 0; k < MAX_RULE_TERMS; k++) {
+            n += p->group[g].term[k].forward.plan != NULL;
+            n += p->group[g].term[k].adjoint.plan != NULL;
+        }
+    }
+    return n;
+}
+
 size_t rule_workspace(const rule_plan *p)
 {
     return p->scratch.total;
