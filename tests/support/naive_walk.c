@@ -134,16 +134,39 @@ static void add_to(size_t n, const double *x, double *y)
     }
 }
 
+/* The denominator is the output, which was perhaps given and not summed here: R_in = x . W' (R / st(z)) */
+static void back_by_output(const walker *k, node_id id, const naive_layer *l, double epsilon, double *r_in)
+{
+    double *s = doubles(k->a, naive_outputs(&l->shape));
+    for (size_t o = 0; o < naive_outputs(&l->shape); o++) {
+        s[o] = k->at->relevance[id][o] / naive_stabilise(k->at->out[id][o], epsilon);
+    }
+    naive_layer_gradient(l, s, r_in);
+    for (size_t i = 0; i < naive_inputs(&l->shape); i++) {
+        r_in[i] *= k->at->out[k->g->nodes[id].in[0]][i];
+    }
+}
+
 static void back_by_rule(const walker *k, node_id id)
 {
     const composite_entry *e = k->rules[id];
     const node_id in = k->g->nodes[id].in[0];
-    const naive_layer l = layer_of(k, id);
-    double *r_in = doubles(k->a, naive_inputs(&l.shape));
+    naive_layer l = layer_of(k, id);
+    const rule_pixels *pixels = &k->c->pixels;
+    double *r_in = doubles(k->a, naive_inputs(&l.shape)), *low = doubles(k->a, l.shape.in_channels),
+           *high = doubles(k->a, l.shape.in_channels);
     if (e->rule->kind == RULE_GRADIENT) {
         naive_layer_gradient(&l, k->at->relevance[id], r_in);
+    } else if (strcmp(e->rule->name, "epsilon") == 0) {
+        back_by_output(k, id, &l, e->parameters[e->rule->epsilon_field], r_in);
     } else {
         const rule_terms t = e->rule->terms(e->parameters);
+        for (size_t c = 0; t.of_pixels && c < l.shape.in_channels; c++) {
+            low[c] = (t.low - (double)pixels->mean[c]) / (double)pixels->std[c];
+            high[c] = (t.high - (double)pixels->mean[c]) / (double)pixels->std[c];
+        }
+        l.low = t.of_pixels ? low : NULL;
+        l.high = t.of_pixels ? high : NULL;
         naive_rule(&l, &t, e->parameters[e->rule->epsilon_field], k->at->out[in], k->at->out[id], k->at->relevance[id], r_in, NULL);
     }
     add_to(naive_inputs(&l.shape), r_in, k->at->relevance[in]);
