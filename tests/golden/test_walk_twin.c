@@ -17,7 +17,8 @@ enum { BATCH = 6, FEW = 2 };
 static const double twin_tolerance = 1e-9; /* two float64 programs */
 static const double walk_tolerance = 2e-5; /* float32 and float64, relative to the largest value */
 
-static const char *const networks[] = {"vgg_bn_tiny.h5", "vgg_tiny.h5", "resnet_basic_tiny.h5", "resnet_bottleneck_tiny.h5"};
+static const char *const networks[] = {"vgg_bn_tiny.h5", "vgg_tiny.h5", "resnet_basic_tiny.h5",
+                                       "resnet_bottleneck_tiny.h5"};
 static const char *const group = "composites/ref_gamma_none";
 
 typedef struct network {
@@ -123,7 +124,8 @@ static maps maps_of_twin(const network *n, const naive_weights *w, float *const 
         for (node_id id = 0; outputs != NULL && id < n->g->n_nodes; id++) {
             given[id] = outputs[id] + b * shape_count(n->g->nodes[id].out);
         }
-        naive_walk_run(n->a, n->g, &n->composite, w, n->images + b * pixels, outputs == NULL ? NULL : given, n->target[b], &twin);
+        naive_walk_run(n->a, n->g, &n->composite, w, n->images + b * pixels, outputs == NULL ? NULL : given,
+                       n->target[b], &twin);
         for (node_id id = 0; id < n->g->n_nodes; id++) {
             const size_t count = shape_count(n->g->nodes[id].out);
             memcpy(m[id] + b * count, twin.relevance[id], count * sizeof **m);
@@ -138,7 +140,8 @@ static maps maps_of_walk(const network *n)
     maps m = new_maps(n);
     float *rows = arena_alloc(n->a, BATCH * WALK_MOMENTS * n->g->n_components, sizeof *rows);
     assert_non_null(rows);
-    assert_ok(walk_build_with(n->a, n->g, &n->composite, test_backend(), BATCH, &(walk_options){.keep = true, .to_input = true}, &w));
+    assert_ok(walk_build_with(n->a, n->g, &n->composite, test_backend(), BATCH,
+                              &(walk_options){.keep = true, .to_input = true}, &w));
     walk_run(w, n->images, n->target, rows);
     for (node_id id = 0; id < n->g->n_nodes; id++) {
         const size_t count = BATCH * shape_count(n->g->nodes[id].out);
@@ -177,8 +180,8 @@ static void compare(const network *n, const char *what, const char *layer, size_
         worst = off > worst || isnan(off) ? off : worst;
     }
     if (!(worst <= tolerance * largest) || largest == 0.0) {
-        fail_msg("%s, %s of %s: off by %.3g of the largest value, %.3g is allowed", n->name, what, layer, worst / largest,
-                 tolerance);
+        fail_msg("%s, %s of %s: off by %.3g of the largest value, %.3g is allowed", n->name, what, layer,
+                 worst / largest, tolerance);
     }
 }
 
@@ -256,7 +259,8 @@ static void compare_walk(network *n, const rule_def *first, const rule_def *rest
     const naive_weights w = naive_weights_of(n->a, n->g);
     maps expected = maps_of_twin(n, &w, float_outputs(n), FEW), got = maps_of_walk(n);
     for (node_id id = 0; id < n->g->n_nodes; id++) {
-        compare(n, what, n->g->nodes[id].name, FEW * shape_count(n->g->nodes[id].out), got[id], expected[id], walk_tolerance);
+        compare(n, what, n->g->nodes[id].name, FEW * shape_count(n->g->nodes[id].out), got[id], expected[id],
+                walk_tolerance);
     }
 }
 
@@ -273,7 +277,8 @@ static void every_rule_is_the_twin(void **state)
 {
     (void)state;
     const double none[MAX_RULE_PARAMETERS] = {0.0};
-    for (size_t i = 0; i < COUNT(networks); i += COUNT(networks) - 1) { /* VGG with batch norm, ResNet with bottlenecks */
+    for (size_t i = 0; i < COUNT(networks);
+         i += COUNT(networks) - 1) { /* VGG with batch norm, ResNet with bottlenecks */
         for (size_t k = 0; k < rule_count; k++) {
             const rule_def *rule = rule_table[k];
             if (rule->kind == RULE_TERMS && !rule_is_whole(rule, none)) {

@@ -40,7 +40,8 @@ typedef void visitor(pair p, void *context);
 static void visit_output(const conv_shape *s, size_t c, size_t oy, size_t ox, visitor *see, void *context)
 {
     const size_t n = s->in_channels / s->groups, first = c / (s->out_channels / s->groups) * n;
-    pair p = {.o = place(s, s->out_channels, s->out_height, s->out_width, c, oy, ox), .k = c * n * s->kernel[0] * s->kernel[1]};
+    pair p = {.o = place(s, s->out_channels, s->out_height, s->out_width, c, oy, ox),
+              .k = c * n * s->kernel[0] * s->kernel[1]};
     for (size_t ic = first; ic < first + n; ic++) {
         for (size_t ky = 0; ky < s->kernel[0]; ky++) {
             for (size_t kx = 0; kx < s->kernel[1]; kx++, p.k++) {
@@ -216,7 +217,8 @@ static void add_group(const naive_layer *l, const rule_terms *t, const rule_grou
         s[o] = passes(g->gate, z[o]) && st != 0.0 ? r_out[o] / st : 0.0;
         if (facts != NULL) {
             facts->total += g->coef * s[o] * without_bias[o];
-            facts->condition = s[o] == 0.0 ? facts->condition : fmax(facts->condition, (size[o] + fabs(d[o])) / fabs(st));
+            facts->condition =
+                s[o] == 0.0 ? facts->condition : fmax(facts->condition, (size[o] + fabs(d[o])) / fabs(st));
         }
     }
     for (size_t k = 0; k < g->n_terms; k++) {
@@ -234,8 +236,8 @@ static void add_group(const naive_layer *l, const rule_terms *t, const rule_grou
     free(r);
 }
 
-void naive_rule(const naive_layer *l, const rule_terms *t, double epsilon, const double *x, const double *z, const double *r_out,
-                double *r_in, naive_facts *facts)
+void naive_rule(const naive_layer *l, const rule_terms *t, double epsilon, const double *x, const double *z,
+                const double *r_out, double *r_in, naive_facts *facts)
 {
     memset(r_in, 0, naive_inputs(&l->shape) * sizeof *r_in);
     if (facts != NULL) {

@@ -58,7 +58,8 @@ static void maxpool_forward(const walker *k, node_id id)
     const shape in = k->g->nodes[n->in[0]].out;
     const double *x = k->at->out[n->in[0]];
     for (size_t i = 0; i < shape_count(n->out); i++) {
-        const size_t plane = i / (n->out.dim[1] * n->out.dim[2]), oy = i / n->out.dim[2] % n->out.dim[1], ox = i % n->out.dim[2];
+        const size_t plane = i / (n->out.dim[1] * n->out.dim[2]), oy = i / n->out.dim[2] % n->out.dim[1],
+                     ox = i % n->out.dim[2];
         double best = -INFINITY;
         for (size_t t = 0; t < m->kernel * m->kernel; t++) {
             const size_t y = oy * m->stride + t / m->kernel, c = ox * m->stride + t % m->kernel;
@@ -90,7 +91,8 @@ static size_t bin_to(size_t i, size_t bins, size_t size)
 static void avgpool(const node *n, shape in, bool back, double *x, double *y)
 {
     for (size_t i = 0; i < shape_count(n->out); i++) {
-        const size_t plane = i / (n->out.dim[1] * n->out.dim[2]), oy = i / n->out.dim[2] % n->out.dim[1], ox = i % n->out.dim[2];
+        const size_t plane = i / (n->out.dim[1] * n->out.dim[2]), oy = i / n->out.dim[2] % n->out.dim[1],
+                     ox = i % n->out.dim[2];
         const size_t y0 = bin_from(oy, n->out.dim[1], in.dim[1]), y1 = bin_to(oy, n->out.dim[1], in.dim[1]);
         const size_t x0 = bin_from(ox, n->out.dim[2], in.dim[2]), x1 = bin_to(ox, n->out.dim[2], in.dim[2]);
         const double count = (double)((y1 - y0) * (x1 - x0));
@@ -167,7 +169,8 @@ static void back_by_rule(const walker *k, node_id id)
         }
         l.low = t.of_pixels ? low : NULL;
         l.high = t.of_pixels ? high : NULL;
-        naive_rule(&l, &t, e->parameters[e->rule->epsilon_field], k->at->out[in], k->at->out[id], k->at->relevance[id], r_in, NULL);
+        naive_rule(&l, &t, e->parameters[e->rule->epsilon_field], k->at->out[in], k->at->out[id], k->at->relevance[id],
+                   r_in, NULL);
     }
     add_to(naive_inputs(&l.shape), r_in, k->at->relevance[in]);
 }
