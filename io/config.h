@@ -6,6 +6,8 @@
 #include "io/files.h"
 #include "nn/tensors.h"
 #include "pruning/criterion.h"
+#include "pruning/curve.h"
+#include "pruning/ranking.h"
 
 typedef struct config_model {
     const char *name;       /* unique; letters, digits, _ - . and not beginning with - or . */
@@ -20,6 +22,7 @@ typedef struct config_criterion {
     const char *name; /* unique */
     const criterion_def *method;
     double parameters[MAX_CRITERION_PARAMETERS];
+    ranking_options ranking; /* of any method: how its scores become an order */
 } config_criterion;
 
 typedef struct config {
@@ -41,6 +44,7 @@ typedef struct config {
     size_t n_rates;
     const double *rates;          /* ascending, first 0, in [0, 1); from decimal text */
     const char *const *rate_text; /* "0.35" */
+    curve_prediction prediction;  /* which count of correct images makes accuracies and A_PR; both are kept */
     size_t micro_batch;
     const char *backend;          /* "auto" or the name of a backend, which need not be built in */
     const char *output;           /* result path, relative to the working directory; <study>.h5 where none is given */

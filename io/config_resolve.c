@@ -78,8 +78,12 @@ static void emit_parameter(emitter *e, const field *f, double value)
 
 static void emit_criterion(emitter *e, const config_criterion *c)
 {
+    const setting *s = criterion_section.settings;
     emit(e, "  - %s: ", key_of(&criterion_section, CRITERION_NAME));
     emit_text(e, c->name);
+    emit_parameter(e, &s[CRITERION_ORDER].field, c->ranking.order);
+    emit_parameter(e, &s[CRITERION_SCOPE].field, c->ranking.scope);
+    emit_parameter(e, &s[CRITERION_FLOOR].field, c->ranking.floor);
     emit(e, "    %s: ", key_of(&criterion_section, CRITERION_METHOD));
     emit_text(e, c->method->name);
     for (size_t i = 0; i < c->method->n_fields; i++) {
@@ -130,6 +134,7 @@ static void emit_study(emitter *e, const config *c, const config_written *w)
         emit_criterion(e, &c->criteria[i]);
     }
     emit_tasks(e, c);
+    emit(e, "%s: %s\n", key_of(&study_section, STUDY_PREDICTION), curve_prediction_names[c->prediction]);
     emit(e, "%s: %zu\n", key_of(&study_section, STUDY_MICRO_BATCH), c->micro_batch);
     emit(e, "%s: %s\n", key_of(&study_section, STUDY_BACKEND), c->backend);
     emit(e, "%s: ", key_of(&study_section, STUDY_OUTPUT));
