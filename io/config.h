@@ -22,6 +22,7 @@ typedef struct config_criterion {
     const char *name; /* unique */
     const criterion_def *method;
     double parameters[MAX_CRITERION_PARAMETERS];
+    const char *scoring; /* all that decides its scores, as `resolved` says it: criteria of equal texts have equal scores */
     ranking_options ranking; /* of any method: how its scores become an order */
 } config_criterion;
 

@@ -76,19 +76,25 @@ static void emit_parameter(emitter *e, const field *f, double value)
     emit(e, "    %s: %s\n", f->name, value_text(&s, value).text);
 }
 
-static void emit_criterion(emitter *e, const config_criterion *c)
+/* All keys of a criterion on which its scores depend. */
+static void emit_scoring(emitter *e, const config_criterion *c)
 {
-    const setting *s = criterion_section.settings;
-    emit(e, "  - %s: ", key_of(&criterion_section, CRITERION_NAME));
-    emit_text(e, c->name);
-    emit_parameter(e, &s[CRITERION_ORDER].field, c->ranking.order);
-    emit_parameter(e, &s[CRITERION_SCOPE].field, c->ranking.scope);
-    emit_parameter(e, &s[CRITERION_FLOOR].field, c->ranking.floor);
     emit(e, "    %s: ", key_of(&criterion_section, CRITERION_METHOD));
     emit_text(e, c->method->name);
     for (size_t i = 0; i < c->method->n_fields; i++) {
         emit_parameter(e, &c->method->fields[i], c->parameters[i]);
     }
+}
+
+static void emit_criterion(emitter *e, const config_criterion *c)
+{
+    const setting *s = criterion_section.settings;
+    emit(e, "  - %s: ", key_of(&criterion_section, CRITERION_NAME));
+    emit_text(e, c->name);
+    emit_scoring(e, c);
+    emit_parameter(e, &s[CRITERION_ORDER].field, c->ranking.order);
+    emit_parameter(e, &s[CRITERION_SCOPE].field, c->ranking.scope);
+    emit_parameter(e, &s[CRITERION_FLOOR].field, c->ranking.floor);
 }
 
 static void emit_sizes(emitter *e, size_t key, size_t n, const size_t value[])
@@ -141,14 +147,31 @@ static void emit_study(emitter *e, const config *c, const config_written *w)
     emit_text(e, c->output);
 }
 
+/* After a first pass that has counted: room for the second. */
+static status emitter_fill(emitter *e, arena *a)
+{
+    e->size = e->used + 1;
+    e->used = 0;
+    TRY_ALLOC(e->to, a, e->size);
+    return STATUS_OK;
+}
+
 status config_resolve(arena *a, const config *c, const config_written *w, const char **out)
 {
     emitter e = {0};
     emit_study(&e, c, w);
-    e.size = e.used + 1;
-    e.used = 0;
-    TRY_ALLOC(e.to, a, e.size);
+    TRY(emitter_fill(&e, a));
     emit_study(&e, c, w);
+    *out = e.to;
+    return STATUS_OK;
+}
+
+status config_scoring(arena *a, const config_criterion *c, const char **out)
+{
+    emitter e = {0};
+    emit_scoring(&e, c);
+    TRY(emitter_fill(&e, a));
+    emit_scoring(&e, c);
     *out = e.to;
     return STATUS_OK;
 }

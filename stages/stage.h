@@ -11,7 +11,7 @@
 #include "stages/study.h"
 
 /* Exact sums over the reference samples, [n_moments, n_components] rounded once. One per (model, criterion, reference); NULL for criteria
- * without samples. Index: attribute_index(). */
+ * without samples. Index: attribute_index(), the same for criteria of the same scores. */
 typedef struct attribute_output {
     const double *const *sums;
 } attribute_output;

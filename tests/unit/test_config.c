@@ -217,6 +217,24 @@ static void overrides_win(void **state)
                      2);
 }
 
+/* Rankings do not change scores; every parameter of the method may. */
+static void scoring_is_all_that_decides_scores(void **state)
+{
+    (void)state;
+    const char *text = "study: d\ndata: {reference: a, evaluation: b}\nmodels: [{name: m, checkpoint: c}]\ntasks: {classes: [2]}\n"
+                       "criteria:\n  - {name: a, method: lrp}\n  - {name: b, method: lrp, epsilon: 1e-6, order: most-first}\n"
+                       "  - {name: c, method: lrp, scope: layer}\n  - {name: d, method: lrp, floor: 0.5}\n"
+                       "  - {name: e, method: lrp, epsilon: 0.1}\n  - {name: f, method: lrp, absolute: false}\n"
+                       "  - {name: g, method: random}\n";
+    const config *c = parse_good(text, 0, NULL);
+    for (size_t i = 0; i < c->n_criteria; i++) {
+        for (size_t k = 0; k < i; k++) {
+            assert_int_equal(strcmp(c->criteria[i].scoring, c->criteria[k].scoring) == 0, i < 4);
+        }
+        assert_non_null(strstr(c->resolved, c->criteria[i].scoring));
+    }
+}
+
 typedef struct override_case {
     const char *set, *message;
 } override_case;
@@ -348,6 +366,7 @@ int main(void)
         TEST(rates_are_exact_decimals),
         TEST(the_resolved_text_gives_the_same_study),
         TEST(overrides_win),
+        TEST(scoring_is_all_that_decides_scores),
         TEST(bad_overrides_are_named),
         TEST(parameters_do_not_hide_the_keys_of_every_criterion),
         TEST(help_names_every_key),
