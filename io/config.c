@@ -197,7 +197,7 @@ static status read_ranking(const setting settings[], const yaml_node *const v[],
 }
 
 /* A criterion's section has the keys of every criterion and then the fields of its method. */
-static status read_criterion(arena *a, const yaml_node *at, config_criterion *c)
+static status read_criterion(const yaml_node *at, config_criterion *c)
 {
     setting settings[CRITERION_KEYS + MAX_CRITERION_PARAMETERS];
     section own = {CRITERION_KEYS, settings};
@@ -223,7 +223,7 @@ static status read_criterion(arena *a, const yaml_node *at, config_criterion *c)
             TRY(read_value(v[i], &settings[i], out));
         }
     }
-    return config_scoring(a, c, &c->scoring);
+    return STATUS_OK;
 }
 
 static status read_criteria(reader *r, const yaml_node *at)
@@ -232,7 +232,7 @@ static status read_criteria(reader *r, const yaml_node *at)
     TRY(read_list(at, setting_of(&study_section, STUDY_CRITERIA), 1, MOST_CRITERIA));
     TRY_ALLOC(criteria, r->a, at->n);
     for (const yaml_node *v = at->first; v != NULL; v = v->next) {
-        TRY(read_criterion(r->a, v, &criteria[v->index]));
+        TRY(read_criterion(v, &criteria[v->index]));
     }
     r->c->n_criteria = at->n;
     r->c->criteria = criteria;
@@ -384,6 +384,7 @@ status config_parse(arena *a, const char *path, file_bytes text, size_t n_sets, 
     }
     TRY(read_study(&r, root));
     TRY(config_resolve(a, r.c, &r.written, &r.c->resolved));
+    TRY(config_scoring(a, r.c, &r.c->scoring));
     *out = r.c;
     return STATUS_OK;
 }

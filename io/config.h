@@ -22,7 +22,6 @@ typedef struct config_criterion {
     const char *name; /* unique */
     const criterion_def *method;
     double parameters[MAX_CRITERION_PARAMETERS];
-    const char *scoring; /* all that decides its scores, as `resolved` says it: criteria of equal texts have equal scores */
     ranking_options ranking; /* of any method: how its scores become an order */
 } config_criterion;
 
@@ -36,6 +35,7 @@ typedef struct config {
     const config_model *models;
     size_t n_criteria;
     const config_criterion *criteria;
+    const char *const *scoring;   /* [n_criteria] what decides a criterion's scores: criteria of equal texts have equal scores */
     size_t n_tasks;
     const size_t *task_classes;   /* tasks.classes: how many classes each task draws */
     size_t n_seeds;

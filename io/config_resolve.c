@@ -76,22 +76,16 @@ static void emit_parameter(emitter *e, const field *f, double value)
     emit(e, "    %s: %s\n", f->name, value_text(&s, value).text);
 }
 
-/* All keys of a criterion on which its scores depend. */
-static void emit_scoring(emitter *e, const config_criterion *c)
-{
-    emit(e, "    %s: ", key_of(&criterion_section, CRITERION_METHOD));
-    emit_text(e, c->method->name);
-    for (size_t i = 0; i < c->method->n_fields; i++) {
-        emit_parameter(e, &c->method->fields[i], c->parameters[i]);
-    }
-}
-
 static void emit_criterion(emitter *e, const config_criterion *c)
 {
     const setting *s = criterion_section.settings;
     emit(e, "  - %s: ", key_of(&criterion_section, CRITERION_NAME));
     emit_text(e, c->name);
-    emit_scoring(e, c);
+    emit(e, "    %s: ", key_of(&criterion_section, CRITERION_METHOD));
+    emit_text(e, c->method->name);
+    for (size_t i = 0; i < c->method->n_fields; i++) {
+        emit_parameter(e, &c->method->fields[i], c->parameters[i]);
+    }
     emit_parameter(e, &s[CRITERION_ORDER].field, c->ranking.order);
     emit_parameter(e, &s[CRITERION_SCOPE].field, c->ranking.scope);
     emit_parameter(e, &s[CRITERION_FLOOR].field, c->ranking.floor);
@@ -166,12 +160,27 @@ status config_resolve(arena *a, const config *c, const config_written *w, const 
     return STATUS_OK;
 }
 
-status config_scoring(arena *a, const config_criterion *c, const char **out)
+/* Everything that a study says of a criterion decides its scores, except for its name and how it is ranked. */
+static status scoring_text(arena *a, const config *c, size_t criterion, const char **out)
 {
     emitter e = {0};
-    emit_scoring(&e, c);
+    config_criterion same = c->criteria[criterion];
+    same.name = "";
+    same.ranking = (ranking_options){0};
+    emit_criterion(&e, &same);
     TRY(emitter_fill(&e, a));
-    emit_scoring(&e, c);
+    emit_criterion(&e, &same);
     *out = e.to;
+    return STATUS_OK;
+}
+
+status config_scoring(arena *a, const config *c, const char *const **out)
+{
+    const char **texts;
+    TRY_ALLOC(texts, a, c->n_criteria);
+    for (size_t i = 0; i < c->n_criteria; i++) {
+        TRY(scoring_text(a, c, i, &texts[i]));
+    }
+    *out = texts;
     return STATUS_OK;
 }

@@ -8,7 +8,7 @@
 static size_t same_scores(const config *cfg, size_t criterion)
 {
     size_t first = 0;
-    while (strcmp(cfg->criteria[first].scoring, cfg->criteria[criterion].scoring) != 0) {
+    while (strcmp(cfg->scoring[first], cfg->scoring[criterion]) != 0) {
         first++;
     }
     return first;
