@@ -22,6 +22,7 @@ typedef struct config_criterion {
     const char *name; /* unique */
     const criterion_def *method;
     double parameters[MAX_CRITERION_PARAMETERS];
+    const struct composite *composite; /* criterion_setup.composite */
     ranking_options ranking; /* of any method: how its scores become an order */
 } config_criterion;
 

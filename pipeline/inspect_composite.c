@@ -104,6 +104,7 @@ typedef struct chosen {
     const char *name; /* NULL: not of a study */
     const criterion_def *method;
     const double *parameters;
+    const composite *stated; /* by the study; NULL: none */
 } chosen;
 
 static status print_under(arena *a, const char *title, const graph *g, const config_model *cm, const chosen *k,
@@ -123,7 +124,8 @@ static status print_under(arena *a, const char *title, const graph *g, const con
         (void)fprintf(to, " %s=%s", key.field.name, value_text(&key, k->parameters[i]).text);
     }
     (void)fprintf(to, "%s:\n", k->name != NULL ? ")" : " (its defaults)");
-    TRY(k->method->composite(a, k->parameters, &c));
+    const criterion_setup setup = {.graph = g, .parameters = k->parameters, .composite = k->stated};
+    TRY(k->method->composite(a, &setup, &c));
     return print_nodes(a, g, cm, c, to);
 }
 
@@ -141,7 +143,7 @@ static status of_study(arena *a, const char *path, file_bytes text, FILE *to)
         TRY(graph_build(a, t, &g));
         for (size_t k = 0; k < cfg->n_criteria; k++) {
             const config_criterion *cc = &cfg->criteria[k];
-            const chosen one = {cc->name, cc->method, cc->parameters};
+            const chosen one = {cc->name, cc->method, cc->parameters, cc->composite};
             TRY(print_under(a, cm->name, g, cm, &one, to));
         }
     }
@@ -162,7 +164,7 @@ static status of_checkpoint(arena *a, const char *path, FILE *to)
         for (size_t i = 0; i < criterion_table[k]->n_fields; i++) {
             parameters[i] = criterion_table[k]->fields[i].def;
         }
-        const chosen one = {NULL, criterion_table[k], parameters};
+        const chosen one = {NULL, criterion_table[k], parameters, NULL};
         TRY(print_under(a, title, g, NULL, &one, to));
     }
     return STATUS_OK;

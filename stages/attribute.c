@@ -4,11 +4,17 @@
 #include "stages/batch.h"
 #include "stages/stage.h"
 
-/* The earliest criterion with the same scores: those that differ in how they are ranked alone share one explanation. */
+/* Criteria that differ in how they are ranked alone. Composites are compared by address: their entries are not in the text. */
+static bool are_alike(const config *cfg, size_t a, size_t b)
+{
+    return strcmp(cfg->scoring[a], cfg->scoring[b]) == 0 && cfg->criteria[a].composite == cfg->criteria[b].composite;
+}
+
+/* The earliest criterion with the same scores, which share one explanation. */
 static size_t same_scores(const config *cfg, size_t criterion)
 {
     size_t first = 0;
-    while (strcmp(cfg->scoring[first], cfg->scoring[criterion]) != 0) {
+    while (!are_alike(cfg, first, criterion)) {
         first++;
     }
     return first;
@@ -30,10 +36,11 @@ typedef struct explainer {
     const study_model *model;
     const criterion_def *method;
     void *state;
-    size_t n_values; /* moments x components: the length of a row */
+    size_t n_values; /* the length of a row */
     exact_sum *sums; /* [n_references, n_values] */
     float *rows;     /* [micro_batch, n_values] */
     size_t *target;  /* [micro_batch] */
+    uint64_t *sample; /* [micro_batch] index in the data set */
     batch batch;
     arena *scratch;  /* of one image */
 } explainer;
@@ -45,13 +52,13 @@ static status explainer_open(const stage_ctx *c, arena *a, arena *scratch, size_
     const size_t micro_batch = s->config->micro_batch;
     explainer *e = out;
     *e = (explainer){.model = &s->models[model], .method = cc->method, .scratch = scratch};
-    const graph *g = e->model->graph;
-    const criterion_setup setup = {.graph = g, .backend = s->backend, .batch = micro_batch, .parameters = cc->parameters};
-    e->n_values = e->method->n_moments * g->n_components;
+    const criterion_setup setup = study_setup(s, model, criterion);
+    e->n_values = criterion_row(e->method, &setup);
     TRY_ALLOC(e->sums, a, s->n_references * e->n_values);
     TRY_ALLOC(e->rows, a, micro_batch * e->n_values);
     TRY_ALLOC(e->target, a, micro_batch);
-    TRY_ALLOC(e->batch.images, a, micro_batch * shape_count(g->input));
+    TRY_ALLOC(e->sample, a, micro_batch);
+    TRY_ALLOC(e->batch.images, a, micro_batch * shape_count(setup.graph->input));
     return e->method->open(a, &setup, &e->state);
 }
 
@@ -91,9 +98,11 @@ static status explain_batch(stage_ctx *c, explainer *e, size_t index)
     const size_t micro_batch = s->config->micro_batch;
     TRY(batch_read(e->scratch, d, &s->explained, index, micro_batch, &e->model->preprocess, c->reference_mark, &e->batch));
     for (size_t i = 0; i < micro_batch; i++) {
-        e->target[i] = d->label[e->batch.sample[i < e->batch.n ? i : 0]];
+        e->sample[i] = e->batch.sample[i < e->batch.n ? i : 0];
+        e->target[i] = d->label[e->sample[i]];
     }
-    e->method->rows(e->state, e->batch.images, e->target, e->rows);
+    const criterion_batch b = {.images = e->batch.images, .target = e->target, .sample = e->sample};
+    e->method->rows(e->state, &b, e->rows);
     add_rows(s, e);
     c->tick(c->progress, (double)micro_batch);
     return STATUS_OK;
@@ -188,9 +197,9 @@ static status forecast_memory(const stage_ctx *c, size_t model, size_t criterion
     const study *s = c->study;
     const config_criterion *cc = &s->config->criteria[criterion];
     const graph *g = s->models[model].graph;
-    const size_t micro_batch = s->config->micro_batch, n_values = cc->method->n_moments * g->n_components;
+    const criterion_setup setup = study_setup(s, model, criterion);
+    const size_t micro_batch = s->config->micro_batch, n_values = criterion_row(cc->method, &setup);
     const size_t sums = forecast_block(s->n_references * n_values, sizeof(exact_sum));
-    const criterion_setup setup = {.graph = g, .backend = s->backend, .batch = micro_batch, .parameters = cc->parameters};
     size_t method = 0;
     TRY(cc->method->bytes(&setup, &method));
     forecast_add(out, "activations and relevance", method);
@@ -198,7 +207,7 @@ static status forecast_memory(const stage_ctx *c, size_t model, size_t criterion
     forecast_add(out, "sums of other ranks", c->comm->size > 1 ? sums : 0);
     forecast_add(out, "rows of relevance", forecast_block(micro_batch * n_values, sizeof(float)));
     forecast_add(out, "a micro-batch of images",
-                 forecast_block(micro_batch * shape_count(g->input), sizeof(float)) + forecast_block(micro_batch, sizeof(size_t)));
+                 forecast_block(micro_batch * shape_count(g->input), sizeof(float)) + 2 * forecast_block(micro_batch, sizeof(size_t)));
     out->kept += forecast_block(s->n_references * n_values, sizeof(double));
     return STATUS_OK;
 }

@@ -16,16 +16,14 @@ static status score_model(const stage_ctx *c, const study_cell *cell, arena *scr
 {
     const study *s = c->study;
     const config_criterion *cc = &s->config->criteria[cell->criterion];
-    const graph *g = s->models[cell->model].graph;
+    const criterion_setup setup = study_setup(s, cell->model, cell->criterion);
     double *score;
-    TRY_ALLOC(score, scratch, g->n_components);
+    TRY_ALLOC(score, scratch, setup.graph->n_components);
     if (cc->method->uses_samples) {
         const double *sums = c->attribute.sums[attribute_index(s, cell->model, cell->criterion, cell->reference)];
-        cc->method->finish(cc->parameters, g->n_components, s->references[cell->reference].samples.n, sums, score);
+        cc->method->finish(&setup, s->references[cell->reference].samples.n, sums, score);
     } else {
-        const criterion_setup setup = {
-            .graph = g, .backend = s->backend, .batch = s->config->micro_batch, .parameters = cc->parameters};
-        cc->method->scores(&setup, s->tasks[cell->task].seed, score);
+        TRY(cc->method->scores(&setup, s->tasks[cell->task].seed, score));
     }
     *out = score;
     return STATUS_OK;

@@ -10,7 +10,7 @@
 #include "stages/forecast.h"
 #include "stages/study.h"
 
-/* Exact sums over the reference samples, [n_moments, n_components] rounded once. One per (model, criterion, reference); NULL for criteria
+/* Exact sums of rows (pruning/criterion.h) over the reference samples, rounded once. One per (model, criterion, reference); NULL for criteria
  * without samples. Index: attribute_index(), the same for criteria of the same scores. */
 typedef struct attribute_output {
     const double *const *sums;

@@ -68,6 +68,17 @@ typedef struct study {
     sample_list explained;   /* the union of all references: each is explained once per model and criterion */
 } study;
 
+/* What a criterion of the study is opened with. */
+static inline criterion_setup study_setup(const study *s, size_t model, size_t criterion)
+{
+    const config_criterion *c = &s->config->criteria[criterion];
+    return (criterion_setup){.graph = s->models[model].graph,
+                             .backend = s->backend,
+                             .batch = s->config->micro_batch,
+                             .parameters = c->parameters,
+                             .composite = c->composite};
+}
+
 static inline size_t study_batches(const sample_list *list, size_t micro_batch)
 {
     return (list->n + micro_batch - 1) / micro_batch;

@@ -1,22 +1,12 @@
 #include "attribution/composite.h"
 
 #include <fnmatch.h>
+#include <stdint.h>
 #include <string.h>
 
-static bool matches(const composite_entry *e, const node *n)
+static bool same_shape(shape a, shape b)
 {
-    return (e->name_pattern == NULL || fnmatch(e->name_pattern, n->name, 0) == 0) &&
-           (e->type == NULL || strcmp(e->type, n->op->name) == 0) && (e->group == GROUP_NONE || e->group == n->group);
-}
-
-static const composite_entry *first_match(const composite *c, const node *n)
-{
-    for (size_t i = 0; i < c->n; i++) {
-        if (matches(&c->entries[i], n)) {
-            return &c->entries[i];
-        }
-    }
-    return NULL;
+    return a.rank == b.rank && memcmp(a.dim, b.dim, a.rank * sizeof a.dim[0]) == 0;
 }
 
 bool composite_takes_rule(const node *n)
@@ -24,22 +14,73 @@ bool composite_takes_rule(const node *n)
     return n->op->product != NULL;
 }
 
+/* The first and the last convolution or linear layer, in the order of the graph. */
+typedef struct ends {
+    node_id first, last;
+} ends;
+
+static ends find_ends(const graph *g)
+{
+    ends e = {SIZE_MAX, SIZE_MAX};
+    for (node_id id = 0; id < g->n_nodes; id++) {
+        if (composite_takes_rule(&g->nodes[id])) {
+            e.first = e.first == SIZE_MAX ? id : e.first;
+            e.last = id;
+        }
+    }
+    return e;
+}
+
+static bool matches(const composite_entry *e, const graph *g, node_id id, ends at)
+{
+    const node *n = &g->nodes[id];
+    const bool type = e->type == NULL ? composite_takes_rule(n) : fnmatch(e->type, n->op->name, 0) == 0;
+    const bool place = e->place == PLACE_ANY || id == (e->place == PLACE_FIRST ? at.first : at.last);
+    return type && place && (e->name_pattern == NULL || fnmatch(e->name_pattern, n->name, 0) == 0) &&
+           (e->group == GROUP_NONE || e->group == n->group);
+}
+
+static bool is_for(const rule_def *rule, const graph *g, const node *n)
+{
+    const bool linear = composite_takes_rule(n);
+    switch (rule->kind) {
+    case RULE_TERMS:
+        return linear;
+    case RULE_PASS:
+        return n->op->way == RELEVANCE_PASSES || (n->n_in == 1 && same_shape(n->out, g->nodes[n->in[0]].out));
+    case RULE_OWN:
+        return n->op->relevance_name != NULL && strcmp(n->op->relevance_name, rule->name) == 0;
+    default:
+        return linear || n->op->gradient_way != RELEVANCE_NONE;
+    }
+}
+
+static status choose(const composite *c, const graph *g, node_id id, ends at, const composite_entry **out)
+{
+    const node *n = &g->nodes[id];
+    for (size_t i = 0; i < c->n && *out == NULL; i++) {
+        *out = matches(&c->entries[i], g, id, at) ? &c->entries[i] : NULL;
+    }
+    if (*out == NULL && composite_takes_rule(n)) {
+        return FAIL(ST_CONFIG,
+                    "the composite has no rule for layer '%s' (%s, depth group %s): none of its %zu entries "
+                    "matches; add one, or an entry without conditions at the end",
+                    n->name, n->op->name, depth_group_name(n->group), c->n);
+    }
+    if (*out != NULL && !is_for((*out)->rule, g, n)) {
+        return FAIL(ST_CONFIG, "the composite gives layer '%s' (%s) the rule '%s', which is not for such layers", n->name,
+                    n->op->name, (*out)->rule->name);
+    }
+    return STATUS_OK;
+}
+
 status composite_resolve(arena *a, const composite *c, const graph *g, const composite_entry *const **out)
 {
     const composite_entry **of;
+    const ends at = find_ends(g);
     TRY_ALLOC(of, a, g->n_nodes);
-    for (node_id id = 0; id < g->n_nodes; id++) {
-        const node *n = &g->nodes[id];
-        if (!composite_takes_rule(n)) {
-            continue;
-        }
-        of[id] = first_match(c, n);
-        if (of[id] == NULL) {
-            return FAIL(ST_CONFIG,
-                        "the composite has no rule for layer '%s' (%s, depth group %s): none of its %zu entries "
-                        "matches; add one, or an entry without conditions at the end",
-                        n->name, n->op->name, depth_group_name(n->group), c->n);
-        }
+    for (node_id id = 1; id < g->n_nodes; id++) { /* the input is no layer */
+        TRY(choose(c, g, id, at, &of[id]));
     }
     *out = of;
     return STATUS_OK;

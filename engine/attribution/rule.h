@@ -7,6 +7,8 @@
  *   D = sum_terms (part(x) * part(w) + part(b))   s = R_out / st(D)   R_in += coef sum_terms part(x) . (part(w)' s)
  *
  * where D is exactly 0 (epsilon = 0 only), s is 0. The fields are the rule's parameters. */
+#include <stdbool.h>
+
 #include "core/field.h"
 #include "core/status.h"
 
@@ -27,8 +29,18 @@ typedef struct rule_group { /* terms that share a denominator */
     size_t n_terms;
 } rule_group;
 
+/* What a rule is made of, and so which layers it is for. */
+typedef enum rule_kind {
+    RULE_TERMS,    /* a table of terms: convolutions and linear layers */
+    RULE_PASS,     /* R_in = R_out: layers of one input, whose output has its shape */
+    RULE_OWN,      /* what layers with a rule of their own call by this name (op_def.relevance_name) */
+    RULE_GRADIENT, /* R_in = J' R_out with the layer's derivative J: every layer that has one */
+} rule_kind;
+
 typedef struct rule_def {
     const char *name, *help;
+    rule_kind kind;
+    bool whole; /* RULE_TERMS: ends without the factor x, so that R_in is the relevance itself and not its quotient by x */
     const field *fields;
     size_t n_fields;
     const rule_group *groups;

@@ -29,7 +29,7 @@ static status build_rules(arena *a, walk *w, bool load)
     for (size_t i = 0; i < w->program.n_steps; i++) {
         const walk_step *s = &w->program.steps[i];
         conv_shape conv;
-        if (s->rule == NULL || !s->runs) {
+        if (!s->runs || s->way == RELEVANCE_PASSES || !composite_takes_rule(&w->g->nodes[s->id])) {
             continue;
         }
         forward_product_shape(w->g, s->id, &conv);
@@ -164,13 +164,23 @@ static void start_at_target(const walk *w, const size_t target[])
     }
 }
 
+/* R itself of a relevance that is kept as a quotient. */
+static const float *multiplied_out(const walk *w, const walk_step *s)
+{
+    const size_t n = floats_of(w, w->g->nodes[s->id].out);
+    float *plain = buffer(w, s->plain);
+    memcpy(plain, buffer(w, s->r_out.buffer), n * sizeof *plain);
+    kernel_multiply(n, factor_of(w, s->r_out), plain);
+    return plain;
+}
+
 static void run_rule(const walk *w, const walk_step *s, const rule_plan *rule)
 {
     const rule_call call = {
         .in = forward_output(w->forward, w->g->nodes[s->id].in[0]),
         .out = forward_output(w->forward, s->id),
-        .r_out = buffer(w, s->r_out.buffer),
-        .factor = factor_of(w, s->r_out),
+        .r_out = s->plain != NO_BUFFER ? multiplied_out(w, s) : buffer(w, s->r_out.buffer),
+        .factor = s->plain != NO_BUFFER ? NULL : factor_of(w, s->r_out),
         .r_in = buffer(w, s->r_in[0]),
         .work = w->work,
     };
@@ -200,13 +210,10 @@ static void run_own(const walk *w, const walk_step *s)
         call.r_in[i] = buffer(w, s->r_in[i]);
     }
     if (s->plain != NO_BUFFER) {
-        float *plain = buffer(w, s->plain);
-        memcpy(plain, call.r_out, floats_of(w, n->out) * sizeof *plain);
-        kernel_multiply(floats_of(w, n->out), call.factor, plain);
-        call.r_out = plain;
+        call.r_out = multiplied_out(w, s);
         call.factor = NULL;
     }
-    n->op->relevance(&call);
+    (step_is_gradient(s) ? n->op->gradient : n->op->relevance)(&call);
 }
 
 /* y += R, multiplied out unless both have the factor. */
@@ -237,7 +244,7 @@ static void run_step(const walk *w, const walk_step *s, const rule_plan *rule)
     const node *n = &w->g->nodes[s->id];
     if (rule != NULL) {
         run_rule(w, s, rule);
-    } else if (n->op->relevance != NULL) {
+    } else if (s->way != RELEVANCE_PASSES) {
         run_own(w, s);
     }
     for (size_t i = 0; i < n->n_in; i++) {

@@ -28,6 +28,24 @@ static void mark_wanted(const compiler *p)
     }
 }
 
+/* What becomes of relevance at a node: by the entry of the composite, else by the layer's own rule. */
+static relevance_way way_of(const compiler *p, node_id id)
+{
+    const composite_entry *e = p->rules[id];
+    const struct op_def *op = p->g->nodes[id].op;
+    if (e == NULL || e->rule->kind == RULE_OWN) {
+        return op->way;
+    }
+    switch (e->rule->kind) {
+    case RULE_PASS:
+        return RELEVANCE_PASSES;
+    case RULE_GRADIENT:
+        return op->product != NULL ? RELEVANCE_WHOLE : op->gradient_way;
+    default:
+        return e->rule->whole ? RELEVANCE_WHOLE : RELEVANCE_QUOTIENTS;
+    }
+}
+
 static buffer_id new_buffer(compiler *p, size_t floats)
 {
     p->buffers[p->n_buffers] =
@@ -48,11 +66,17 @@ static void use(const compiler *p, buffer_id b)
     }
 }
 
+/* The rule driver multiplies R out itself, where it divides anyway. */
+static bool takes_factor(const walk_step *s)
+{
+    return s->rule != NULL && s->rule->rule->kind == RULE_TERMS;
+}
+
 /* What the layer leaves for its input i: the same relevance, a shared quotient, or something of its own. */
 static relevance_at share_of(compiler *p, walk_step *s, size_t i)
 {
     const node *n = &p->g->nodes[s->id];
-    const relevance_way way = s->rule != NULL ? RELEVANCE_QUOTIENTS : n->op->way;
+    const relevance_way way = s->way;
     if (way == RELEVANCE_PASSES) {
         return s->r_out;
     }
@@ -62,8 +86,8 @@ static relevance_at share_of(compiler *p, walk_step *s, size_t i)
     } else if (s->r_in[0] == NO_BUFFER) {
         s->r_in[0] = new_relevance(p, n->in[i]);
     }
-    const bool plain = way == RELEVANCE_MOVES && s->r_out.factor != s->id;
-    if (plain && s->r_out.factor != NO_FACTOR) {
+    const bool plain = way == RELEVANCE_WHOLE || (way == RELEVANCE_MOVES && s->r_out.factor != s->id);
+    if (plain && s->r_out.factor != NO_FACTOR && !takes_factor(s) && s->plain == NO_BUFFER) {
         s->plain = new_relevance(p, s->id);
     }
     return (relevance_at){.buffer = s->r_in[way == RELEVANCE_SHARED ? 0 : i], .factor = plain ? NO_FACTOR : n->in[i]};
@@ -82,8 +106,7 @@ static void plan_input(compiler *p, walk_step *s, size_t i)
     if (before.buffer == NO_BUFFER) {
         return;
     }
-    const relevance_way way = s->rule != NULL ? RELEVANCE_QUOTIENTS : p->g->nodes[s->id].op->way;
-    const bool own = way == RELEVANCE_QUOTIENTS || way == RELEVANCE_MOVES;
+    const bool own = s->way == RELEVANCE_QUOTIENTS || s->way == RELEVANCE_MOVES || s->way == RELEVANCE_WHOLE;
     s->runs = true;
     s->sum[i] = (relevance_sum){.to = own ? mine.buffer : new_relevance(p, in), .mine = mine, .before = before};
     use(p, before.buffer);
@@ -105,7 +128,7 @@ static status plan_step(compiler *p, node_id id)
 {
     const node *n = &p->g->nodes[id];
     walk_step *s = &p->steps[p->n_steps];
-    *s = (walk_step){.id = id, .rule = p->rules[id], .r_out = p->relevance[id]};
+    *s = (walk_step){.id = id, .rule = p->rules[id], .way = way_of(p, id), .r_out = p->relevance[id]};
     clear_step(s);
     if (s->r_out.buffer == NO_BUFFER) {
         return FAIL(ST_BUG, "layer '%s' has components at or below it but does not lead to the logits", n->name);
@@ -118,7 +141,7 @@ static status plan_step(compiler *p, node_id id)
         s->component = new_buffer(p, p->batch * n->out.dim[0] * n->n_components);
         s->runs = true;
     }
-    if (s->runs && s->rule == NULL && n->op->way == RELEVANCE_NONE) {
+    if (s->runs && s->way == RELEVANCE_NONE) {
         return FAIL(ST_BUG, "layer '%s': %s layers cannot hand relevance on to their input", n->name, n->op->name);
     }
     p->n_steps++;
@@ -129,9 +152,10 @@ static status plan_step(compiler *p, node_id id)
 static size_t step_work(const compiler *p, const walk_step *s)
 {
     const struct op_def *op = p->g->nodes[s->id].op;
-    return !s->runs || s->rule != NULL || op->relevance_workspace == NULL
-               ? 0
-               : op->relevance_workspace(&p->g->nodes[s->id], s->in_shape, p->batch, p->lanes);
+    size_t (*const workspace)(const node *, const shape[], size_t, size_t) =
+        step_is_gradient(s) ? op->gradient_workspace : op->relevance_workspace;
+    return !s->runs || op->product != NULL || workspace == NULL ? 0
+                                                                : workspace(&p->g->nodes[s->id], s->in_shape, p->batch, p->lanes);
 }
 
 /* A factor is the output of the ReLU itself or of a layer that keeps its zeros (another that passes relevance on). */

@@ -24,6 +24,7 @@ typedef struct relevance_sum {
 typedef struct walk_step {
     node_id id;
     const composite_entry *rule; /* NULL: the layer's own relevance */
+    relevance_way way;           /* of the rule at this layer */
     bool runs;                   /* false: nothing below is wanted, or the relevance passes as it is */
     relevance_at r_out;
     buffer_id plain;            /* where R is multiplied out first, for layers that only move it; NO_BUFFER = not needed */
@@ -32,6 +33,11 @@ typedef struct walk_step {
     buffer_id component; /* heads: relevance at the component */
     shape in_shape[MAX_INPUTS];
 } walk_step;
+
+static inline bool step_is_gradient(const walk_step *s)
+{
+    return s->rule != NULL && s->rule->rule->kind == RULE_GRADIENT;
+}
 
 typedef struct walk_program {
     size_t n_steps;

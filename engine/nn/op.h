@@ -36,6 +36,8 @@ typedef struct relevance_call {
     float *r_in[MAX_INPUTS];     /* distinct from r_out; only r_in[0] for RELEVANCE_SHARED */
     float *
         component; /* relevance at the component, where that is not the output (heads): [batch, tokens, n_components], or NULL */
+    const float *component_weight; /* gradient of heads: what it is multiplied with before the sum over keys [batch, heads, tokens, keys];
+                                      NULL = 1 */
     float *work;      /* [relevance_workspace()] */
     double epsilon;   /* stabiliser */
     int softmax_rule; /* attention: index into softmax_rule_names */
@@ -47,7 +49,9 @@ typedef enum relevance_way {
     RELEVANCE_PASSES,   /* the same array is the relevance at the input: no call */
     RELEVANCE_MOVES,    /* elements change place only: relevance stays relevance; the quotient by `out` becomes the quotient by `in` */
     RELEVANCE_SHARED,   /* one quotient for all inputs */
-    RELEVANCE_QUOTIENTS /* a quotient for each input */
+    RELEVANCE_QUOTIENTS, /* a quotient for each input */
+    RELEVANCE_WHOLE      /* the relevance itself for each input: for rules that do not end with the factor x. r_out is the relevance
+                            itself too: factor is NULL */
 } relevance_way;
 
 enum { READS_EPSILON = 1, READS_SOFTMAX_RULE = 2 };
@@ -71,6 +75,11 @@ typedef struct op_def {
     void (*relevance)(const relevance_call *c);
     const char *relevance_name; /* of its own rule: "pass", "norm", "winner" ...; NULL for layers that take a rule */
     unsigned relevance_reads;   /* what of relevance_call it depends on: READS_... */
+    /* The derivative (rule `gradient`): r_out is the derivative of a number by the output, r_in by each input. PASSES and MOVES as above,
+     * else WHOLE; NONE: it has none. Convolutions and linear layers leave it to the rule driver. */
+    relevance_way gradient_way;
+    size_t (*gradient_workspace)(const node *n, const shape in[], size_t batch, size_t block); /* floats; NULL = 0 */
+    void (*gradient)(const relevance_call *c);
     bool in_place;              /* forward may write over its input: out may be the memory of in[0] (add: of in[1]) */
 
     /* For compaction (docs/attribution.md, section h). A channel is dim[0] of [C,H,W] and an element of the last axis

@@ -13,6 +13,11 @@ const criterion_def *const criterion_table[] = {
 #undef CRITERION
 const size_t criterion_count = COUNT(criterion_table);
 
+size_t criterion_row(const criterion_def *c, const criterion_setup *s)
+{
+    return c->n_moments * s->graph->n_components + (c->n_extra == NULL ? 0 : c->n_extra(s));
+}
+
 const criterion_def *criterion_find(const char *name)
 {
     for (size_t i = 0; i < criterion_count; i++) {

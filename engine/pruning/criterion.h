@@ -1,8 +1,10 @@
 #ifndef PRUNING_CRITERION_H
 #define PRUNING_CRITERION_H
 /* The family of criteria: one file each in pruning/criteria/, listed in criteria.def. One contract for all:
- * a criterion of samples gives per sample a row [moment, component]; rows are summed exactly over the reference samples (engine knows no
- * ranks), and finish() turns the sums into a score per component, higher = keep. A criterion without samples gives the scores at once. */
+ * a criterion of samples gives per sample a row of numbers; rows are summed exactly over the reference samples (engine knows no ranks), and
+ * finish() turns the sums into a score per component, higher = keep. A criterion without samples gives the scores at once.
+ *
+ * A row is [moment, component] and then n_extra() numbers of the criterion's own (norms of inputs, an audit ...). */
 #include "core/arena.h"
 #include "core/field.h"
 #include "core/status.h"
@@ -14,33 +16,45 @@ struct composite; /* attribution/composite.h */
 typedef struct criterion_setup {
     const graph *graph;
     const backend_def *backend;
-    size_t batch;            /* micro-batch */
+    size_t batch;             /* micro-batch */
     const double *parameters; /* in the order of the fields */
+    const struct composite *composite; /* that the study states for a criterion with takes_composite; NULL: by the parameters */
 } criterion_setup;
+
+/* A micro-batch. */
+typedef struct criterion_batch {
+    const float *images;    /* [batch, input] */
+    const size_t *target;   /* [batch] */
+    const uint64_t *sample; /* [batch] what identifies the sample, whichever slot it is in: random numbers are keyed by it */
+} criterion_batch;
 
 typedef struct criterion_def {
     const char *name, *help;
     const field *fields;
     size_t n_fields;
-    bool uses_samples;  /* else scores() */
-    bool uses_seed;     /* scores depend on the seed (random) */
+    bool uses_samples;    /* else scores() */
+    bool uses_seed;       /* scores depend on the seed (random) */
+    bool takes_composite; /* the study may state a list of rules for it */
     size_t n_moments;
     const char *const *moments; /* names, for the results */
+    size_t (*n_extra)(const criterion_setup *s);             /* NULL = 0 */
     status (*open)(arena *a, const criterion_setup *s, void **state);
-    status (*bytes)(const criterion_setup *s, size_t *out); /* what open() will take; its errors */
-    /* images [batch, input], target [batch], rows [batch, n_moments, n_components] */
-    void (*rows)(void *state, const float *images, const size_t target[], float *rows);
-    /* sums [n_moments, n] of n_samples rows -> score [n] */
-    void (*finish)(const double *parameters, size_t n, size_t n_samples, const double *sums, double *score);
-    void (*scores)(const criterion_setup *s, uint64_t seed, double *score); /* [graph->n_components] */
+    status (*bytes)(const criterion_setup *s, size_t *out);  /* what open() will take; its errors */
+    void (*rows)(void *state, const criterion_batch *b, float *rows); /* [batch, criterion_row()] */
+    /* sums [criterion_row()] of n_samples rows -> score [n_components] */
+    void (*finish)(const criterion_setup *s, size_t n_samples, const double *sums, double *score);
+    /* [n_components]. Errors: ST_CONFIG where the network has not what the criterion looks at. */
+    status (*scores)(const criterion_setup *s, uint64_t seed, double *score);
     /* The relevance rule of every layer, as open() takes it; NULL for criteria without a relevance walk. */
-    status (*composite)(arena *a, const double *parameters, const struct composite **out);
+    status (*composite)(arena *a, const criterion_setup *s, const struct composite **out);
 } criterion_def;
+
+size_t criterion_row(const criterion_def *c, const criterion_setup *s); /* numbers of a row */
 
 extern const criterion_def *const criterion_table[];
 extern const size_t criterion_count;
 const criterion_def *criterion_find(const char *name); /* NULL if unknown */
 
-enum { MAX_CRITERION_PARAMETERS = 8 };
+enum { MAX_CRITERION_PARAMETERS = 32 };
 
 #endif

@@ -15,6 +15,7 @@ struct engine {
     forward *forward;
     const criterion_def *lrp;
     void *walk;
+    uint64_t *sample;
     size_t *target; /* [batch] */
     float *rows;    /* [batch, n_row] */
     size_t n_row;
@@ -42,11 +43,13 @@ static status open_lrp(arena *a, const backend_def *backend, engine *e)
     double parameters[MAX_CRITERION_PARAMETERS];
     TRY(find_lrp(&e->lrp, parameters));
     const criterion_setup setup = {.graph = e->g, .backend = backend, .batch = e->batch, .parameters = parameters};
-    e->n_row = e->lrp->n_moments * e->g->n_components;
+    e->n_row = criterion_row(e->lrp, &setup);
     TRY_ALLOC(e->rows, a, e->batch * e->n_row);
     TRY_ALLOC(e->target, a, e->batch);
+    TRY_ALLOC(e->sample, a, e->batch);
     for (size_t i = 0; i < e->batch; i++) {
         e->target[i] = i % e->g->n_classes;
+        e->sample[i] = i;
     }
     return e->lrp->open(a, &setup, &e->walk);
 }
@@ -71,7 +74,8 @@ void engine_run(engine *e)
     if (e->task == TASK_FORWARD) {
         forward_run(e->forward, e->images, NULL);
     } else {
-        e->lrp->rows(e->walk, e->images, e->target, e->rows);
+        const criterion_batch b = {.images = e->images, .target = e->target, .sample = e->sample};
+        e->lrp->rows(e->walk, &b, e->rows);
     }
 }
 

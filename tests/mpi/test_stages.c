@@ -71,8 +71,8 @@ static void score_alone(const study_cell *cell, double *score)
     const config_criterion *cc = &s->config->criteria[cell->criterion];
     const size_t n = m->graph->n_components;
     if (cell->reference == NO_REFERENCE) {
-        const criterion_setup setup = {m->graph, s->backend, 1, cc->parameters};
-        cc->method->scores(&setup, s->tasks[cell->task].seed, score);
+        const criterion_setup setup = study_setup(s, cell->model, cell->criterion);
+        assert_ok(cc->method->scores(&setup, s->tasks[cell->task].seed, score));
         return;
     }
     const composite *c;

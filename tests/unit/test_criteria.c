@@ -20,6 +20,7 @@ typedef struct network {
     const graph *g;
     const float *images;
     size_t target[BATCH];
+    uint64_t sample[BATCH];
 } network;
 
 static void open_network(const char *name, network *n)
@@ -32,6 +33,7 @@ static void open_network(const char *name, network *n)
     assert_int_equal(target.count, BATCH);
     for (size_t i = 0; i < BATCH; i++) {
         n->target[i] = (size_t)target.integer[i];
+        n->sample[i] = i;
     }
 }
 
@@ -50,7 +52,7 @@ static double *doubles(arena *a, size_t n)
 
 static void add_rows(const network *n, const criterion_setup *setup, const criterion_def *c, double *sums)
 {
-    const size_t row = c->n_moments * n->g->n_components;
+    const size_t row = criterion_row(c, setup);
     void *method = NULL;
     size_t before = arena_bytes(n->a), expected = 0;
     assert_ok(c->bytes(setup, &expected));
@@ -60,7 +62,7 @@ static void add_rows(const network *n, const criterion_setup *setup, const crite
     float *rows = arena_alloc(n->a, BATCH * row, sizeof *rows);
     assert_non_null(rows);
     memset(rows, 0xff, BATCH * row * sizeof *rows); /* NaN: every element has to be written */
-    c->rows(method, n->images, n->target, rows);
+    c->rows(method, &(criterion_batch){n->images, n->target, n->sample}, rows);
     for (size_t i = 0; i < row; i++) {
         exact_sum sum = {0};
         for (size_t b = 0; b < BATCH; b++) {
@@ -79,12 +81,12 @@ static const double *score(const network *n, const criterion_def *c, const doubl
         out[i] = NAN;
     }
     if (!c->uses_samples) {
-        c->scores(&setup, seed, out);
+        assert_ok(c->scores(&setup, seed, out));
         return out;
     }
-    double *sums = doubles(n->a, c->n_moments * n->g->n_components);
+    double *sums = doubles(n->a, criterion_row(c, &setup));
     add_rows(n, &setup, c, sums);
-    c->finish(parameters, n->g->n_components, BATCH, sums, out);
+    c->finish(&setup, BATCH, sums, out);
     return out;
 }
 
@@ -241,9 +243,10 @@ static void lrp_takes_the_moment_it_is_told(void **state)
     assert_string_equal(lrp->moments[0], "absolute");
     const double sums[] = {1.0, 2.0, 3.0, -1.0, 2.0, -3.0}, absolute[] = {1e-6, 1.0}, with_sign[] = {1e-6, 0.0};
     double out[3];
-    lrp->finish(absolute, 3, 5, sums, out);
+    const graph three = {.n_components = 3};
+    lrp->finish(&(criterion_setup){.graph = &three, .parameters = absolute}, 5, sums, out);
     assert_memory_equal(out, sums, sizeof out);
-    lrp->finish(with_sign, 3, 5, sums, out);
+    lrp->finish(&(criterion_setup){.graph = &three, .parameters = with_sign}, 5, sums, out);
     assert_memory_equal(out, sums + 3, sizeof out);
 }
 

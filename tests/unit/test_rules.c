@@ -412,6 +412,27 @@ static void every_rule_keeps_the_laws(void **state)
     check_laws(&alpha2beta1);
 }
 
+static void check_places(const graph *g)
+{
+    const composite_entry entries[] = {
+        {.place = PLACE_FIRST, .rule = &zplus},
+        {.place = PLACE_LAST, .rule = &alpha2beta1},
+        {.type = "avgpool2d", .rule = &zplus},
+        {.rule = &halved_epsilon},
+    };
+    composite c = {.n = 2, .entries = entries + 2};
+    const composite_entry *const *of;
+    assert_fails(composite_resolve(memory, &c, g, &of), ST_CONFIG, "features.avgpool", "avgpool2d", "not for such layers", NULL);
+    c = (composite){.n = 2, .entries = entries};
+    assert_fails(composite_resolve(memory, &c, g, &of), ST_CONFIG, "features.4", NULL);
+    const composite_entry complete[] = {entries[0], entries[1], entries[3]};
+    c = (composite){.n = COUNT(complete), .entries = complete};
+    assert_ok(composite_resolve(memory, &c, g, &of));
+    assert_ptr_equal(of[1], &complete[0]);
+    assert_ptr_equal(of[3], &complete[2]);
+    assert_ptr_equal(of[6], &complete[1]);
+}
+
 static void first_matching_entry_wins(void **state)
 {
     (void)state;
@@ -432,6 +453,7 @@ static void first_matching_entry_wins(void **state)
         {.group = GROUP_FC, .rule = &halved_epsilon},
         {.type = "conv2d", .rule = rule_find("epsilon")},
         {.name_pattern = "features.*", .rule = &zplus},
+        {.type = "avgpool*", .group = GROUP_LOW, .rule = &zplus},
         {.type = "linear", .group = GROUP_HIGH, .rule = &alpha2beta1},
     };
     const composite c = {.n = COUNT(entries), .entries = entries};
@@ -443,11 +465,15 @@ static void first_matching_entry_wins(void **state)
     assert_ptr_equal(of[3], &entries[1]);
     assert_ptr_equal(of[4], &entries[0]);
     assert_ptr_equal(of[5], &entries[2]);
-    assert_ptr_equal(of[6], &entries[5]);
+    assert_ptr_equal(of[6], &entries[6]);
     assert_null(of[7]); /* linear, but with a rule of its own */
     const composite short_one = {.n = 2, .entries = entries};
     assert_fails(composite_resolve(memory, &short_one, &g, &of), ST_CONFIG, "features.0", "low",
                  "none of its 2 entries", NULL);
+    check_places(&g);
+    const composite_entry misplaced = {.type = "avgpool2d", .rule = &zplus};
+    const composite wrong = {.n = 1, .entries = &misplaced};
+    assert_fails(composite_resolve(memory, &wrong, &g, &of), ST_CONFIG, "features.0", NULL); /* of the layer that comes first */
     const composite *everywhere;
     assert_ok(composite_epsilon(memory, 1e-3, &everywhere));
     assert_ok(composite_resolve(memory, everywhere, &g, &of));

@@ -22,16 +22,16 @@ static const field fields[] = {
 };
 static const char *const moments[WALK_MOMENTS] = {[WALK_ABSOLUTE] = "absolute", [WALK_SIGNED] = "signed"};
 
-static status choose(arena *a, const double *parameters, const composite **out)
+static status choose(arena *a, const criterion_setup *s, const composite **out)
 {
-    return composite_epsilon(a, parameters[EPSILON], out);
+    return composite_epsilon(a, s->parameters[EPSILON], out);
 }
 
 static status open_walk(arena *a, const criterion_setup *s, void **state)
 {
     const composite *c;
     walk *w;
-    TRY(choose(a, s->parameters, &c));
+    TRY(choose(a, s, &c));
     TRY(walk_build(a, s->graph, c, s->backend, s->batch, &w));
     *state = w;
     return STATUS_OK;
@@ -42,7 +42,7 @@ static status bytes(const criterion_setup *s, size_t *out)
     arena *scratch = NULL;
     const composite *c;
     TRY(arena_open("composite", &scratch));
-    status st = choose(scratch, s->parameters, &c);
+    status st = choose(scratch, s, &c);
     if (status_ok(st)) {
         st = walk_needs(s->graph, c, s->backend, s->batch, out);
     }
@@ -50,15 +50,16 @@ static status bytes(const criterion_setup *s, size_t *out)
     return st;
 }
 
-static void rows(void *state, const float *images, const size_t target[], float *out)
+static void rows(void *state, const criterion_batch *b, float *out)
 {
-    walk_run(state, images, target, out);
+    walk_run(state, b->images, b->target, out);
 }
 
-static void finish(const double *parameters, size_t n, size_t n_samples, const double *sums, double *score)
+static void finish(const criterion_setup *s, size_t n_samples, const double *sums, double *score)
 {
     (void)n_samples;
-    const double *moment = sums + (parameters[ABSOLUTE] != 0.0 ? WALK_ABSOLUTE : WALK_SIGNED) * n;
+    const size_t n = s->graph->n_components;
+    const double *moment = sums + (s->parameters[ABSOLUTE] != 0.0 ? WALK_ABSOLUTE : WALK_SIGNED) * n;
     for (size_t i = 0; i < n; i++) {
         score[i] = moment[i];
     }

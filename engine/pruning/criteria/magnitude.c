@@ -57,7 +57,7 @@ static void score_rows(const node *layer, double *score)
     }
 }
 
-static void scores(const criterion_setup *s, uint64_t seed, double *score)
+static status scores(const criterion_setup *s, uint64_t seed, double *score)
 {
     (void)seed;
     const graph *g = s->graph;
@@ -69,6 +69,7 @@ static void scores(const criterion_setup *s, uint64_t seed, double *score)
             score_rows(layer, score + layer->first_component);
         }
     }
+    return STATUS_OK;
 }
 
 const criterion_def criterion_magnitude = {
