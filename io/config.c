@@ -177,6 +177,25 @@ static status read_models(reader *r, const yaml_node *at)
     return STATUS_OK;
 }
 
+/* The keys of a criterion of any method that say how its scores become an order. */
+static status read_ranking(const setting settings[], const yaml_node *const v[], ranking_options *out)
+{
+    double value[CRITERION_KEYS] = {0};
+    for (size_t i = CRITERION_ORDER; i <= CRITERION_FLOOR; i++) {
+        value[i] = settings[i].field.def;
+        if (v[i] != NULL) {
+            TRY(read_value(v[i], &settings[i], &value[i]));
+        }
+    }
+    *out = (ranking_options){.order = (ranking_order)value[CRITERION_ORDER], .scope = (ranking_scope)value[CRITERION_SCOPE],
+                             .floor = value[CRITERION_FLOOR]};
+    if (out->scope == RANKING_LAYER && out->floor > 0.0) {
+        return FAIL_AT(v[CRITERION_FLOOR], "expected 0 beside 'scope: layer', which takes the same share of every layer, found %s; leave one "
+                       "of the two out", yaml_found(v[CRITERION_FLOOR]).text);
+    }
+    return STATUS_OK;
+}
+
 /* A criterion's section has the keys of every criterion and then the fields of its method. */
 static status read_criterion(const yaml_node *at, config_criterion *c)
 {
@@ -196,6 +215,7 @@ static status read_criterion(const yaml_node *at, config_criterion *c)
     }
     TRY(read_section(at, &own, v));
     TRY(read_unique_name(v[CRITERION_NAME], &settings[CRITERION_NAME], &c->name));
+    TRY(read_ranking(settings, v, &c->ranking));
     for (size_t i = CRITERION_KEYS; i < own.n; i++) {
         double *out = &c->parameters[i - CRITERION_KEYS];
         *out = settings[i].field.def;
@@ -303,15 +323,12 @@ static status read_output(reader *r, const yaml_node *at)
     return STATUS_OK;
 }
 
-static status read_backend(reader *r, const yaml_node *at)
+/* A key of the study whose value is a choice; absent, its default. */
+static status read_study_choice(const yaml_node *at, size_t key, size_t *out)
 {
-    const setting *s = setting_of(&study_section, STUDY_BACKEND);
-    size_t choice = (size_t)s->field.def;
-    if (at != NULL) {
-        TRY(read_choice(at, s, &choice));
-    }
-    r->c->backend = setting_choice(s, choice);
-    return STATUS_OK;
+    const setting *s = setting_of(&study_section, key);
+    *out = (size_t)s->field.def;
+    return at != NULL ? read_choice(at, s, out) : STATUS_OK;
 }
 
 static status read_study(reader *r, const yaml_node *root)
@@ -319,6 +336,7 @@ static status read_study(reader *r, const yaml_node *root)
     const yaml_node *v[STUDY_KEYS];
     config *c = r->c;
     rate_list rates;
+    size_t prediction = 0, backend = 0;
     uint64_t micro_batch = (uint64_t)setting_of(&study_section, STUDY_MICRO_BATCH)->field.def;
     TRY(read_section(root, &study_section, v));
     TRY(read_name(v[STUDY_NAME], setting_of(&study_section, STUDY_NAME), &c->name));
@@ -334,7 +352,10 @@ static status read_study(reader *r, const yaml_node *root)
         TRY(read_count(v[STUDY_MICRO_BATCH], setting_of(&study_section, STUDY_MICRO_BATCH), &micro_batch));
     }
     c->micro_batch = (size_t)micro_batch;
-    TRY(read_backend(r, v[STUDY_BACKEND]));
+    TRY(read_study_choice(v[STUDY_PREDICTION], STUDY_PREDICTION, &prediction));
+    TRY(read_study_choice(v[STUDY_BACKEND], STUDY_BACKEND, &backend));
+    c->prediction = (curve_prediction)prediction;
+    c->backend = setting_choice(setting_of(&study_section, STUDY_BACKEND), backend);
     return read_output(r, v[STUDY_OUTPUT]);
 }
 
@@ -363,6 +384,7 @@ status config_parse(arena *a, const char *path, file_bytes text, size_t n_sets, 
     }
     TRY(read_study(&r, root));
     TRY(config_resolve(a, r.c, &r.written, &r.c->resolved));
+    TRY(config_scoring(a, r.c, &r.c->scoring));
     *out = r.c;
     return STATUS_OK;
 }

@@ -8,6 +8,8 @@
 #include "backend/backend.h"
 #include "core/status.h"
 #include "pruning/criterion.h"
+#include "pruning/curve.h"
+#include "pruning/ranking.h"
 
 static const char *kind_choice(size_t i)
 {
@@ -69,6 +71,13 @@ static const setting criterion_settings[CRITERION_KEYS] = {
     [CRITERION_METHOD] = {.field = {.name = "method", .kind = FIELD_CHOICE, .required = true,
                                     .help = "how components are scored; its own keys are listed below"},
                           .choice = method_choice},
+    [CRITERION_ORDER] = {.field = {.name = "order", .kind = FIELD_CHOICE, .choices = ranking_order_names, .def = RANKING_LEAST_FIRST,
+                                   .help = "which end of the scores is removed first: the least relevant components or the most relevant"}},
+    [CRITERION_SCOPE] = {.field = {.name = "scope", .kind = FIELD_CHOICE, .choices = ranking_scope_names, .def = RANKING_GLOBAL,
+                                   .help = "scores of all layers are ranked together (global), or every layer loses the same share (layer)"}},
+    [CRITERION_FLOOR] = {.field = {.name = "floor", .kind = FIELD_REAL, .def = 0, .min = 0, .max = 1,
+                                   .help = "share of every layer that stays as long as anything else can go; with scope: global"},
+                         .below = true},
 };
 const section criterion_section = {CRITERION_KEYS, criterion_settings};
 
@@ -116,6 +125,10 @@ static const setting study_settings[STUDY_KEYS] = {
                      .item = FIELD_REAL, .below = true, .section = &rates_section,
                      .form = "section of from, to, step or list of ascending numbers",
                      .absent = "the section's defaults"},
+    [STUDY_PREDICTION] = {.field = {.name = "prediction", .kind = FIELD_CHOICE, .choices = curve_prediction_names,
+                                    .def = PREDICTION_RESTRICTED,
+                                    .help = "accuracies: the largest logit among a task's classes (restricted), or among all with the others set to 0 "
+                                            "(masked)"}},
     [STUDY_MICRO_BATCH] = {.field = {.name = "micro_batch", .kind = FIELD_COUNT, .def = 16, .min = 1, .max = 1024,
                                      .help = "images computed together; more need more memory, the number of ranks does not matter"}},
     [STUDY_BACKEND] = {.field = {.name = "backend", .kind = FIELD_CHOICE, .def = 0,

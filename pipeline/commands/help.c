@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "io/config.h"
+#include "io/config_schema.h"
 #include "pipeline/doctor/check.h"
 
 enum { WIDTH = 100, MARGIN = 2, GAP = 2 };
@@ -49,6 +50,11 @@ static void print_criteria(FILE *to)
         for (size_t k = 0; k < c->n_fields; k++) {
             print_field(to, &c->fields[k]);
         }
+    }
+    (void)fputs("\nKeys of a criterion of any method:\n", to);
+    for (size_t k = CRITERION_METHOD + 1; k < CRITERION_KEYS; k++) {
+        const setting *s = &criterion_section.settings[k];
+        (void)fprintf(to, "    %-12s %s: %s\n", s->field.name, setting_form(s).text, s->field.help);
     }
 }
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Makes the golden files of this folder from the full golden vectors: the networks with one composite and its pruning,
-and all unit rules, compressed.
+all rankings of all networks, and all unit rules, compressed.
 
     python3 tests/golden/make_subset.py FULL_FOLDER tests/golden
 
@@ -20,6 +20,8 @@ COMPOSITES = {
     "vit_tiny": ["eps_softmax_Epsilon"],
 }
 ALWAYS = ["weights", "inputs", "targets", "logits", "folded"]
+# What pruning.h5 has of every network, below the network's name.
+RANKINGS = ["pruning", "restricted"]
 
 
 def copy_attributes(source, target):
@@ -31,9 +33,8 @@ def copy_item(source, target, path):
     """Copies the data set or group at `path`, with the attributes of the groups above it."""
     if path not in source:
         return
-    above = ""
-    for part in path.split("/")[:-1]:
-        above = f"{above}/{part}"
+    parts = path.split("/")
+    for above in ("/".join(parts[:i]) for i in range(1, len(parts))):
         copy_attributes(source[above], target.require_group(above))
     item = source[path]
     if isinstance(item, h5py.Dataset):
@@ -54,6 +55,15 @@ def make(source_path, target_path, paths):
             copy_item(source, target, path)
 
 
+def make_rankings(folder, target_path):
+    with h5py.File(target_path, "w", libver=("v110", "v110")) as target:
+        for network in COMPOSITES:
+            with h5py.File(folder / f"{network}.h5", "r") as source:
+                group = target.create_group(network)
+                for path in RANKINGS:
+                    copy_item(source, group, path)
+
+
 def main():
     if len(sys.argv) != 3:
         sys.exit(__doc__)
@@ -61,6 +71,7 @@ def main():
     for network, composites in COMPOSITES.items():
         paths = ALWAYS + [f"{part}/{name}" for part in ("composites", "pruning") for name in composites]
         make(full / f"{network}.h5", here / f"{network}.h5", paths)
+    make_rankings(full, here / "pruning.h5")
     with h5py.File(full / "unit_rules.h5", "r") as f:
         cases = list(f)
     make(full / "unit_rules.h5", here / "unit_rules.h5", cases)
