@@ -1,9 +1,11 @@
 #include "attribution/walk.h"
 #include "pruning/criterion.h"
 
-/* Layer-wise relevance propagation, epsilon rule in every layer (docs/attribution.md, sections b to f): relevance of
+/* Layer-wise relevance propagation (docs/attribution.md, sections b to f) by the rules of a composite: relevance of
  * the target logit at each component, absolute per sample and token unless the signed sum is asked for. */
-enum { EPSILON, ABSOLUTE };
+enum { EPSILON, SOFTMAX, PROJ_BIAS, ABSOLUTE };
+enum { TEXTBOOK, REFERENCE };
+static const char *const proj_biases[] = {[TEXTBOOK] = "textbook", [REFERENCE] = "reference", NULL};
 
 static const field fields[] = {
     [EPSILON] = {.name = "epsilon",
@@ -12,7 +14,17 @@ static const field fields[] = {
                  .min = 0.0,
                  .max = 1.0,
                  .scale = SCALE_LOG,
-                 .help = "stabiliser of every denominator"},
+                 .help = "stabiliser of every denominator for which the composite states none of its own"},
+    [SOFTMAX] = {.name = "softmax",
+                 .kind = FIELD_CHOICE,
+                 .choices = softmax_rule_names,
+                 .help = "rule of the softmax in attention (transformers)"},
+    [PROJ_BIAS] = {.name = "proj_bias",
+                   .kind = FIELD_CHOICE,
+                   .def = TEXTBOOK,
+                   .choices = proj_biases,
+                   .help = "bias of q, k, v and output projections in z-plus, alpha-beta and gamma: as in other layers, or as in the "
+                           "paper's program, where it enters every term"},
     [ABSOLUTE] = {.name = "absolute",
                   .kind = FIELD_BOOL,
                   .def = 1.0,
@@ -22,9 +34,15 @@ static const field fields[] = {
 };
 static const char *const moments[WALK_MOMENTS] = {[WALK_ABSOLUTE] = "absolute", [WALK_SIGNED] = "signed"};
 
+/* Without a stated list, the epsilon rule in every layer. */
 static status choose(arena *a, const criterion_setup *s, const composite **out)
 {
-    return composite_epsilon(a, s->parameters[EPSILON], out);
+    const composite *stated = s->composite;
+    if (stated == NULL) {
+        TRY(composite_epsilon(a, s->parameters[EPSILON], &stated));
+    }
+    return composite_complete(a, stated, s->parameters[EPSILON], (int)s->parameters[SOFTMAX],
+                              s->parameters[PROJ_BIAS] == REFERENCE, out);
 }
 
 static status open_walk(arena *a, const criterion_setup *s, void **state)
@@ -67,10 +85,11 @@ static void finish(const criterion_setup *s, size_t n_samples, const double *sum
 
 const criterion_def criterion_lrp = {
     .name = "lrp",
-    .help = "layer-wise relevance propagation, epsilon rule in every layer, from the target logit",
+    .help = "layer-wise relevance propagation from the target logit, by the rules of a composite",
     .fields = fields,
     .n_fields = COUNT(fields),
     .uses_samples = true,
+    .takes_composite = true,
     .n_moments = WALK_MOMENTS,
     .moments = moments,
     .open = open_walk,

@@ -18,7 +18,7 @@ static const char *inspected(const char *path)
     static char text[MOST];
     FILE *to = fmemopen(text, sizeof text, "w");
     assert_non_null(to);
-    assert_ok(inspect_composite(path, to));
+    assert_ok(inspect_composite(path, 0, NULL, to));
     assert_true(ftell(to) < MOST - 1);
     assert_int_equal(fclose(to), 0);
     return text;
@@ -141,8 +141,8 @@ static void a_study_shows_each_criterion(void **state)
 static void other_files_are_refused(void **state)
 {
     (void)state;
-    assert_fails(inspect_composite("nowhere.yaml", stdout), ST_NO_INPUT, "nowhere.yaml", NULL);
-    assert_fails(inspect_composite(source_path("tests/golden/vit_tiny.h5"), stdout), ST_DATA,
+    assert_fails(inspect_composite("nowhere.yaml", 0, NULL, stdout), ST_NO_INPUT, "nowhere.yaml", NULL);
+    assert_fails(inspect_composite(source_path("tests/golden/vit_tiny.h5"), 0, NULL, stdout), ST_DATA,
                  "expected a study or a checkpoint", NULL);
 }
 
