@@ -72,7 +72,11 @@ void config_print_rules(FILE *to)
     for (size_t i = 0; i < rule_count; i++) {
         const rule_def *rule = rule_table[i];
         print_member(to, entry_section.settings[ENTRY_RULE].field.name, rule->name, rule->help, NULL);
-        print_fields(to, rule->n_fields, rule->fields);
+        for (size_t k = 0; k < rule->n_fields; k++) {
+            const bool stabiliser = rule_is_stabilised(rule) && k == rule->epsilon_field;
+            const setting s = {.field = rule->fields[k], .absent = stabiliser ? "the criterion's" : NULL};
+            print_setting(to, &s, 1);
+        }
     }
     for (size_t i = 0; i < preset_count; i++) {
         const preset_def *preset = &preset_table[i];

@@ -105,12 +105,12 @@ static const char *remark(arena *a, size_t matched, size_t decided, size_t used)
         return "matches none";
     }
     if (decided == 0) {
-        return arena_text(a, "of %zu that it matches: entries before it have them all", matched);
+        return arena_text(a, "matches %zu, which entries before it have", matched);
     }
     if (used == 0) {
         return "without effect on scores: relevance is not wanted below";
     }
-    return decided < matched ? arena_text(a, "of %zu that it matches, since entries before it have the others", matched) : "";
+    return decided < matched ? arena_text(a, "matches %zu, of which entries before it have %zu", matched, matched - decided) : "";
 }
 
 static status print_entries(arena *a, const graph *g, const composite *c, const composite_entry *const given[],

@@ -134,8 +134,7 @@ status composite_matches(arena *a, const composite *c, const graph *g, const siz
     return STATUS_OK;
 }
 
-status composite_complete(arena *a, const composite *stated, double epsilon, int softmax_rule, bool proj_bias,
-                          const composite **out)
+status composite_complete(arena *a, const composite *stated, const composite *settings, const composite **out)
 {
     composite_entry *entries;
     composite *c;
@@ -145,10 +144,12 @@ status composite_complete(arena *a, const composite *stated, double epsilon, int
         const rule_def *rule = stated->entries[i].rule;
         entries[i] = stated->entries[i];
         if (rule_is_stabilised(rule) && isnan(entries[i].parameters[rule->epsilon_field])) {
-            entries[i].parameters[rule->epsilon_field] = epsilon;
+            entries[i].parameters[rule->epsilon_field] = settings->epsilon;
         }
     }
-    *c = (composite){.n = stated->n, .entries = entries, .epsilon = epsilon, .softmax_rule = softmax_rule, .proj_bias = proj_bias};
+    *c = *settings;
+    c->n = stated->n;
+    c->entries = entries;
     *out = c;
     return STATUS_OK;
 }

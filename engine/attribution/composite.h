@@ -39,10 +39,9 @@ bool rule_is_stabilised(const rule_def *rule);
 bool composite_type_exists(const char *type);
 bool composite_type_takes(const char *type, const rule_def *rule);
 
-/* A stated list becomes a composite: with the settings for layers that keep a rule of their own, and with `epsilon` as the stabiliser of
- * every entry that states none (NAN). The texts of the entries are borrowed. */
-MUST_CHECK status composite_complete(arena *a, const composite *stated, double epsilon, int softmax_rule, bool proj_bias,
-                                     const composite **out);
+/* A stated list becomes a composite: it gets all but the entries from `settings`, and settings->epsilon as the stabiliser of every entry
+ * that states none (NAN). The texts of the entries are borrowed. */
+MUST_CHECK status composite_complete(arena *a, const composite *stated, const composite *settings, const composite **out);
 
 /* The entry of every node: *out [n_nodes], NULL for layers that keep the rule of their own. Errors: ST_CONFIG where a convolution or linear
  * layer has none, or an entry's rule is not for the layer that it matches. */

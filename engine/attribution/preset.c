@@ -82,15 +82,15 @@ const preset_def preset_table[] = {
      FIELDS(gamma_fields), ENTRIES(gamma_everywhere)},
     {.name = "heuristic", .help = "what the first paper on pruning by explaining took: z-plus in every layer, stabilised by 1e-9",
      .source = "Yeom et al. 2021", ENTRIES(heuristic)},
-    {.name = "epsilon-plus", .help = "z-plus in convolutions, epsilon in linear layers", .source = "Kohlbrenner et al. 2020",
+    {.name = "epsilon-plus", .help = "z-plus in convolutions, epsilon in linear layers", .source = "Kohlbrenner et al. 2020; zennit's EpsilonPlus",
      ENTRIES(epsilon_plus)},
-    {.name = "epsilon-plus-flat", .help = "epsilon-plus with the flat rule in the first layer", .source = "Lapuschkin et al. 2019",
+    {.name = "epsilon-plus-flat", .help = "epsilon-plus with the flat rule in the first layer", .source = "Lapuschkin et al. 2019; zennit's EpsilonPlusFlat",
      ENTRIES(epsilon_plus_flat)},
     {.name = "epsilon-gamma-box",
      .help = "gamma in convolutions, z-box in the first of them, epsilon in linear layers",
-     .source = "Montavon et al. 2019", FIELDS(box_fields), ENTRIES(epsilon_gamma_box)},
+     .source = "Montavon et al. 2019; zennit's EpsilonGammaBox", FIELDS(box_fields), ENTRIES(epsilon_gamma_box)},
     {.name = "four-groups", .help = "a rule for each depth group, as the paper that tunes attribution for pruning has it",
-     .source = "Hatefi et al. 2024 (arXiv 2408.12568)", FIELDS(group_fields), ENTRIES(four_groups)},
+     .source = "Hatefi et al. 2024, arXiv 2408.12568", FIELDS(group_fields), ENTRIES(four_groups)},
 };
 const size_t preset_count = COUNT(preset_table);
 

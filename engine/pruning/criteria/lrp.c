@@ -38,11 +38,14 @@ static const char *const moments[WALK_MOMENTS] = {[WALK_ABSOLUTE] = "absolute", 
 static status choose(arena *a, const criterion_setup *s, const composite **out)
 {
     const composite *stated = s->composite;
+    const composite settings = {.epsilon = s->parameters[EPSILON],
+                                .softmax_rule = (int)s->parameters[SOFTMAX],
+                                .proj_bias = s->parameters[PROJ_BIAS] == REFERENCE,
+                                .pixels = {s->n_channels, s->mean, s->std}};
     if (stated == NULL) {
         TRY(composite_epsilon(a, s->parameters[EPSILON], &stated));
     }
-    return composite_complete(a, stated, s->parameters[EPSILON], (int)s->parameters[SOFTMAX],
-                              s->parameters[PROJ_BIAS] == REFERENCE, out);
+    return composite_complete(a, stated, &settings, out);
 }
 
 static status open_walk(arena *a, const criterion_setup *s, void **state)
