@@ -115,6 +115,18 @@ status walk_build_keeping(arena *a, const graph *g, const composite *c, const ba
     return build(a, &w, out);
 }
 
+status walk_build_to_input(arena *a, const graph *g, const composite *c, const backend_def *backend, size_t batch,
+                           walk **out)
+{
+    walk w = described(g, c, backend, batch);
+    bool *watched;
+    TRY_ALLOC(watched, a, g->n_nodes);
+    watched[0] = true; /* the input */
+    w.watched = watched;
+    w.keep = true;
+    return build(a, &w, out);
+}
+
 size_t walk_bytes(const walk *w)
 {
     return forward_taken(w->forward) + w->rule_bytes + (w->program.slab_floats + w->program.work_floats) * sizeof(float);
@@ -195,7 +207,7 @@ bool walk_read_relevance(const walk *w, node_id id, float *out)
     if (!w->keep || r.buffer == NO_BUFFER) {
         return false;
     }
-    images_load(w->batch, w->g->nodes[id].out, w->lanes, buffer(w, r.buffer), out);
+    images_load(w->batch, w->g->nodes[id].out, forward_block(w->forward, id), buffer(w, r.buffer), out);
     if (r.factor != NO_FACTOR) {
         float *factor = w->work; /* free between runs; walk_build_keeping() made it large enough */
         forward_read(w->forward, r.factor, factor);

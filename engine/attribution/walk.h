@@ -70,6 +70,9 @@ MUST_CHECK status walk_needs_watching(const graph *g, const composite *c, const 
  * when built with walk_build_keeping(): no buffer is used twice. */
 MUST_CHECK status walk_build_keeping(arena *a, const graph *g, const composite *c, const backend_def *backend,
                                      size_t batch, walk **out);
+/* The same, and the walk goes on below the components as far as the images: heatmaps. */
+MUST_CHECK status walk_build_to_input(arena *a, const graph *g, const composite *c, const backend_def *backend,
+                                      size_t batch, walk **out);
 bool walk_read_relevance(const walk *w, node_id id, float *out);
 
 #endif

@@ -372,6 +372,11 @@ const float *forward_saved(const forward *f, node_id id)
     return at(f, f->steps[id].saved);
 }
 
+size_t forward_block(const forward *f, node_id id)
+{
+    return f->steps[id].block;
+}
+
 void forward_read(const forward *f, node_id id, float *out)
 {
     images_load(f->batch, f->g->nodes[id].out, f->steps[id].block, forward_output(f, id), out);

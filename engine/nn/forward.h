@@ -24,6 +24,7 @@ void forward_run(forward *f, const float *images, const uint8_t *alive);
 
 const float *forward_logits(const forward *f);             /* [batch, n_classes]; valid until the next run */
 const float *forward_output(const forward *f, node_id id); /* as stored (nn/images.h); not with KEEP_LOGITS, but for the last node */
+size_t forward_block(const forward *f, node_id id);        /* channels in a block of it: 1 where the images stay in plain order */
 const float *forward_saved(const forward *f, node_id id);
 /* The product that a node is, for whoever prepares more passes of it. */
 void forward_product_shape(const graph *g, node_id id, conv_shape *out);
