@@ -136,6 +136,7 @@ const op_def op_attention = {
     .relevance_workspace = attention_relevance_workspace,
     .way = RELEVANCE_QUOTIENTS,
     .relevance = attention_relevance,
+    .reaches = attention_reaches,
     .relevance_name = "attention",
     .relevance_reads = READS_EPSILON | READS_SOFTMAX_RULE,
     .gradient_way = RELEVANCE_WHOLE,
