@@ -75,7 +75,7 @@ static void check_network(const char *network, const golden_composite *c, size_t
         explained e;
         char group[160];
         const char *const *names;
-        explain(network, c, &e);
+        explain(network, c, false, &e);
         stored = golden_members(e.file, "pruning", &names);
         for (size_t k = 0; k < n_kinds && golden_has(e.file, "pruning/%s", c->name); k++) {
             (void)snprintf(group, sizeof group, "pruning/%s%s", c->name, parts[k]);

@@ -78,21 +78,28 @@ double *explained_doubles(const explained *e, size_t n)
     return x;
 }
 
-walk *explained_walk(const explained *e, bool keeping)
+static golden *open_fullest(const char *network, bool *full)
 {
-    walk *w;
-    assert_ok((keeping ? walk_build_keeping : walk_build)(e->a, e->g, e->composite, test_backend(), EXPLAINED, &w));
-    return w;
+    golden *file = golden_open_full(network);
+    *full = file != NULL;
+    return file != NULL ? file : golden_open(network);
 }
 
-void explain(const char *network, const golden_composite *c, explained *e)
+bool golden_has_heatmap(const char *network, const golden_composite *c)
+{
+    bool full;
+    golden *file = open_fullest(network, &full);
+    const bool has = golden_has(file, "composites/%s/heatmap", c->name) || golden_has(file, "composites/%s/heatmap_conv_proj_eps", c->name);
+    golden_close(&file);
+    return has;
+}
+
+void explain(const char *network, const golden_composite *c, bool to_input, explained *e)
 {
     *e = (explained){.network = network};
     (void)snprintf(e->group, sizeof e->group, "composites/%s", c->name);
     assert_ok(arena_open("golden test", &e->a));
-    e->file = golden_open_full(network);
-    e->full = e->file != NULL;
-    e->file = e->full ? e->file : golden_open(network);
+    e->file = open_fullest(network, &e->full);
     assert_ok(graph_build(e->a, golden_tensors(e->file), &e->g));
     e->images = golden_read(e->file, "inputs").f32;
     const golden_array target = golden_read(e->file, "targets");
@@ -105,7 +112,7 @@ void explain(const char *network, const golden_composite *c, explained *e)
     e->tolerance = fmax(2e-5, 10.0 * golden_number(e->file, e->group, "float32_max_rel_dev"));
     assert_true(e->tolerance < 3e-4);
     e->composite = stated(e->a, c->sets);
-    assert_ok(walk_build_to_input(e->a, e->g, e->composite, test_backend(), EXPLAINED, &e->w));
+    assert_ok((to_input ? walk_build_to_input : walk_build_keeping)(e->a, e->g, e->composite, test_backend(), EXPLAINED, &e->w));
     walk_run(e->w, e->images, e->target, e->rows);
 }
 

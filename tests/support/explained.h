@@ -29,17 +29,17 @@ typedef struct explained {
     const composite *composite;
     const float *images;
     size_t target[EXPLAINED], row; /* row: floats a sample */
-    walk *w;                       /* to the input */
+    walk *w;
     float *rows;
     double tolerance; /* the larger of 2e-5 and ten times what the reference's own float32 run deviates (golden/README.md) */
 } explained;
 
-/* Of the full set where it is there, else of tests/golden. */
-void explain(const char *network, const golden_composite *c, explained *e);
+/* Of the full set where it is there, else of tests/golden. to_input: the walk goes below the lowest component too. */
+void explain(const char *network, const golden_composite *c, bool to_input, explained *e);
 void explained_close(explained *e);
 
-/* Another walk of the same: as studies build it, or keeping all relevance. */
-walk *explained_walk(const explained *e, bool keeping);
+/* Whether the golden file has heatmaps of this composite, which need a walk to the input. */
+bool golden_has_heatmap(const char *network, const golden_composite *c);
 
 float *explained_floats(const explained *e, size_t n);
 double *explained_doubles(const explained *e, size_t n);
