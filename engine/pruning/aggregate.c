@@ -9,32 +9,6 @@ const char *const aggregate_absolutes[] = {
 const char *const aggregate_norms[] = {
     [NORM_NONE] = "none", [NORM_L1] = "l1", [NORM_L2] = "l2", [NORM_MAX] = "max", NULL};
 
-enum { COLUMNS = 64 };
-
-/* At most COLUMNS components at once, so that the sums stay in the nearest cache. */
-static void sum_columns(size_t tokens, size_t n, size_t width, const double *value, float *absolute, float *with_sign)
-{
-    double magnitude[COLUMNS] = {0.0}, sum[COLUMNS] = {0.0};
-    for (size_t t = 0; t < tokens; t++) {
-        for (size_t c = 0; c < width; c++) {
-            magnitude[c] += fabs(value[t * n + c]);
-            sum[c] += value[t * n + c];
-        }
-    }
-    for (size_t c = 0; c < width; c++) {
-        absolute[c] = (float)magnitude[c];
-        with_sign[c] = (float)sum[c];
-    }
-}
-
-void aggregate_tokens(size_t tokens, size_t n, const double *value, size_t n_components, float *row)
-{
-    for (size_t c = 0; c < n; c += COLUMNS) {
-        sum_columns(tokens, n, n - c < COLUMNS ? n - c : COLUMNS, value + c, row + AGGREGATE_ABSOLUTE * n_components + c,
-                    row + AGGREGATE_SIGNED * n_components + c);
-    }
-}
-
 /* Which moment is the summand of the score. */
 static size_t summand(const aggregate *a)
 {

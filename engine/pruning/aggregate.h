@@ -29,10 +29,7 @@ typedef struct aggregate {
 enum { AGGREGATE_ABSOLUTE, AGGREGATE_SIGNED, AGGREGATE_SQUARE, AGGREGATE_MOMENTS };
 extern const char *const aggregate_moments[]; /* names */
 
-/* Writes the first two moments of one layer of one sample: value [tokens, n] -> row + m * n_components, m = 0, 1, where row points to the
- * layer's first component. */
-void aggregate_tokens(size_t tokens, size_t n, const double *value, size_t n_components, float *row);
-/* Completes rows whose first two moments are per token; rows [batch] are `stride` floats apart. */
+/* Completes rows whose first two moments are per token (attribution/walk_sums.h); rows [batch] are `stride` floats apart. */
 void aggregate_rows(const aggregate *a, const graph *g, size_t batch, size_t stride, float *rows);
 /* sums [AGGREGATE_MOMENTS, n_components] of rows -> score [n_components], higher = keep. */
 void aggregate_finish(const aggregate *a, size_t n_components, const double *sums, double *score);

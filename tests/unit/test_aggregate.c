@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "attribution/start.h"
+#include "attribution/walk_sums.h"
 #include "pruning/aggregate.h"
 
 enum { FILTERS = 2, HEADS = 3, ALL = FILTERS + HEADS, SAMPLES = 2, STRIDE = AGGREGATE_MOMENTS * ALL + 1 };
@@ -29,9 +30,10 @@ static void fill(float rows[SAMPLES][STRIDE])
         for (size_t i = 0; i < STRIDE; i++) {
             rows[b][i] = NAN; /* all but the last, which is not ours, has to be written */
         }
-        aggregate_tokens(1, FILTERS, filters[b][0], ALL, rows[b]);
-        aggregate_tokens(2, 2, heads[b][0], ALL, rows[b] + FILTERS);
-        aggregate_tokens(2, 1, lone[b][0], ALL, rows[b] + FILTERS + 2);
+        float *absolute = rows[b] + AGGREGATE_ABSOLUTE * ALL, *with_sign = rows[b] + AGGREGATE_SIGNED * ALL;
+        sums_of_values(1, FILTERS, filters[b][0], absolute, with_sign);
+        sums_of_values(2, 2, heads[b][0], absolute + FILTERS, with_sign + FILTERS);
+        sums_of_values(2, 1, lone[b][0], absolute + FILTERS + 2, with_sign + FILTERS + 2);
     }
 }
 
@@ -120,23 +122,6 @@ static void every_sample_weighs_the_same_after_normalising(void **state)
     }
 }
 
-static void many_components_are_summed_in_every_block(void **state)
-{
-    (void)state;
-    enum { N = 150, TOKENS = 3 };
-    static double value[TOKENS][N];
-    static float row[AGGREGATE_MOMENTS * N];
-    for (size_t t = 0; t < TOKENS; t++) {
-        for (size_t c = 0; c < N; c++) {
-            value[t][c] = t == 1 ? -(double)c : 0.5;
-        }
-    }
-    aggregate_tokens(TOKENS, N, value[0], N, row);
-    for (size_t c = 0; c < N; c++) {
-        assert_true(row[c] == (float)c + 1.0f && row[N + c] == 1.0f - (float)c);
-    }
-}
-
 static const float logits[2][3] = {{1.0f, 3.0f, 2.0f}, {-1.0f, -2.0f, -1.0f}};
 static const size_t label[2] = {2, 1};
 
@@ -199,7 +184,6 @@ int main(void)
         cmocka_unit_test(the_absolute_value_is_taken_where_it_is_asked_for),
         cmocka_unit_test(squares_are_those_of_the_summands),
         cmocka_unit_test(every_sample_weighs_the_same_after_normalising),
-        cmocka_unit_test(many_components_are_summed_in_every_block),
         cmocka_unit_test(the_explained_class_is_the_label_or_the_prediction),
         cmocka_unit_test(a_walk_starts_with_one_the_logit_or_the_derivative_of_the_loss),
         cmocka_unit_test(parameters_are_read_as_their_choices_say),

@@ -75,6 +75,12 @@ void attention_logits(const backend_def *backend, const attention_size *s, const
                   s->keys);
 }
 
+static void weigh_values(const op_call *c, const attention_size *s, attention_head at)
+{
+    c->backend->gemm(0, 0, s->queries, s->columns, s->keys, 1.0f, c->saved + at.attention, s->keys, c->in[2] + at.key,
+                     s->features, c->out + at.query, s->features);
+}
+
 static void forward_head(const op_call *c, const attention_size *s, attention_head at, bool alive)
 {
     const size_t tq = s->queries, t = s->keys, d = s->columns, e = s->features;
@@ -88,7 +94,7 @@ static void forward_head(const op_call *c, const attention_size *s, attention_he
     }
     attention_logits(c->backend, s, c->in[0] + at.query, c->in[1] + at.key, attention);
     softmax_rows(tq, t, attention);
-    c->backend->gemm(0, 0, tq, d, t, 1.0f, attention, t, c->in[2] + at.key, e, out, e);
+    weigh_values(c, s, at);
 }
 
 static void forward(const op_call *c)
@@ -97,6 +103,17 @@ static void forward(const op_call *c)
     for (size_t b = 0; b < c->batch; b++) {
         for (size_t h = 0; h < s.heads; h++) {
             forward_head(c, &s, attention_head_at(&s, b, h), c->alive == NULL || c->alive[h] != 0);
+        }
+    }
+}
+
+/* O = A v with the A that is there. */
+static void from_saved(const op_call *c)
+{
+    const attention_size s = attention_size_of(c->node, c->in_shape);
+    for (size_t b = 0; b < c->batch; b++) {
+        for (size_t h = 0; h < s.heads; h++) {
+            weigh_values(c, &s, attention_head_at(&s, b, h));
         }
     }
 }
@@ -133,6 +150,7 @@ const op_def op_attention = {
     .saved = saved,
     .forward_needs_saved = true,
     .forward = forward,
+    .from_saved = from_saved,
     .relevance_workspace = attention_relevance_workspace,
     .way = RELEVANCE_QUOTIENTS,
     .relevance = attention_relevance,
