@@ -76,7 +76,7 @@ static void emit_criterion(emitter *e, const config_criterion *c, const char *co
     emit(e, "    %s: ", key_of(&criterion_section, CRITERION_METHOD));
     emit_text(e, c->method->name);
     if (composite_text != NULL) {
-        emit(e, "    %s: %s\n", composite_setting.field.name, composite_text);
+        emit(e, "    %s:%s%s\n", composite_setting.field.name, composite_text[0] == '\n' ? "" : " ", composite_text);
     }
     for (size_t i = 0; i < c->method->n_fields; i++) {
         emit_parameter(e, &c->method->fields[i], c->parameters[i]);
