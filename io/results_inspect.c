@@ -376,6 +376,7 @@ static status print_all(inspector *in)
     TRY(print_study(in));
     TRY(print_models(in));
     TRY(print_group(in, "Criteria", "/criteria", COUNT(criteria_columns), criteria_columns));
+    TRY(print_rules(in));
     TRY(print_group(in, "Summary: means over the seeds, +- standard errors", "/summary", COUNT(summary_columns),
                     summary_columns));
     TRY(print_group(in, "Stability of the rankings over pairs of seeds", "/stability", COUNT(stability_columns),
