@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Makes the golden files of this folder from the full golden vectors: the networks with one composite and its pruning,
-all rankings of all networks, and all unit rules, compressed.
+"""Makes the golden files of this folder from the full golden vectors: the networks with their composites (of
+most without maps) and their pruning, the gradient methods, and all unit rules, compressed.
 
     python3 tests/golden/make_subset.py FULL_FOLDER tests/golden
 
@@ -11,17 +11,14 @@ from pathlib import Path
 
 import h5py
 
-# network -> its composites that the tests use
-COMPOSITES = {
-    "vgg_bn_tiny": ["eps"],
-    "vgg_tiny": ["eps"],
-    "resnet_basic_tiny": ["eps"],
-    "resnet_bottleneck_tiny": ["eps"],
-    "vit_tiny": ["eps_softmax_Epsilon"],
-}
-ALWAYS = ["weights", "inputs", "targets", "logits", "folded"]
-# What pruning.h5 has of every network, below the network's name.
-RANKINGS = ["pruning", "restricted"]
+NETWORKS = ["vgg_bn_tiny", "vgg_tiny", "resnet_basic_tiny", "resnet_bottleneck_tiny", "vit_tiny"]
+
+# Of every composite: what is small. Maps and heatmaps, ten times as large, of some; heatmaps also where only the first layer differs from
+# another composite, which nothing else shows.
+LARGE = {"map_sample0", "linear_map_sample0", "heatmap", "heatmap_conv_proj_eps"}
+WHOLE = {"eps", "ref_gamma_none", "eps_softmax_Epsilon", "mixed_softmax_ZPlus_vbias_T_projbias_corrected"}
+HEATMAPS = {"epsplus_flat", "epsgamma_box", "eps_wsquare"}
+ALWAYS = ["weights", "inputs", "targets", "logits", "folded", "restricted", "gradient_methods"]
 
 
 def copy_attributes(source, target):
@@ -55,23 +52,25 @@ def make(source_path, target_path, paths):
             copy_item(source, target, path)
 
 
-def make_rankings(folder, target_path):
-    with h5py.File(target_path, "w", libver=("v110", "v110")) as target:
-        for network in COMPOSITES:
-            with h5py.File(folder / f"{network}.h5", "r") as source:
-                group = target.create_group(network)
-                for path in RANKINGS:
-                    copy_item(source, group, path)
+def composite_paths(file):
+    """The data sets and groups of the composites of a network that are kept, and its whole pruning."""
+    paths = ["pruning"]
+    for name, group in file["composites"].items():
+        for part in group:
+            heatmap = name in HEATMAPS and part.startswith("heatmap")
+            if part not in LARGE or name in WHOLE or heatmap:
+                paths.append(f"composites/{name}/{part}")
+    return paths
 
 
 def main():
     if len(sys.argv) != 3:
         sys.exit(__doc__)
     full, here = Path(sys.argv[1]), Path(sys.argv[2])
-    for network, composites in COMPOSITES.items():
-        paths = ALWAYS + [f"{part}/{name}" for part in ("composites", "pruning") for name in composites]
+    for network in NETWORKS:
+        with h5py.File(full / f"{network}.h5", "r") as f:
+            paths = ALWAYS + composite_paths(f)
         make(full / f"{network}.h5", here / f"{network}.h5", paths)
-    make_rankings(full, here / "pruning.h5")
     with h5py.File(full / "unit_rules.h5", "r") as f:
         cases = list(f)
     make(full / "unit_rules.h5", here / "unit_rules.h5", cases)

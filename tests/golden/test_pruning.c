@@ -19,7 +19,7 @@ static const double logit_tolerance = 1e-5; /* float32 against float64, relative
 typedef struct network {
     const char *name;
     bool vit;
-    golden *file, *pruning; /* <network>.h5, pruning.h5 */
+    golden *file;
     arena *a;
     const graph *g;
 } network;
@@ -28,21 +28,20 @@ static void open_network(network *n, const char *name)
 {
     char file[64];
     (void)snprintf(file, sizeof file, "%s.h5", name);
-    *n = (network){.name = name, .vit = strcmp(name, "vit_tiny") == 0, .file = golden_open(file), .pruning = golden_open("pruning.h5")};
+    *n = (network){.name = name, .vit = strcmp(name, "vit_tiny") == 0, .file = golden_open(file)};
     assert_ok(arena_open("test", &n->a));
     assert_ok(graph_build(n->a, golden_tensors(n->file), &n->g));
 }
 
 static void close_network(network *n)
 {
-    golden_close(&n->pruning);
     golden_close(&n->file);
     arena_close(&n->a);
 }
 
 /* ---- rankings ---- */
 
-/* One set of scores: "vit_tiny/pruning/zplus_softmax_CP/heads". */
+/* One set of scores: "pruning/zplus_softmax_CP/heads". */
 typedef struct scored {
     const network *net;
     const char *path;
@@ -54,10 +53,10 @@ typedef struct scored {
 /* The graph's layers of the kind are those between the stored offsets. */
 static void read_scores(const network *net, const char *path, component_kind kind, scored *out)
 {
-    const golden_array offset = golden_read(net->pruning, "%s/layer_offsets", path);
+    const golden_array offset = golden_read(net->file, "%s/layer_offsets", path);
     *out = (scored){.net = net, .path = path, .kind = kind};
-    out->score = golden_read(net->pruning, "%s/scores", path);
-    out->rate = golden_read(net->pruning, "%s/rates", path);
+    out->score = golden_read(net->file, "%s/scores", path);
+    out->rate = golden_read(net->file, "%s/rates", path);
     out->layers.n = out->score.count;
     assert_ok(graph_layer_sizes(net->a, net->g, kind, &out->layers.n_layers, &out->layers.size));
     assert_int_equal(out->layers.n_layers + 1, offset.count);
@@ -85,7 +84,7 @@ static uint8_t *masks(const scored *s, const ranking_options *o, size_t count[RA
 
 static void assert_masks(const scored *s, const char *keep_name, const uint8_t alive[])
 {
-    const golden_array keep = golden_read(s->net->pruning, "%s/%s", s->path, keep_name);
+    const golden_array keep = golden_read(s->net->file, "%s/%s", s->path, keep_name);
     assert_int_equal(keep.count, RATES * s->layers.n);
     for (size_t i = 0; i < keep.count; i++) {
         if (alive[i] != keep.integer[i]) {
@@ -97,7 +96,7 @@ static void assert_masks(const scored *s, const char *keep_name, const uint8_t a
 /* The reference's own top-k keeps as many, and others only where scores are exactly 0. Returns how many entries differ. */
 static size_t compare_topk(const scored *s, const char *order, const uint8_t alive[])
 {
-    const golden_array keep = golden_read(s->net->pruning, "%s/%s/keep_reference_topk", s->path, order);
+    const golden_array keep = golden_read(s->net->file, "%s/%s/keep_reference_topk", s->path, order);
     const size_t n = s->layers.n;
     size_t differ = 0;
     for (size_t r = 0; r < RATES; r++) {
@@ -132,7 +131,7 @@ static void compare_logits(const scored *s, const char *order, const uint8_t ali
     assert_ok(forward_build(net->a, net->g, test_backend(), SAMPLES, KEEP_LOGITS, &run));
     memset(mask, 1, net->g->n_components);
     for (size_t r = 0; r < COUNT(rates); r++) {
-        const golden_array expected = golden_read(net->pruning, "%s/%s/logits_rate%s", s->path, order, rates[r].name);
+        const golden_array expected = golden_read(net->file, "%s/%s/logits_rate%s", s->path, order, rates[r].name);
         double largest = 0.0;
         for (size_t i = 0; i < n; i++) {
             mask[index[i]] = alive[rates[r].row * n + i];
@@ -156,7 +155,7 @@ static void check_rankings(const network *net, const char *path, component_kind 
     read_scores(net, path, kind, &s);
     for (size_t o = 0; o < RANKING_ORDERS; o++) {
         const ranking_options options = {.order = (ranking_order)o};
-        const golden_array expected = golden_read(net->pruning, "%s/%s/count", path, orders[o]);
+        const golden_array expected = golden_read(net->file, "%s/%s/count", path, orders[o]);
         const uint8_t *alive = masks(&s, &options, count);
         for (size_t r = 0; r < RATES; r++) {
             assert_int_equal(count[r], expected.integer[r]);
@@ -178,14 +177,12 @@ static void rankings_are_golden(void **state)
     size_t sets = 0, ties = 0, entries = 0;
     for (size_t i = 0; i < COUNT(networks); i++) {
         network net;
-        char group[64];
         const char *const *composite = NULL;
         open_network(&net, networks[i]);
-        (void)snprintf(group, sizeof group, "%s/pruning", net.name);
-        const size_t n = golden_members(net.pruning, group, &composite);
+        const size_t n = golden_members(net.file, "pruning", &composite);
         assert_int_equal(n, 3);
         for (size_t k = 0; k < n; k++) {
-            const char *path = arena_text(net.a, "%s/%s", group, composite[k]);
+            const char *path = arena_text(net.a, "pruning/%s", composite[k]);
             assert_non_null(path);
             if (net.vit) {
                 check_rankings(&net, arena_text(net.a, "%s/linear", path), COMPONENT_NEURON, &ties, &entries);
@@ -261,8 +258,8 @@ static uint32_t argmax(size_t n, const double value[], const uint32_t index[])
 /* Every sample as if it were of every class of the subset. */
 static size_t check_predictions(const network *net)
 {
-    const golden_array classes = golden_read(net->pruning, "%s/restricted/classes", net->name);
-    const golden_array expected = golden_read(net->pruning, "%s/restricted/logits", net->name);
+    const golden_array classes = golden_read(net->file, "restricted/classes");
+    const golden_array expected = golden_read(net->file, "restricted/logits");
     const float *whole = logits_of(net, net->g), *zeroed = logits_of(net, restrict_network(net, &classes));
     uint32_t subset[CLASSES], all[CLASSES];
     double largest = 0.0;
@@ -299,8 +296,8 @@ static size_t check_predictions(const network *net)
  * samples are right among the classes alone. */
 static size_t check_stored(const network *net, const char *path)
 {
-    const golden_array classes = golden_read(net->pruning, "%s/restricted/classes", net->name);
-    const golden_array stored = golden_read(net->pruning, "%s", path);
+    const golden_array classes = golden_read(net->file, "restricted/classes");
+    const golden_array stored = golden_read(net->file, "%s", path);
     uint32_t subset[CLASSES], all[CLASSES];
     size_t differ = 0;
     for (size_t i = 0; i < CLASSES; i++) {
@@ -329,13 +326,11 @@ static size_t check_all_stored(const network *net)
     static const char *const orders[] = {"least_first", "most_first"}, *const rates[] = {"0.25", "0.5", "0.75"};
     const char *const kinds[] = {net->vit ? "/linear" : "", "/heads"}, *const *composite = NULL;
     size_t differ = 0;
-    const char *group = arena_text(net->a, "%s/pruning", net->name);
-    assert_non_null(group);
-    for (size_t c = golden_members(net->pruning, group, &composite); c-- > 0;) {
+    for (size_t c = golden_members(net->file, "pruning", &composite); c-- > 0;) {
         for (size_t k = 0; k < (net->vit ? 2 : 1); k++) {
             for (size_t o = 0; o < COUNT(orders); o++) {
                 for (size_t r = 0; r < COUNT(rates); r++) {
-                    const char *path = arena_text(net->a, "%s/%s%s/%s/logits_rate%s", group, composite[c], kinds[k], orders[o], rates[r]);
+                    const char *path = arena_text(net->a, "pruning/%s%s/%s/logits_rate%s", composite[c], kinds[k], orders[o], rates[r]);
                     assert_non_null(path);
                     differ += check_stored(net, path);
                 }

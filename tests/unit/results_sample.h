@@ -21,6 +21,7 @@ static const char *const criterion_names[N_CRITERIA] = {"lrp-epsilon", "random"}
 static const char *const criterion_methods[N_CRITERIA] = {"lrp epsilon=1e-06", "random"};
 static const ranking_options criterion_rankings[N_CRITERIA] = {{RANKING_LEAST_FIRST, RANKING_GLOBAL, 0.25},
                                                                {RANKING_MOST_FIRST, RANKING_LAYER, 0.0}};
+static const char *const criterion_composites[N_CRITERIA] = {"[{rule: epsilon, epsilon: 1e-06}]", ""};
 static const char *const moment_names[] = {"absolute", "signed"};
 
 static arena *memory;
@@ -246,6 +247,7 @@ static const results *sample(size_t n)
                    .criterion_name = criterion_names,
                    .criterion_method = criterion_methods,
                    .criterion_ranking = criterion_rankings,
+                   .criterion_composite = criterion_composites,
                    .rates = rates,
                    .class_name = class_names,
                    .n_classes = N_CLASSES,

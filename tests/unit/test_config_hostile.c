@@ -90,7 +90,6 @@ static const bad_case bad_cases[] = {
     {"epsilon: 1e-3", "epsilon: 1e999", "15:14", "expected a number in [0, 1], found 1e999"},
     {"epsilon: 1e-3", "epsilon: 1e", "15:14", "found 1e"},
     {"epsilon: 1e-3", "epsilon:", "15:5", "criteria[0].epsilon: expected a number in [0, 1], found nothing"},
-    {"epsilon: 1e-3", "absolute: yes", "15:15", "criteria[0].absolute: expected true or false, found 'yes'"},
     /* rankings */
     {"    method: random", "    method: random\n    order: last-first", "18:12",
      "criteria[1].order: expected one of least-first, most-first, found 'last-first'; did you mean 'least-first'?"},
@@ -101,6 +100,7 @@ static const bad_case bad_cases[] = {
     {"    method: random", "    method: random\n    scope: layer\n    floor: 0.1", "19:12",
      "criteria[1].floor: expected 0 beside 'scope: layer', which takes the same share of every layer, found 0.1"},
     {"micro_batch: 8", "prediction: [masked]", "23:13", "prediction: expected one of restricted, masked, found a list"},
+    {"epsilon: 1e-3", "absolute: yes", "15:15", "criteria[0].absolute: expected one of token, sample, sum, never, found 'yes'"},
     /* tasks */
     {"classes: [3, 10]", "classes: 3", "19:12", "tasks.classes: expected a list of integers in [2, 100000], found 3"},
     {"classes: [3, 10]", "classes: [1, 10]", "19:13", "tasks.classes[0]: expected an integer in [2, 100000], found 1"},

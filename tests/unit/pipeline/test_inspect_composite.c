@@ -18,7 +18,7 @@ static const char *inspected(const char *path)
     static char text[MOST];
     FILE *to = fmemopen(text, sizeof text, "w");
     assert_non_null(to);
-    assert_ok(inspect_composite(path, to));
+    assert_ok(inspect_composite(path, 0, NULL, to));
     assert_true(ftell(to) < MOST - 1);
     assert_int_equal(fclose(to), 0);
     return text;
@@ -98,7 +98,8 @@ static void every_node_of_a_checkpoint_has_its_rule(void **state)
         assert_ok(arena_open("network", &a));
         const graph *g = built(a, source_path(networks[i]));
         const char *text = inspected(source_path(networks[i]));
-        assert_non_null(strstr(text, "criterion lrp epsilon=1e-06 absolute=true (its defaults):"));
+        assert_non_null(strstr(text, "criterion lrp epsilon=1e-06 absolute=token "
+                                      "target=label initial=one normalise=none (its defaults):"));
         check_rows(text, g, 1e-6);
         arena_close(&a);
     }
@@ -141,8 +142,8 @@ static void a_study_shows_each_criterion(void **state)
 static void other_files_are_refused(void **state)
 {
     (void)state;
-    assert_fails(inspect_composite("nowhere.yaml", stdout), ST_NO_INPUT, "nowhere.yaml", NULL);
-    assert_fails(inspect_composite(source_path("tests/golden/vit_tiny.h5"), stdout), ST_DATA,
+    assert_fails(inspect_composite("nowhere.yaml", 0, NULL, stdout), ST_NO_INPUT, "nowhere.yaml", NULL);
+    assert_fails(inspect_composite(source_path("tests/golden/vit_tiny.h5"), 0, NULL, stdout), ST_DATA,
                  "expected a study or a checkpoint", NULL);
 }
 
