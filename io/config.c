@@ -396,7 +396,7 @@ status config_parse(arena *a, const char *path, file_bytes text, size_t n_sets, 
     }
     TRY(read_study(&r, root));
     TRY(config_resolve(a, r.c, &r.written, &r.c->resolved));
-    TRY(config_scoring(a, r.c, &r.c->scoring));
+    TRY(config_scoring(a, r.c, &r.written, &r.c->scoring));
     *out = r.c;
     return STATUS_OK;
 }

@@ -157,25 +157,25 @@ status config_resolve(arena *a, const config *c, const config_written *w, const 
 }
 
 /* Everything that a study says of a criterion decides its scores, except for its name and how it is ranked. */
-static status scoring_text(arena *a, const config *c, size_t criterion, const char **out)
+static status scoring_text(arena *a, const config *c, const config_written *w, size_t criterion, const char **out)
 {
     emitter e = {0};
     config_criterion same = c->criteria[criterion];
     same.name = "";
     same.ranking = (ranking_options){0};
-    emit_criterion(&e, &same);
+    emit_criterion(&e, &same, w->composite[criterion]);
     TRY(emitter_fill(&e, a));
-    emit_criterion(&e, &same);
+    emit_criterion(&e, &same, w->composite[criterion]);
     *out = e.to;
     return STATUS_OK;
 }
 
-status config_scoring(arena *a, const config *c, const char *const **out)
+status config_scoring(arena *a, const config *c, const config_written *w, const char *const **out)
 {
     const char **texts;
     TRY_ALLOC(texts, a, c->n_criteria);
     for (size_t i = 0; i < c->n_criteria; i++) {
-        TRY(scoring_text(a, c, i, &texts[i]));
+        TRY(scoring_text(a, c, w, i, &texts[i]));
     }
     *out = texts;
     return STATUS_OK;

@@ -4,17 +4,11 @@
 #include "stages/batch.h"
 #include "stages/stage.h"
 
-/* Criteria that differ in how they are ranked alone. Composites are compared by address: their entries are not in the text. */
-static bool are_alike(const config *cfg, size_t a, size_t b)
-{
-    return strcmp(cfg->scoring[a], cfg->scoring[b]) == 0 && cfg->criteria[a].composite == cfg->criteria[b].composite;
-}
-
 /* The earliest criterion with the same scores, which share one explanation. */
 static size_t same_scores(const config *cfg, size_t criterion)
 {
     size_t first = 0;
-    while (!are_alike(cfg, first, criterion)) {
+    while (strcmp(cfg->scoring[first], cfg->scoring[criterion]) != 0) {
         first++;
     }
     return first;

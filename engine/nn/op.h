@@ -82,6 +82,7 @@ typedef struct op_def {
     relevance_way gradient_way;
     size_t (*gradient_workspace)(const node *n, const shape in[], size_t batch, size_t block); /* floats; NULL = 0 */
     void (*gradient)(const relevance_call *c);
+    bool nonnegative, keeps_nonnegative; /* no output is below 0: of any inputs; where no input is */
     bool in_place;              /* forward may write over its input: out may be the memory of in[0] (add: of in[1]) */
 
     /* For compaction (docs/attribution.md, section h). A channel is dim[0] of [C,H,W] and an element of the last axis
