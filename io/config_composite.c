@@ -143,7 +143,7 @@ static status read_entry(const yaml_node *at, composite_entry *out)
     return STATUS_OK;
 }
 
-static status read_entries(arena *a, const yaml_node *at, const composite **out)
+static status read_entries(arena *a, const yaml_node *at, const char *name, const composite **out)
 {
     composite_entry *entries;
     composite *c;
@@ -153,7 +153,7 @@ static status read_entries(arena *a, const yaml_node *at, const composite **out)
     for (const yaml_node *v = at->first; v != NULL; v = v->next) {
         TRY(read_entry(v, &entries[v->index]));
     }
-    *c = (composite){.n = at->n, .entries = entries};
+    *c = (composite){.name = name, .n = at->n, .entries = entries};
     *out = c;
     return STATUS_OK;
 }
@@ -190,7 +190,7 @@ static status read_preset(const yaml_node *at, config_criterion *c)
 status composite_read(arena *a, const yaml_node *at, config_criterion *c)
 {
     if (at != NULL && at->kind == YAML_SEQUENCE) {
-        return read_entries(a, at, &c->composite);
+        return read_entries(a, at, c->name, &c->composite);
     }
     if (at != NULL && yaml_is_null(at)) {
         return FAIL_AT(at, "expected %s, found nothing", setting_expected(&composite_setting).text);
@@ -199,7 +199,7 @@ status composite_read(arena *a, const yaml_node *at, config_criterion *c)
     if (at != NULL) {
         TRY(read_preset(at, c));
     }
-    return preset_build(a, c->preset, c->preset_parameters, &c->composite);
+    return preset_build(a, c->preset, c->preset_parameters, c->name, &c->composite);
 }
 
 /* ---- writing ---- */

@@ -166,12 +166,12 @@ static status print_under(arena *a, const char *title, const graph *g, const con
     if (text == NULL) {
         return (status){ST_ENVIRONMENT};
     }
-    (void)fprintf(to, named ? "\n%s, criterion %s (%s):\n" : "\n%s, criterion %s%s:\n", title, named ? k->name : text,
-                  named ? text : "");
     const criterion_setup setup = {.graph = g, .parameters = k->parameters, .composite = k->composite};
     TRY(k->method->composite(a, &setup, &c));
     TRY(composite_resolve(a, c, g, &given));
     TRY(walk_ways(a, g, c, &way));
+    (void)fprintf(to, named ? "\n%s, criterion %s (%s):\n" : "\n%s, criterion %s%s:\n", title, named ? k->name : text,
+                  named ? text : "");
     TRY(print_nodes(a, g, cm, c, given, way, to));
     return print_entries(a, g, c, given, way, to);
 }

@@ -95,15 +95,17 @@ static status choose(const composite *c, const graph *g, node_id id, ends at, co
     for (size_t i = 0; i < c->n && *out == NULL; i++) {
         *out = matches(&c->entries[i], g, id, at) ? &c->entries[i] : NULL;
     }
+    const char *before = c->name != NULL ? "criterion '" : "", *name = c->name != NULL ? c->name : "",
+               *behind = c->name != NULL ? "': " : "";
     if (*out == NULL && composite_takes_rule(n)) {
         return FAIL(ST_CONFIG,
-                    "the composite has no rule for layer '%s' (%s, depth group %s): none of its %zu entries "
+                    "%s%s%sthe composite has no rule for layer '%s' (%s, depth group %s): none of its %zu entries "
                     "matches; add one, or an entry without conditions at the end",
-                    n->name, n->op->name, depth_group_name(n->group), c->n);
+                    before, name, behind, n->name, n->op->name, depth_group_name(n->group), c->n);
     }
     if (*out != NULL && !is_for((*out)->rule, g, n)) {
-        return FAIL(ST_CONFIG, "the composite gives layer '%s' (%s) the rule '%s', which is not for such layers", n->name,
-                    n->op->name, (*out)->rule->name);
+        return FAIL(ST_CONFIG, "%s%s%sthe composite gives layer '%s' (%s) the rule '%s', which is not for such layers", before,
+                    name, behind, n->name, n->op->name, (*out)->rule->name);
     }
     return STATUS_OK;
 }
@@ -148,6 +150,7 @@ status composite_complete(arena *a, const composite *stated, const composite *se
         }
     }
     *c = *settings;
+    c->name = stated->name;
     c->n = stated->n;
     c->entries = entries;
     *out = c;

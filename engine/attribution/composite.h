@@ -19,6 +19,7 @@ typedef struct composite_entry {
 } composite_entry;
 
 typedef struct composite {
+    const char *name;   /* of the criterion that states it, for messages; NULL: none */
     size_t n;
     const composite_entry *entries;
     double epsilon;     /* stabiliser of layers with a rule of their own (norm, layer norm, attention products) */
@@ -39,7 +40,7 @@ bool rule_is_stabilised(const rule_def *rule);
 bool composite_type_exists(const char *type);
 bool composite_type_takes(const char *type, const rule_def *rule);
 
-/* A stated list becomes a composite: it gets all but the entries from `settings`, and settings->epsilon as the stabiliser of every entry
+/* A stated list becomes a composite: it gets all but name and entries from `settings`, and settings->epsilon as the stabiliser of every entry
  * that states none (NAN). The texts of the entries are borrowed. */
 MUST_CHECK status composite_complete(arena *a, const composite *stated, const composite *settings, const composite **out);
 

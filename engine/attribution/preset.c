@@ -165,7 +165,7 @@ static status set_values(const preset_def *p, const preset_entry *e, const doubl
     return STATUS_OK;
 }
 
-status preset_build(arena *a, const preset_def *p, const double parameters[], const composite **out)
+status preset_build(arena *a, const preset_def *p, const double parameters[], const char *name, const composite **out)
 {
     composite_entry *entries;
     composite *c;
@@ -177,7 +177,7 @@ status preset_build(arena *a, const preset_def *p, const double parameters[], co
         TRY(find_rule(p, e, parameters, &entries[i].rule));
         TRY(set_values(p, e, parameters, &entries[i]));
     }
-    *c = (composite){.n = p->n_entries, .entries = entries};
+    *c = (composite){.name = name, .n = p->n_entries, .entries = entries};
     *out = c;
     return STATUS_OK;
 }

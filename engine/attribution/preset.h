@@ -34,7 +34,7 @@ const preset_def *preset_find(const char *name); /* NULL if unknown */
 
 enum { MAX_PRESET_PARAMETERS = 8 };
 
-/* The preset's list of entries, yet to be completed (composite_complete). parameters: in the order of the fields. */
-MUST_CHECK status preset_build(arena *a, const preset_def *p, const double parameters[], const composite **out);
+/* The preset's list of entries, yet to be completed (composite_complete). parameters: in the order of the fields; name: composite.name. */
+MUST_CHECK status preset_build(arena *a, const preset_def *p, const double parameters[], const char *name, const composite **out);
 
 #endif

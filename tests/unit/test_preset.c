@@ -31,7 +31,7 @@ static const composite *built(const char *name, const double parameters[])
     for (size_t i = 0; i < p->n_fields; i++) {
         defaults[i] = p->fields[i].def;
     }
-    assert_ok(preset_build(memory, p, parameters != NULL ? parameters : defaults, &stated));
+    assert_ok(preset_build(memory, p, parameters != NULL ? parameters : defaults, NULL, &stated));
     assert_ok(composite_complete(memory, stated, &(composite){.epsilon = 0.125}, &c));
     assert_int_equal(c->n, p->n_entries);
     return c;
