@@ -12,6 +12,7 @@ typedef struct options {
     const char *backend;  /* NULL: all */
     bool task[TASK_COUNT];
     size_t batch, repeats, size, shrink;
+    bool all_rows;
 } options;
 
 extern const char options_help[];

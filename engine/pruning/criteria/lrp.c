@@ -71,6 +71,7 @@ const criterion_def criterion_lrp = {
     .fields = fields,
     .n_fields = COUNT(fields),
     .uses_samples = true,
+    .logits_only = true,
     .n_moments = WALK_MOMENTS,
     .moments = moments,
     .open = open_walk,
