@@ -22,6 +22,19 @@ struct walk {
     size_t rule_bytes;
 };
 
+/* A linear layer that makes q, k or v of attention, or reads its output (docs/attribution.md, section d). */
+static bool is_projection(const graph *g, node_id id)
+{
+    const node *n = &g->nodes[id];
+    bool found = n->op == &op_linear && g->nodes[n->in[0]].op == &op_attention;
+    for (node_id reader = id + 1; n->op == &op_linear && reader < g->n_nodes; reader++) {
+        for (size_t i = 0; i < g->nodes[reader].n_in; i++) {
+            found = found || (g->nodes[reader].in[i] == id && g->nodes[reader].op == &op_attention);
+        }
+    }
+    return found;
+}
+
 /* The plans and, unless only sizes are asked for, weights of every layer that takes a rule; the scratch of the hungriest step. */
 static status build_rules(arena *a, walk *w, bool load)
 {
@@ -33,8 +46,13 @@ static status build_rules(arena *a, walk *w, bool load)
             continue;
         }
         forward_product_shape(w->g, s->id, &conv);
-        TRY(rule_build(a, s->rule->rule, s->rule->parameters, &w->g->nodes[s->id], w->backend, &conv, w->batch, load,
-                       &w->rules[i]));
+        const rule_layer layer = {.n = &w->g->nodes[s->id],
+                                  .backend = w->backend,
+                                  .shape = &conv,
+                                  .batch = w->batch,
+                                  .spread_bias = w->c->proj_bias && is_projection(w->g, s->id),
+                                  .pixels = w->c->pixels};
+        TRY(rule_build(a, s->rule->rule, s->rule->parameters, &layer, load, &w->rules[i]));
         const size_t work = rule_workspace(w->rules[i]);
         w->program.work_floats = work > w->program.work_floats ? work : w->program.work_floats;
         w->rule_bytes += rule_floats(w->rules[i]) * sizeof(float);

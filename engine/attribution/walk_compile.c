@@ -63,7 +63,7 @@ static relevance_way way_of(const compiler *p, node_id id)
     case RULE_GRADIENT:
         return op->product != NULL ? RELEVANCE_WHOLE : op->gradient_way;
     default:
-        return e->rule->whole ? RELEVANCE_WHOLE : RELEVANCE_QUOTIENTS;
+        return rule_is_whole(e->rule, e->parameters) ? RELEVANCE_WHOLE : RELEVANCE_QUOTIENTS;
     }
 }
 
