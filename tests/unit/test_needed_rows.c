@@ -280,7 +280,8 @@ static composite composite_of(composite_entry *e, const rule_def *rule, bool all
 {
     *e = (composite_entry){.type = all ? "*" : NULL, .rule = rule};
     for (size_t i = 0; i < rule->n_fields; i++) {
-        e->parameters[i] = rule->fields[i].def;
+        /* z-box: bounds of whatever the input is, not of pixels */
+        e->parameters[i] = strcmp(rule->fields[i].name, "units") == 0 ? 1.0 : rule->fields[i].def;
     }
     return (composite){.n = 1, .entries = e, .epsilon = 1e-6, .softmax_rule = softmax_rule};
 }
