@@ -187,6 +187,12 @@ status signed_build(arena *a, const signed_form *form, double epsilon, const rul
     return STATUS_OK;
 }
 
+size_t signed_products(const signed_plan *p)
+{
+    const bool stacked = p->back == BACK_ONE && p->shares.n_shares == 2;
+    return (p->sums != SUMS_NONE ? 1U : 0U) + (p->back == BACK_ONE && !stacked ? 1U : 2U);
+}
+
 static void find_sums(const signed_plan *p, const rule_call *c)
 {
     const float *x = c->in;

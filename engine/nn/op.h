@@ -81,6 +81,7 @@ typedef struct op_def {
     relevance_way gradient_way;
     size_t (*gradient_workspace)(const node *n, const shape in[], size_t batch, size_t block); /* floats; NULL = 0 */
     void (*gradient)(const relevance_call *c);
+    bool nonnegative, keeps_nonnegative; /* no output is below 0: of any inputs; where no input is */
     /* Bit i: row t of the output [T,.] is made of row t of input i alone (and of the other inputs as a whole), so that one row can be
      * computed alone (nn/passes/needed_rows.h). */
     unsigned by_row;

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "attribution/rule.h"
 #include "bench/networks.h"
 
 const char options_help[] =
@@ -10,6 +11,7 @@ const char options_help[] =
     "\n"
     "  --network LIST  of vgg16_bn, resnet18, resnet50, vit_b_16 (all)\n"
     "  --what WHAT     forward, lrp or both (both)\n"
+    "  --rule LIST     of the rules for convolutions and linear layers: lrp with each, in all of them (epsilon)\n"
     "  --backend NAME  (all that were built in)\n"
     "  --batch N       images in a micro-batch (16)\n"
     "  --repeats N     timed runs of a micro-batch (5)\n"
@@ -67,6 +69,27 @@ bool options_want_backend(const options *o, const char *name)
     return o->backend == NULL || strcmp(o->backend, name) == 0;
 }
 
+bool options_want_rule(const options *o, const char *name)
+{
+    return lists(o->rules, name, strlen(name));
+}
+
+static status check_rules(const char *list)
+{
+    for (const char *at = list; at != NULL; at = strchr(at, ',') == NULL ? NULL : strchr(at, ',') + 1) {
+        const size_t length = strcspn(at, ",");
+        bool known = false;
+        for (size_t i = 0; i < rule_count; i++) {
+            const char *name = rule_table[i]->name;
+            known |= rule_table[i]->kind == RULE_TERMS && strlen(name) == length && strncmp(name, at, length) == 0;
+        }
+        if (!known) {
+            return FAIL(ST_USAGE, "--rule: no rule '%.*s' for convolutions and linear layers", (int)length, at);
+        }
+    }
+    return STATUS_OK;
+}
+
 static status check_networks(const char *list)
 {
     for (const char *at = list; at != NULL; at = strchr(at, ',') == NULL ? NULL : strchr(at, ',') + 1) {
@@ -102,6 +125,10 @@ static status read_option(const char *name, const char *value, options *o)
         o->backend = value;
         return check_backend(value);
     }
+    if (strcmp(name, "--rule") == 0) {
+        o->rules = value;
+        return check_rules(value);
+    }
     if (strcmp(name, "--what") == 0) {
         return read_what(value, o);
     }
@@ -128,7 +155,7 @@ static status read_option(const char *name, const char *value, options *o)
 
 status options_parse(int argc, char *argv[], options *out)
 {
-    *out = (options){.task = {true, true}, .batch = 16, .repeats = 5, .size = 224, .shrink = 1};
+    *out = (options){.task = {true, true}, .rules = "epsilon", .batch = 16, .repeats = 5, .size = 224, .shrink = 1};
     for (int i = 1; i < argc; i += 2) {
         if (strcmp(argv[i], "--help") == 0) {
             out->help = true;

@@ -63,6 +63,7 @@ static void relevance(const relevance_call *c)
 const op_def op_add = {
     .name = "add",
     .help = "residual sum",
+    .keeps_nonnegative = true,
     .n_in = 2,
     .infer = infer,
     .forward = forward,

@@ -52,6 +52,7 @@ static void gradient(const relevance_call *c)
 const op_def op_relu = {
     .name = "relu",
     .help = "max(x, 0)",
+    .nonnegative = true,
     .n_in = 1,
     .infer = infer,
     .forward = forward,

@@ -37,6 +37,7 @@ static void relevance(const relevance_call *c)
 const op_def op_token_row = {
     .name = "token_row",
     .help = "one token's row",
+    .keeps_nonnegative = true,
     .n_in = 1,
     .infer = infer,
     .forward = forward,
