@@ -72,5 +72,6 @@ const op_def op_add = {
     .relevance_name = "norm",
     .relevance_reads = READS_EPSILON,
     .gradient_way = RELEVANCE_PASSES, /* to both */
+    .by_row = 3, /* both */
     .in_place = true,
 };

@@ -108,6 +108,7 @@ const criterion_def criterion_lrp = {
     .fields = fields,
     .n_fields = COUNT(fields),
     .uses_samples = true,
+    .logits_only = true,
     .takes_composite = true,
     .n_moments = AGGREGATE_MOMENTS,
     .moments = aggregate_moments,
