@@ -56,7 +56,8 @@ status engine_open(arena *a, const engine_case *c, engine **out)
         e->images[i] = (float)(4.0 * rng_uniform(2, RNG_TEST, 0, (uint32_t)i) - 2.0);
     }
     *out = e;
-    return c->task == TASK_FORWARD ? forward_build(a, c->g, c->backend, c->batch, KEEP_LOGITS, &e->forward) : open_lrp(a, e);
+    return c->task == TASK_FORWARD ? forward_build(a, c->g, c->backend, c->batch, KEEP_LOGITS, &e->forward)
+                                   : open_lrp(a, e);
 }
 
 void engine_run(engine *e)

@@ -6,7 +6,7 @@
 
 typedef enum engine_task {
     TASK_FORWARD, /* stages/evaluate.c: images to logits, buffers reused */
-    TASK_LRP,     /* stages/attribute.c: images to rows of component relevance, one rule with its defaults in all layers that take one */
+    TASK_LRP, /* stages/attribute.c: images to rows of component relevance, one rule with its defaults in all layers that take one */
     TASK_COUNT
 } engine_task;
 const char *engine_task_name(engine_task t); /* "forward", "lrp" */

@@ -13,7 +13,8 @@ enum { BATCH = 6 };
 /* What two orders of float32 sums may differ by, relative to a layer's largest score: as for golden relevance. */
 static const double tolerance = 2e-5;
 
-static const char *const networks[] = {"vgg_bn_tiny.h5", "resnet_basic_tiny.h5", "resnet_bottleneck_tiny.h5", "vit_tiny.h5"};
+static const char *const networks[] = {"vgg_bn_tiny.h5", "resnet_basic_tiny.h5", "resnet_bottleneck_tiny.h5",
+                                       "vit_tiny.h5"};
 
 typedef struct network {
     arena *a;
@@ -89,13 +90,15 @@ static void compare(const network *n, const char *what, const rule_def *rule, co
         const node *layer = &n->g->nodes[n->g->layers[l]];
         double worst = 0.0, most = 0.0;
         for (size_t i = 0; i < BATCH * WALK_MOMENTS * layer->n_components; i++) {
-            const size_t at = i / layer->n_components * n->g->n_components + layer->first_component + i % layer->n_components;
+            const size_t at =
+                i / layer->n_components * n->g->n_components + layer->first_component + i % layer->n_components;
             const double off = fabs((double)got[at] - (double)expected[at]);
             worst = off > worst || isnan(off) ? off : worst;
             most = fmax(most, fabs((double)expected[at]));
         }
         if (!(worst <= tolerance * most)) {
-            fail_msg("%s, %s, layer '%s', %s: off by %.3g of the largest score", n->name, rule->name, layer->name, what, worst / most);
+            fail_msg("%s, %s, layer '%s', %s: off by %.3g of the largest score", n->name, rule->name, layer->name, what,
+                     worst / most);
         }
     }
 }
