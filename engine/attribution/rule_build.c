@@ -192,13 +192,19 @@ static status build_group(builder *b, const rule_group *g, group_plan *out)
 static status check_pixels(const builder *b, const rule_def *rule)
 {
     const rule_layer *l = b->l;
-    if (b->p->terms.of_pixels && l->pixels.n_channels != l->shape->in_channels) {
-        return FAIL(ST_CONFIG,
-                    "layer '%s': rule '%s' has bounds in pixels, which is for the layer that sees the image: expected an input of %zu "
-                    "channels, found %zu; give it to the first layer, or state the bounds with `units: input`",
-                    l->n->name, rule->name, l->pixels.n_channels, l->shape->in_channels);
+    if (!b->p->terms.of_pixels || l->pixels.n_channels == l->shape->in_channels) {
+        return STATUS_OK;
     }
-    return STATUS_OK;
+    if (l->pixels.n_channels == 0) {
+        return FAIL(ST_CONFIG,
+                    "layer '%s': rule '%s' has bounds in pixels, but how the images were normalised is not known; state the bounds with "
+                    "`units: input`",
+                    l->n->name, rule->name);
+    }
+    return FAIL(ST_CONFIG,
+                "layer '%s': rule '%s' has bounds in pixels, which is for the layer that sees the image: expected an input of %zu channels, "
+                "found %zu; give the rule to the first layer, or state the bounds with `units: input`",
+                l->n->name, rule->name, l->pixels.n_channels, l->shape->in_channels);
 }
 
 static status build_terms(builder *b, const rule_def *rule)

@@ -6,16 +6,18 @@
 #include "nn/stabilise.h"
 
 typedef struct element {
-    float agreeing, opposing, total; /* A, O, |A| + |O| */
+    float z, q;                 /* output, sums */
+    float agreeing, opposing, total; /* |A|, |O|, both */
 } element;
 
-static inline element sums_of(bool with_sums, bool absolute, float z, float q)
+/* Without sums agree = oppose, so that all that counts is A + O = z. */
+static inline element element_of(bool with_sums, bool absolute, float z, float q)
 {
-    element e = {z, 0.0f, 0.0f}; /* without sums agree = oppose, so that all that counts is A + O = z */
+    element e = {.z = z, .q = q, .agreeing = fabsf(z)};
     if (with_sums) {
-        e.agreeing = absolute ? 0.5f * (z + q) : q;
-        e.opposing = absolute ? 0.5f * (z - q) : z - q;
-        e.total = fabsf(e.agreeing) + fabsf(e.opposing);
+        e.agreeing = fabsf(absolute ? 0.5f * (z + q) : q);
+        e.opposing = fabsf(absolute ? 0.5f * (z - q) : z - q);
+        e.total = e.agreeing + e.opposing;
     }
     return e;
 }
@@ -25,15 +27,15 @@ static inline float let_through(const share_group *g, float z, float r)
     return z <= g->above || z >= g->below ? 0.0f : r;
 }
 
-static inline float denominator(const share_group *g, element e, float extra)
+static inline float denominator(bool with_sums, const share_group *g, element e, float extra)
 {
-    return g->agree * e.agreeing + g->oppose * e.opposing + extra;
+    return (with_sums ? g->of_z * e.z + g->of_sums * e.q : g->of_z * e.z) + extra;
 }
 
 /* Is what is left of the sums small? A difference has rounding errors of its operands' size. */
 static inline int cancels(const share_group *g, bool with_extra, element e, float extra, float d, float r)
 {
-    const float left = fabsf(g->agree * e.agreeing) + fabsf(g->oppose * e.opposing);
+    const float left = fabsf(g->agree) * e.agreeing + fabsf(g->oppose) * e.opposing;
     const float most = fmaxf(fabsf(g->agree), fabsf(g->oppose)) * SHARE_LIMIT;
     const int sums = left < most * e.total, sum = with_extra && fabsf(d) < SHARE_LIMIT * (left + fabsf(extra));
     return (r != 0.0f) & (sums | sum);
@@ -50,13 +52,13 @@ static inline int shares(bool with_sums, bool absolute, bool with_extra, bool fa
     int bad = 0;
     for (size_t i = 0; i < n; i++) {
         const float r = factor ? t[i] * f[i] : t[i];
-        const element e = sums_of(with_sums, absolute, z[i], with_sums ? q[i] : 0.0f);
-        const float ra = let_through(&a, z[i], r), ea = with_extra ? extra_a[i] : 0.0f, da = denominator(&a, e, ea);
+        const element e = element_of(with_sums, absolute, z[i], with_sums ? q[i] : 0.0f);
+        const float ra = let_through(&a, z[i], r), ea = with_extra ? extra_a[i] : 0.0f, da = denominator(with_sums, &a, e, ea);
         const float sa = ra / stabilise(da, epsilon);
         float one = a.to[0] * sa, two = a.to[1] * sa;
         bad |= with_sums || with_extra ? cancels(&a, with_extra, e, ea, da, ra) : 0;
         if (n_groups == 2) {
-            const float rb = let_through(&b, z[i], r), eb = with_extra ? extra_b[i] : 0.0f, db = denominator(&b, e, eb);
+            const float rb = let_through(&b, z[i], r), eb = with_extra ? extra_b[i] : 0.0f, db = denominator(with_sums, &b, e, eb);
             const float sb = rb / stabilise(db, epsilon);
             one += b.to[0] * sb;
             two += b.to[1] * sb;
@@ -112,12 +114,12 @@ bool share_chunk(const share_rule *rule, size_t at, size_t n, const float *z, co
 
 bool share_cancels(const share_rule *rule, size_t at, float z, float q, float r)
 {
-    const element e = sums_of(rule->with_sums, rule->absolute, z, q);
+    const element e = element_of(rule->with_sums, rule->absolute, z, q);
     int bad = 0;
     for (size_t g = 0; g < rule->n_groups; g++) {
         const share_group *group = &rule->group[g];
         const float extra = rule->with_extra ? group->extra[at] : 0.0f;
-        bad |= cancels(group, rule->with_extra, e, extra, denominator(group, e, extra), let_through(group, z, r));
+        bad |= cancels(group, rule->with_extra, e, extra, denominator(rule->with_sums, group, e, extra), let_through(group, z, r));
     }
     return bad != 0;
 }

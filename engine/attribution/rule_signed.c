@@ -90,6 +90,8 @@ static status build_shares(builder *b, const signed_form *form, double epsilon)
                             .oppose = (float)from->oppose,
                             .above = from->gate == GATE_POSITIVE ? 0.0f : -INFINITY,
                             .below = from->gate == GATE_NEGATIVE ? 0.0f : INFINITY};
+        to->of_z = (float)(r->absolute ? (from->agree + from->oppose) / 2.0 : from->oppose);
+        to->of_sums = (float)(r->absolute ? (from->agree - from->oppose) / 2.0 : from->agree - from->oppose);
         choose_shares(from, b->p, to->to);
         if (r->with_extra) {
             TRY(build_extra(b, from, &to->extra));

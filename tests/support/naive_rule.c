@@ -60,6 +60,19 @@ static void add_forward(const conv_shape *s, const double *x, const double *w, d
     }
 }
 
+/* z += |x| * |w| */
+static void add_sizes(const conv_shape *s, const double *x, const double *w, double *z)
+{
+    for (size_t o = 0; o < naive_outputs(s); o++) {
+        for (size_t t = 0; t < taps_of(s); t++) {
+            pair p;
+            if (pair_of(s, o, t, &p)) {
+                z[p.o] += fabs(x[p.i] * w[p.k]);
+            }
+        }
+    }
+}
+
 /* r = w' s */
 static void adjoint(const conv_shape *s, const double *w, const double *quotient, double *r)
 {
@@ -156,15 +169,17 @@ static bool passes(rule_gate gate, double z)
 }
 
 static void add_group(const naive_layer *l, const rule_terms *t, const rule_group *g, double epsilon, const double *x,
-                      const double *z, const double *r_out, double *r_in, double *total)
+                      const double *z, const double *r_out, double *r_in, naive_facts *facts)
 {
     const size_t n_in = naive_inputs(&l->shape), n_out = naive_outputs(&l->shape);
     double *d = doubles(n_out), *s = doubles(n_out), *without_bias = doubles(n_out), *r = doubles(n_in);
+    double *size = doubles(n_out);
     term_arrays a[MAX_RULE_TERMS];
     for (size_t k = 0; k < g->n_terms; k++) {
         const rule_map *bias = &g->term[k].bias;
         a[k] = arrays_of(l, t, &g->term[k], x);
         add_forward(&l->shape, a[k].x, a[k].w, without_bias);
+        add_sizes(&l->shape, a[k].x, a[k].w, size);
         if (!rule_map_is_zero(bias)) {
             add_bias(l, bias, g->term[k].minus ? -1.0 : 1.0, d);
         }
@@ -172,7 +187,8 @@ static void add_group(const naive_layer *l, const rule_terms *t, const rule_grou
     for (size_t o = 0; o < n_out; o++) {
         const double st = naive_stabilise(d[o] + without_bias[o], epsilon);
         s[o] = passes(g->gate, z[o]) && st != 0.0 ? r_out[o] / st : 0.0;
-        *total += g->coef * s[o] * without_bias[o];
+        facts->total += g->coef * s[o] * without_bias[o];
+        facts->condition = s[o] == 0.0 ? facts->condition : fmax(facts->condition, (size[o] + fabs(d[o])) / fabs(st));
     }
     for (size_t k = 0; k < g->n_terms; k++) {
         adjoint(&l->shape, a[k].w, s, r);
@@ -185,18 +201,19 @@ static void add_group(const naive_layer *l, const rule_terms *t, const rule_grou
     free(d);
     free(s);
     free(without_bias);
+    free(size);
     free(r);
 }
 
 void naive_rule(const naive_layer *l, const rule_terms *t, double epsilon, const double *x, const double *z, const double *r_out,
-                double *r_in, double *total)
+                double *r_in, naive_facts *facts)
 {
-    double sum = 0.0;
+    naive_facts found = {0.0, 0.0};
     memset(r_in, 0, naive_inputs(&l->shape) * sizeof *r_in);
     for (size_t g = 0; g < t->n_groups; g++) {
-        add_group(l, t, &t->group[g], epsilon, x, z, r_out, r_in, &sum);
+        add_group(l, t, &t->group[g], epsilon, x, z, r_out, r_in, &found);
     }
-    if (total != NULL) {
-        *total = sum;
+    if (facts != NULL) {
+        *facts = found;
     }
 }
