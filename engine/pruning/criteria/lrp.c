@@ -22,11 +22,13 @@ static const field fields[] = {
     [NORMALISE] = AGGREGATE_FIELD_NORMALISE,
     [SOFTMAX] = {.name = "softmax",
                  .kind = FIELD_CHOICE,
+                 .max = 3.0,
                  .choices = softmax_rule_names,
                  .help = "rule of the softmax in attention (transformers)"},
     [PROJ_BIAS] = {.name = "proj_bias",
                    .kind = FIELD_CHOICE,
                    .def = TEXTBOOK,
+                   .max = 1.0,
                    .choices = proj_biases,
                    .help = "bias of q, k, v and output projections in z-plus, alpha-beta and gamma: as in other layers, or as in the "
                            "paper's program, where it enters every term"},
