@@ -14,7 +14,8 @@ enum { RATES = 20, SAMPLES = 6, CLASSES = 10 };
 
 static const char *const networks[] = {"vgg_bn_tiny", "vgg_tiny", "resnet_basic_tiny", "resnet_bottleneck_tiny",
                                        "vit_tiny"};
-static const double logit_tolerance = 1e-5; /* float32 against float64, relative to the largest (tests/golden/README.md) */
+static const double logit_tolerance =
+    1e-5; /* float32 against float64, relative to the largest (tests/golden/README.md) */
 
 typedef struct network {
     const char *name;
@@ -28,7 +29,10 @@ static void open_network(network *n, const char *name)
 {
     char file[64];
     (void)snprintf(file, sizeof file, "%s.h5", name);
-    *n = (network){.name = name, .vit = strcmp(name, "vit_tiny") == 0, .file = golden_open(file), .pruning = golden_open("pruning.h5")};
+    *n = (network){.name = name,
+                   .vit = strcmp(name, "vit_tiny") == 0,
+                   .file = golden_open(file),
+                   .pruning = golden_open("pruning.h5")};
     assert_ok(arena_open("test", &n->a));
     assert_ok(graph_build(n->a, golden_tensors(n->file), &n->g));
 }
@@ -89,7 +93,8 @@ static void assert_masks(const scored *s, const char *keep_name, const uint8_t a
     assert_int_equal(keep.count, RATES * s->layers.n);
     for (size_t i = 0; i < keep.count; i++) {
         if (alive[i] != keep.integer[i]) {
-            fail_msg("%s/%s: rate %g, component %zu", s->path, keep_name, s->rate.real[i / s->layers.n], i % s->layers.n);
+            fail_msg("%s/%s: rate %g, component %zu", s->path, keep_name, s->rate.real[i / s->layers.n],
+                     i % s->layers.n);
         }
     }
 }
@@ -197,7 +202,8 @@ static void rankings_are_golden(void **state)
         }
         close_network(&net);
     }
-    print_message("%zu sets of scores; the reference's own top-k differs in %zu of %zu mask entries, all of score 0\n", sets, ties, entries);
+    print_message("%zu sets of scores; the reference's own top-k differs in %zu of %zu mask entries, all of score 0\n",
+                  sets, ties, entries);
     assert_true(ties > 0); /* a stable order and an unstable one were told apart */
 }
 
@@ -275,7 +281,8 @@ static size_t check_predictions(const network *net)
     for (size_t i = 0; i < expected.count; i++) {
         largest = fmax(largest, fabs(expected.real[i]));
     }
-    for (size_t i = 0; i < expected.count; i++) { /* the masked logits of the reference, and that the others are exactly 0 */
+    for (size_t i = 0; i < expected.count;
+         i++) { /* the masked logits of the reference, and that the others are exactly 0 */
         assert_true(fabs((double)zeroed[i] - expected.real[i]) <= logit_tolerance * largest);
         assert_true(expected.real[i] != 0.0 || zeroed[i] == 0.0f);
     }
@@ -335,7 +342,8 @@ static size_t check_all_stored(const network *net)
         for (size_t k = 0; k < (net->vit ? 2 : 1); k++) {
             for (size_t o = 0; o < COUNT(orders); o++) {
                 for (size_t r = 0; r < COUNT(rates); r++) {
-                    const char *path = arena_text(net->a, "%s/%s%s/%s/logits_rate%s", group, composite[c], kinds[k], orders[o], rates[r]);
+                    const char *path = arena_text(net->a, "%s/%s%s/%s/logits_rate%s", group, composite[c], kinds[k],
+                                                  orders[o], rates[r]);
                     assert_non_null(path);
                     differ += check_stored(net, path);
                 }

@@ -221,11 +221,12 @@ static void overrides_win(void **state)
 static void scoring_is_all_that_decides_scores(void **state)
 {
     (void)state;
-    const char *text = "study: d\ndata: {reference: a, evaluation: b}\nmodels: [{name: m, checkpoint: c}]\ntasks: {classes: [2]}\n"
-                       "criteria:\n  - {name: a, method: lrp}\n  - {name: b, method: lrp, epsilon: 1e-6, order: most-first}\n"
-                       "  - {name: c, method: lrp, scope: layer}\n  - {name: d, method: lrp, floor: 0.5}\n"
-                       "  - {name: e, method: lrp, epsilon: 0.1}\n  - {name: f, method: lrp, absolute: false}\n"
-                       "  - {name: g, method: random}\n";
+    const char *text =
+        "study: d\ndata: {reference: a, evaluation: b}\nmodels: [{name: m, checkpoint: c}]\ntasks: {classes: [2]}\n"
+        "criteria:\n  - {name: a, method: lrp}\n  - {name: b, method: lrp, epsilon: 1e-6, order: most-first}\n"
+        "  - {name: c, method: lrp, scope: layer}\n  - {name: d, method: lrp, floor: 0.5}\n"
+        "  - {name: e, method: lrp, epsilon: 0.1}\n  - {name: f, method: lrp, absolute: false}\n"
+        "  - {name: g, method: random}\n";
     const config *c = parse_good(text, 0, NULL);
     for (size_t i = 0; i < c->n_criteria; i++) {
         for (size_t k = 0; k < i; k++) {
