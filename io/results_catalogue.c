@@ -82,9 +82,12 @@ cleanup:
 static status put_rankings(h5_group *g, const results *r)
 {
     static const h5_variable variables[] = {
-        {"order", "criterion", H5_STRING, NULL, "which end of the scores is removed first: least-first or most-first", NULL, NULL},
-        {"scope", "criterion", H5_STRING, NULL, "whether all layers are ranked together (global) or each by itself (layer)", NULL, NULL},
-        {"floor", "criterion", H5_REAL, "1", "share of every layer that stays as long as anything else can go", NULL, NULL},
+        {"order", "criterion", H5_STRING, NULL, "which end of the scores is removed first: least-first or most-first",
+         NULL, NULL},
+        {"scope", "criterion", H5_STRING, NULL,
+         "whether all layers are ranked together (global) or each by itself (layer)", NULL, NULL},
+        {"floor", "criterion", H5_REAL, "1", "share of every layer that stays as long as anything else can go", NULL,
+         NULL},
     };
     const char **order, **scope;
     double *floor;

@@ -24,8 +24,8 @@ static const h5_column measures[] = {
     COLUMN("correct_masked", "cell rate", H5_COUNT, "1",
            "images whose class has the largest of all logits, those outside the task set to 0", FROM_COUNTS,
            CELL(correct_masked), 0),
-    COLUMN("top5", "cell rate", H5_COUNT, "1", "images whose class is among the five largest logits of the task's classes",
-           FROM_COUNTS, CELL(top5), 0),
+    COLUMN("top5", "cell rate", H5_COUNT, "1",
+           "images whose class is among the five largest logits of the task's classes", FROM_COUNTS, CELL(top5), 0),
     COLUMN("top5_masked", "cell rate", H5_COUNT, "1",
            "images whose class is among the five largest of all logits, those outside the task set to 0", FROM_COUNTS,
            CELL(top5_masked), 0),
@@ -48,7 +48,8 @@ static const h5_column measures[] = {
 static status put_accuracy(h5_group *g, const results *r)
 {
     static const h5_variable v = {
-        "accuracy", "cell rate", H5_REAL, "1", "share of the images that are correct by the study's prediction", NULL, NULL};
+        "accuracy", "cell rate", H5_REAL, "1", "share of the images that are correct by the study's prediction",
+        NULL,       NULL};
     double *accuracy;
     TRY_ALLOC(accuracy, g->file->scratch, r->n_cells * r->n_rates);
     for (size_t c = 0; c < r->n_cells; c++) {
@@ -99,7 +100,8 @@ static status put_class_correct(h5_group *g, const results *r, size_t slots)
             const result_cell *cell = &r->cells[c];
             const uint64_t *from = p == PREDICTION_MASKED ? cell->class_correct_masked : cell->class_correct;
             for (size_t i = 0; i < r->n_rates; i++) {
-                memcpy(&correct[(c * r->n_rates + i) * slots], &from[i * cell->n_classes], cell->n_classes * sizeof *correct);
+                memcpy(&correct[(c * r->n_rates + i) * slots], &from[i * cell->n_classes],
+                       cell->n_classes * sizeof *correct);
             }
         }
         TRY(h5_put(g, &variables[p], correct));

@@ -64,7 +64,8 @@ static status find_mask(arena *a, const study *s, const study_cell *cell, const 
     return STATUS_OK;
 }
 
-static status add_use(arena *a, const study *s, size_t index, const uint16_t *removed_at, size_t removed, size_t rate, mask_use *out)
+static status add_use(arena *a, const study *s, size_t index, const uint16_t *removed_at, size_t removed, size_t rate,
+                      mask_use *out)
 {
     const study_cell *cell = &s->cells[index];
     *out = (mask_use){.evaluation = s->tasks[cell->task].evaluation, .cell = index, .rate = rate};
@@ -76,8 +77,8 @@ static status add_use(arena *a, const study *s, size_t index, const uint16_t *re
     return find_mask(a, s, cell, removed_at, out);
 }
 
-status masks_collect(arena *a, const study *s, size_t model, const uint16_t *const removed_at[], const size_t *const removed[],
-                     mask_list *out)
+status masks_collect(arena *a, const study *s, size_t model, const uint16_t *const removed_at[],
+                     const size_t *const removed[], mask_list *out)
 {
     *out = (mask_list){0};
     TRY_ALLOC(out->use, a, count_uses(s, model));

@@ -9,8 +9,8 @@
 
 typedef enum ranking_order { RANKING_LEAST_FIRST, RANKING_MOST_FIRST, RANKING_ORDERS } ranking_order;
 typedef enum ranking_scope { RANKING_GLOBAL, RANKING_LAYER, RANKING_SCOPES } ranking_scope;
-extern const char *const ranking_order_names[RANKING_ORDERS + 1]; /* as studies and results call them; NULL at the end */
-extern const char *const ranking_scope_names[RANKING_SCOPES + 1];
+/* As studies and results call them; NULL at the end. */
+extern const char *const ranking_order_names[RANKING_ORDERS + 1], *const ranking_scope_names[RANKING_SCOPES + 1];
 
 typedef struct ranking_options {
     ranking_order order; /* which end of the scores goes first */
@@ -41,8 +41,8 @@ MUST_CHECK status ranking_build(arena *scratch, size_t n, const double score[], 
  *                ranking_floor() of its own order, so the floor holds at every rate that removes no more than is unprotected.
  *   layer        ascending by the smallest rate at which the component's layer removes it, ties by ascending index; does not depend on
  *                the rates of a study. No floor: every layer loses the same share anyway. */
-MUST_CHECK status ranking_build_by(arena *scratch, const ranking_options *o, const ranking_layers *l, const double score[],
-                                   uint32_t order[]);
+MUST_CHECK status ranking_build_by(arena *scratch, const ranking_options *o, const ranking_layers *l,
+                                   const double score[], uint32_t order[]);
 
 /* removed_at [n]: index of the first rate at which a component is gone, n_rates = never. count [n_rates] ascends. */
 void ranking_removed_at(size_t n, const uint32_t order[], size_t n_rates, const size_t count[], uint16_t removed_at[]);

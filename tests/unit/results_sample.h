@@ -83,7 +83,8 @@ static void sample_cell(result_cell *c, size_t model, component_kind kind, size_
 {
     const size_t k = task_classes[task], id = ((model * 4 + kind) * N_CRITERIA + criterion) * 16 + task * 4 + seed;
     uint64_t *class_total = get(k, 8), *class_correct = get(N_RATES * k, 8), *correct = get(N_RATES, 8),
-             *class_masked = get(N_RATES * k, 8), *masked = get(N_RATES, 8), *top5 = get(N_RATES, 8), *removed = get(N_RATES, 8), *left = get(N_RATES, 8), total = 0;
+             *class_masked = get(N_RATES * k, 8), *masked = get(N_RATES, 8), *top5 = get(N_RATES, 8),
+             *removed = get(N_RATES, 8), *left = get(N_RATES, 8), total = 0;
     uint32_t *classes = get(k, sizeof *classes);
     for (size_t i = 0; i < k; i++) {
         classes[i] = (uint32_t)(k == 3 ? 2 * i + seed : i);

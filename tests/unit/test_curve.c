@@ -164,10 +164,12 @@ static void masked_logits_are_zeros_that_compete(void **state)
     (void)state;
     enum { R = PREDICTION_RESTRICTED, M = PREDICTION_MASKED };
     const uint32_t classes[] = {1, 3};
-    const float negative[] = {7.0f, -1.0f, 7.0f, -2.0f}; /* all selected ones below 0: nothing is right but among the classes */
+    const float negative[] = {7.0f, -1.0f, 7.0f,
+                              -2.0f}; /* all selected ones below 0: nothing is right but among the classes */
     assert_true(curve_verdict(4, negative, 2, classes, 1).correct[R] == 1);
     assert_true(curve_verdict(4, negative, 2, classes, 1).correct[M] == 0);
-    const float zero[] = {-7.0f, 0.0f, -7.0f, -1.0f}; /* as large as the zeros: class 0 comes before class 1, class 2 does not */
+    const float zero[] = {-7.0f, 0.0f, -7.0f,
+                          -1.0f}; /* as large as the zeros: class 0 comes before class 1, class 2 does not */
     assert_true(curve_verdict(4, zero, 2, classes, 1).correct[M] == 0);
     const float minus_zero[] = {-0.0f, -7.0f, -7.0f, -1.0f};
     const uint32_t first[] = {0, 3};
@@ -196,7 +198,8 @@ static void verdicts_are_their_definitions(void **state)
     enum { MOST = 12, TRIALS = 4000 };
     size_t differ = 0;
     for (uint32_t t = 0; t < TRIALS; t++) {
-        const size_t n_logits = 2 + rng_u64(1, RNG_TEST, 0, t) % (MOST - 1), n = 1 + rng_u64(2, RNG_TEST, 0, t) % n_logits;
+        const size_t n_logits = 2 + rng_u64(1, RNG_TEST, 0, t) % (MOST - 1),
+                     n = 1 + rng_u64(2, RNG_TEST, 0, t) % n_logits;
         size_t steps[MOST], drawn[MOST];
         float logits[MOST], masked[MOST] = {0}, restricted[MOST];
         uint32_t classes[MOST];
@@ -211,7 +214,8 @@ static void verdicts_are_their_definitions(void **state)
         }
         const uint32_t label = classes[t % n];
         const verdict v = curve_verdict(n_logits, logits, n, classes, label);
-        const size_t place[CURVE_PREDICTIONS] = {place_of(n_logits, restricted, label), place_of(n_logits, masked, label)};
+        const size_t place[CURVE_PREDICTIONS] = {place_of(n_logits, restricted, label),
+                                                 place_of(n_logits, masked, label)};
         for (size_t p = 0; p < CURVE_PREDICTIONS; p++) {
             assert_int_equal(v.correct[p], place[p] == 0);
             assert_int_equal(v.top5[p], place[p] < 5);

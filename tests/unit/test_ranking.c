@@ -213,7 +213,8 @@ static void every_option_removes_what_it_says(void **state)
             for (size_t l = 0; l < k.layers.n_layers; l++) {
                 unprotected += k.size[l] - ranking_floor(k.size[l], k.options.floor);
             }
-            for (size_t l = 0; l < k.layers.n_layers && k.options.floor > 0.0; l++) { /* the floor holds whenever it can */
+            for (size_t l = 0; l < k.layers.n_layers && k.options.floor > 0.0;
+                 l++) { /* the floor holds whenever it can */
                 assert_true(count > unprotected || left[l] >= ranking_floor(k.size[l], k.options.floor));
                 held += count <= unprotected;
                 broken += count > unprotected;
@@ -230,8 +231,10 @@ static void a_floor_that_cannot_hold_gives_way_in_order(void **state)
     const size_t size[] = {4, 2, 1};
     const ranking_layers l = {7, 3, size};
     const double score[] = {1.0, 5.0, 2.0, 9.0, 3.0, 4.0, 0.0};
-    const ranking_options half = {.floor = 0.5}, most = {.order = RANKING_MOST_FIRST, .floor = 0.5}, little = {.floor = 1e-12};
-    const uint32_t half_order[] = {0, 2, 4, 6, 5, 1, 3}; /* unprotected 0, 2, 4; then 6 (the only one of its layer), 5, 1, 3 */
+    const ranking_options half = {.floor = 0.5}, most = {.order = RANKING_MOST_FIRST, .floor = 0.5},
+                          little = {.floor = 1e-12};
+    const uint32_t half_order[] = {0, 2, 4, 6,
+                                   5, 1, 3}; /* unprotected 0, 2, 4; then 6 (the only one of its layer), 5, 1, 3 */
     const uint32_t most_order[] = {3, 1, 5, 4, 2, 0, 6};
     const uint32_t plain[] = {6, 0, 2, 4, 5, 1, 3};
     uint32_t order[7];
@@ -338,7 +341,8 @@ static void options_refuse_what_cannot_be_ranked(void **state)
     uint32_t order[3];
     for (uint32_t t = 0; t < 4; t++) {
         const ranking_options o = {.order = (ranking_order)(t % 2), .scope = (ranking_scope)(t / 2)};
-        assert_fails(ranking_build_by(scratch, &o, &l, score, order), ST_DATA, "component 1 (of 3)", "not a number", NULL);
+        assert_fails(ranking_build_by(scratch, &o, &l, score, order), ST_DATA, "component 1 (of 3)", "not a number",
+                     NULL);
         assert_ok(ranking_build_by(scratch, &o, &none, score, order));
         assert_int_equal(ranking_removed(&o, &none, 0.5), 0);
     }

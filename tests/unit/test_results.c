@@ -133,7 +133,8 @@ static void both_predictions_are_kept(void **state)
     (void)state;
     const char *path = scratch_path("prediction.h5");
     for (int p = 0; p < CURVE_PREDICTIONS; p++) {
-        static const char *const names[] = {"/curves/correct", "/curves/correct_masked", "/curves/top5", "/curves/top5_masked"};
+        static const char *const names[] = {"/curves/correct", "/curves/correct_masked", "/curves/top5",
+                                            "/curves/top5_masked"};
         results r = *sample(9);
         const size_t curve[] = {N_CELLS, N_RATES}, cube[] = {N_CELLS, N_RATES, 10};
         uint64_t counts[COUNT(names)][N_CELLS * N_RATES], right[N_CELLS * N_RATES * 10];
@@ -155,7 +156,8 @@ static void both_predictions_are_kept(void **state)
             }
             assert_true(accuracy[i] == (double)expected[p] / (double)c->total);
             for (size_t slot = 0; slot < 10; slot++) {
-                assert_int_equal(right[i * 10 + slot], slot < c->n_classes ? c->class_correct_masked[k * c->n_classes + slot] : 0);
+                assert_int_equal(right[i * 10 + slot],
+                                 slot < c->n_classes ? c->class_correct_masked[k * c->n_classes + slot] : 0);
             }
         }
         (void)H5Fclose(file);

@@ -53,8 +53,9 @@ static const char all[] =
     "  - {name: size, method: magnitude}\n  - {name: chance, method: random}\n"
     "  - {name: narrow, method: lrp, epsilon: 1e-6}\n  - {name: wide, method: lrp, epsilon: 0.1}\n";
 /* The same scores ranked in several ways. */
-static const char known_ranked[] = "  - {name: size, method: magnitude}\n  - {name: layers, method: magnitude, scope: layer}\n"
-                                   "  - {name: most, method: random, order: most-first, floor: 0.2}\n";
+static const char known_ranked[] =
+    "  - {name: size, method: magnitude}\n  - {name: layers, method: magnitude, scope: layer}\n"
+    "  - {name: most, method: random, order: most-first, floor: 0.2}\n";
 static const char all_ranked[] =
     "  - {name: narrow, method: lrp, epsilon: 1e-6}\n  - {name: wide, method: lrp, epsilon: 0.1, scope: layer}\n"
     "  - {name: layers, method: lrp, epsilon: 1.0e-6, scope: layer}\n  - {name: most, method: lrp, order: most-first}\n"
@@ -220,7 +221,8 @@ static void rankings_of_the_same_scores_share_their_explanation(void **state)
     size_t passes[8];
     open_both(&b, all_ranked);
     const study *s = &b.p.study;
-    assert_int_equal(of_stage(&b, "attribute")->passes, 2 * 2 * study_batches(&s->explained, 4)); /* two networks, two epsilons */
+    assert_int_equal(of_stage(&b, "attribute")->passes,
+                     2 * 2 * study_batches(&s->explained, 4)); /* two networks, two epsilons */
     assert_true(stage_count <= COUNT(passes));
     run_stages(&b, passes);
     for (size_t r = 0; r < s->n_references; r++) {
