@@ -44,8 +44,8 @@ bool composite_type_takes(const char *type, const rule_def *rule);
  * that states none (NAN). The texts of the entries are borrowed. */
 MUST_CHECK status composite_complete(arena *a, const composite *stated, const composite *settings, const composite **out);
 
-/* The entry of every node: *out [n_nodes], NULL for layers that keep the rule of their own. Errors: ST_CONFIG where a convolution or linear
- * layer has none, or an entry's rule is not for the layer that it matches. */
+/* The entry of every node: *out [n_nodes], NULL for layers that keep the rule of their own, as all do that a graph pass
+ * put in. Errors: ST_CONFIG where a convolution or linear layer has none, or an entry's rule is not for the layer that it matches. */
 MUST_CHECK status composite_resolve(arena *a, const composite *c, const graph *g, const composite_entry *const **out);
 
 /* How many nodes each entry matches, those too that an entry before it decides: *out [c->n]. */

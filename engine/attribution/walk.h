@@ -14,9 +14,25 @@ typedef struct walk walk;
  *   WALK_SIGNED    sum over tokens */
 enum { WALK_ABSOLUTE, WALK_SIGNED, WALK_MOMENTS };
 
+/* Rewrites of the plan that leave work out without changing what is computed, and parts of it for tests that compare. */
+enum {
+    REWRITE_NONNEGATIVE = 1, /* inputs that cannot be negative have no terms of negative inputs */
+    REWRITE_GATED = 2,       /* no terms of outputs that a ReLU sets to 0, where the layer above multiplies by them */
+    REWRITE_SIGNS = 4       /* rules of sums by sign share their products (attribution/rule_signed.h) */
+};
+
+typedef struct walk_options {
+    bool keep;        /* no buffer is used twice, for walk_read_relevance() */
+    bool to_input;    /* relevance goes down to the image; else no further than a component is on the way */
+    const bool *watched; /* [n_nodes] it goes there too and shows these nodes to the visitor; NULL: none. Borrowed */
+    unsigned without; /* rewrites that are not made */
+} walk_options;
+
 /* Graph and composite are borrowed for the life of the walk. Errors: ST_CONFIG (composite_resolve), ST_ENVIRONMENT (memory). */
 MUST_CHECK status walk_build(arena *a, const graph *g, const composite *c, const backend_def *backend, size_t batch,
                              walk **out);
+MUST_CHECK status walk_build_with(arena *a, const graph *g, const composite *c, const backend_def *backend, size_t batch,
+                                  const walk_options *options, walk **out);
 size_t walk_bytes(const walk *w); /* activations and relevance together */
 /* The same of a walk that is yet to be built. Errors: those of walk_build. */
 MUST_CHECK status walk_needs(const graph *g, const composite *c, const backend_def *backend, size_t batch, size_t *bytes);
@@ -29,6 +45,10 @@ typedef enum walk_way {
     WALK_COMPUTES /* the node's rule is run */
 } walk_way;
 MUST_CHECK status walk_ways(arena *a, const graph *g, const composite *c, const walk_way **out); /* [n_nodes] */
+
+/* How often a run computes the product that a convolution or linear layer is, forward or transposed, beyond the forward pass: what its rule
+ * costs. */
+size_t walk_products(const walk *w, node_id id);
 
 /* images [batch, input], target [batch] class whose logit starts with relevance 1 (docs/attribution.md, section e),
  * below n_classes; rows [batch, WALK_MOMENTS, n_components]. */
@@ -70,9 +90,6 @@ MUST_CHECK status walk_needs_watching(const graph *g, const composite *c, const 
  * when built with walk_build_keeping(): no buffer is used twice. */
 MUST_CHECK status walk_build_keeping(arena *a, const graph *g, const composite *c, const backend_def *backend,
                                      size_t batch, walk **out);
-/* The same, and the walk goes on below the components as far as the images: heatmaps. */
-MUST_CHECK status walk_build_to_input(arena *a, const graph *g, const composite *c, const backend_def *backend,
-                                      size_t batch, walk **out);
 bool walk_read_relevance(const walk *w, node_id id, float *out);
 
 #endif

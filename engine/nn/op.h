@@ -82,6 +82,10 @@ typedef struct op_def {
     relevance_way gradient_way;
     size_t (*gradient_workspace)(const node *n, const shape in[], size_t batch, size_t block); /* floats; NULL = 0 */
     void (*gradient)(const relevance_call *c);
+    bool nonnegative, keeps_nonnegative; /* no output is below 0: of any inputs; where no input is */
+    /* Bit i: row t of the output [T,.] is made of row t of input i alone (and of the other inputs as a whole), so that one row can be
+     * computed alone (nn/passes/needed_rows.h). */
+    unsigned by_row;
     bool in_place;              /* forward may write over its input: out may be the memory of in[0] (add: of in[1]) */
 
     /* For compaction (docs/attribution.md, section h). A channel is dim[0] of [C,H,W] and an element of the last axis
@@ -118,11 +122,12 @@ typedef struct layernorm_attr {
     double eps;
 } layernorm_attr;
 typedef struct
-    attention_attr { /* inputs q, k, v [T,E] after projection; output [T,E] with heads merged; components = heads */
+    attention_attr { /* inputs q [Tq,E], k, v [T,E] after projection; output [Tq,E] with heads merged; components = heads */
     size_t heads;
 } attention_attr;
 typedef struct token_row_attr {
     size_t row;
+    bool keep_axis; /* [1,E] instead of [E] */
 } token_row_attr;
 
 extern const char *const softmax_rule_names[]; /* NULL-terminated; docs/attribution.md, section d, step 7 */

@@ -24,10 +24,10 @@ function(check_type line key types)
 endfunction()
 
 function(check_line line)
-    foreach(key bench network what backend peak_isa)
+    foreach(key bench network what rule backend rows peak_isa)
         check_type("${line}" ${key} STRING)
     endforeach()
-    foreach(key batch size shrink threads ranks images_per_s gflops peak_gflops share share_best share_processor seconds_median seconds_best
+    foreach(key batch size shrink threads ranks images_per_s gflops peak_gflops share share_best share_processor seconds_median seconds_best seconds_processor
                 repeats processor flop_per_image)
         check_type("${line}" ${key} NUMBER)
         string(JSON value GET "${line}" ${key})
@@ -72,8 +72,15 @@ check_value("${line}" flop_per_image 3628146688)
 list(GET lines 3 line)
 check_value("${line}" flop_per_image 7020265472)
 
+# The rules' products, forward pass (F = 1,814,073,344) and first convolution as above; inputs are not negative. Convolutions that a ReLU follows
+# directly, conv1 of every block, have 57,802,752 x 2 (layer1: x 2 blocks) + ... ; z+ and gamma behind a ReLU: 1 + 1 products, gamma elsewhere and
+# alpha-beta 1 + 2.
+run(1 3 --backend openblas --network resnet18 --batch 1 --repeats 1 --size 64 --what lrp --rule z-plus)
+list(GET lines 1 line)
+check_value("${line}" rule z-plus)
+
 # A wrong command line is refused.
-foreach(wrong "--network;resnet19" "--what;nothing" "--batch;0" "--shrink;3" "--backend;none" "--repeats" "--speed;1")
+foreach(wrong "--network;resnet19" "--what;nothing" "--batch;0" "--shrink;3" "--backend;none" "--repeats" "--speed;1" "--rows;some" "--rule;pass" "--rule;epsilon,none")
     execute_process(COMMAND ${MPIRUN} 1 ${BENCH} ${wrong} OUTPUT_VARIABLE out ERROR_VARIABLE err RESULT_VARIABLE code)
     if(NOT code EQUAL 2 OR NOT out STREQUAL "" OR NOT err MATCHES "error: ")
         message(FATAL_ERROR "bench_engine ${wrong}: expected exit code 2 and a message, found ${code}: ${out}${err}")

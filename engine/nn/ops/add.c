@@ -63,6 +63,7 @@ static void relevance(const relevance_call *c)
 const op_def op_add = {
     .name = "add",
     .help = "residual sum",
+    .keeps_nonnegative = true,
     .n_in = 2,
     .infer = infer,
     .forward = forward,
@@ -71,5 +72,6 @@ const op_def op_add = {
     .relevance_name = "norm",
     .relevance_reads = READS_EPSILON,
     .gradient_way = RELEVANCE_PASSES, /* to both */
+    .by_row = 3, /* both */
     .in_place = true,
 };

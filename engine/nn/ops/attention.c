@@ -160,6 +160,7 @@ const op_def op_attention = {
     .gradient_way = RELEVANCE_WHOLE,
     .gradient_workspace = attention_gradient_workspace,
     .gradient = attention_gradient,
+    .by_row = 1, /* a query; keys and values are read as a whole */
     .live = live,
     .needs = needs,
     .cost = cost,

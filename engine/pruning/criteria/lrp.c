@@ -109,6 +109,7 @@ const criterion_def criterion_lrp = {
     .n_fields = COUNT(fields),
     .uses_samples = true,
     .takes_composite = true,
+    .logits_only = true,
     .n_moments = AGGREGATE_MOMENTS,
     .moments = aggregate_moments,
     .open = open_walk,
