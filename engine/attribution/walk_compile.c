@@ -4,11 +4,13 @@
 
 typedef struct compiler {
     const graph *g;
+    const composite *c;
     const composite_entry *const *rules; /* [n_nodes] */
     size_t lanes, batch;
     const walk_options *options;
     bool *nonnegative;       /* [n_nodes] is no output of the node below 0? */
     bool *wanted;            /* [n_nodes] is relevance needed at the node's output? */
+    bool *reached;           /* [n_nodes] does any come there? */
     bool *relu_allowed;      /* [n_nodes] */
     relevance_at *relevance; /* [n_nodes] */
     walk_step *steps;
@@ -17,22 +19,35 @@ typedef struct compiler {
     size_t n_buffers;
 } compiler;
 
-/* Relevance is wanted where a component sits or lies further down: a pass towards the logits marks both. */
+/* Whether the layer's rule, where it is the layer's own, has anything for this input: `cp` has nothing for queries and keys. */
+static bool reaches(const compiler *p, node_id id, size_t input)
+{
+    const composite_entry *e = p->rules[id];
+    const struct op_def *op = p->g->nodes[id].op;
+    const bool own = e == NULL || e->rule->kind == RULE_OWN;
+    return !own || op->reaches == NULL || op->reaches(p->c->softmax_rule, input);
+}
+
+/* Relevance is wanted where a component or a watched node is or lies further down: a pass towards the logits marks both. One back from
+ * the logits leaves out what no relevance reaches; a component there is a mistake that plan_step() reports. */
 static void mark_wanted(const compiler *p)
 {
+    const walk_options *o = p->options;
+    bool *reached = p->reached;
     for (node_id id = 0; id < p->g->n_nodes; id++) {
         const node *n = &p->g->nodes[id];
-        p->wanted[id] = n->n_components > 0;
+        p->wanted[id] = n->n_components > 0 || (o->watched != NULL && o->watched[id]) || (o->to_input && id == 0);
         for (size_t i = 0; i < n->n_in; i++) {
             p->wanted[id] = p->wanted[id] || p->wanted[n->in[i]];
         }
     }
-    const node_id logits = p->g->n_nodes - 1;
-    p->wanted[logits] = p->wanted[logits] || p->options->to_input;
-    for (node_id id = p->g->n_nodes; p->options->to_input && id-- > 0;) {
-        for (size_t i = 0; p->wanted[id] && i < p->g->nodes[id].n_in; i++) {
-            p->wanted[p->g->nodes[id].in[i]] = true;
+    reached[p->g->n_nodes - 1] = true;
+    for (node_id id = p->g->n_nodes; id-- > 0;) {
+        const node *n = &p->g->nodes[id];
+        for (size_t i = 0; reached[id] && i < n->n_in; i++) {
+            reached[n->in[i]] = reached[n->in[i]] || reaches(p, id, i);
         }
+        p->wanted[id] = p->wanted[id] && (reached[id] || n->n_components > 0);
     }
 }
 
@@ -132,7 +147,7 @@ static void plan_input(compiler *p, walk_step *s, size_t i)
 {
     const node_id in = p->g->nodes[s->id].in[i];
     s->in_shape[i] = p->g->nodes[in].out;
-    if (!p->wanted[in]) {
+    if (!p->wanted[in] || !reaches(p, s->id, i)) {
         return;
     }
     const relevance_at before = p->relevance[in], mine = share_of(p, s, i);
@@ -222,6 +237,7 @@ enum { BUFFERS_PER_INPUT = 2, BUFFERS_PER_STEP = MAX_INPUTS * BUFFERS_PER_INPUT 
 static status allocate(arena *a, const graph *g, compiler *p)
 {
     TRY_ALLOC(p->wanted, a, g->n_nodes);
+    TRY_ALLOC(p->reached, a, g->n_nodes);
     TRY_ALLOC(p->nonnegative, a, g->n_nodes);
     TRY_ALLOC(p->relu_allowed, a, g->n_nodes);
     TRY_ALLOC(p->relevance, a, g->n_nodes);
@@ -237,7 +253,7 @@ status walk_compile(arena *a, const graph *g, const composite *c, size_t lanes, 
                     walk_program *out)
 {
     assert(g->n_nodes > 0);
-    compiler p = {.g = g, .lanes = lanes, .batch = batch, .options = options};
+    compiler p = {.g = g, .c = c, .lanes = lanes, .batch = batch, .options = options};
     TRY(composite_resolve(a, c, g, &p.rules));
     TRY(allocate(a, g, &p));
     mark_wanted(&p);

@@ -11,6 +11,7 @@
 #include "bench/peak.h"
 #include "bench/pin.h"
 #include "bench/report.h"
+#include "nn/passes/needed_rows.h"
 
 typedef struct bench {
     comm *c;
@@ -104,8 +105,18 @@ static status measure(bench *b, const char *network, const engine_case *c)
                         .size = b->o->size,
                         .shrink = b->o->shrink,
                         .repeats = b->o->repeats,
+                        .all_rows = b->o->all_rows,
                         .flops_per_image = 2.0 * (double)macs};
     return measure_between_peaks(b, e, &t, &what);
+}
+
+/* As a study runs it, unless all token rows are asked for. */
+static status build_network(const bench *b, const network_def *d, const graph **out)
+{
+    const graph *whole = NULL;
+    TRY(network_build(b->network, d, b->o->size, b->o->shrink, &whole));
+    *out = whole;
+    return b->o->all_rows ? STATUS_OK : graph_needed_rows(b->network, whole, out);
 }
 
 /* Every task that is wanted; lrp with each rule that is. */
@@ -129,7 +140,7 @@ static status measure_network(bench *b, const network_def *d)
 {
     const graph *g = NULL;
     arena_reset(b->network);
-    TRY(comm_agree(b->c, network_build(b->network, d, b->o->size, b->o->shrink, &g)));
+    TRY(comm_agree(b->c, build_network(b, d, &g)));
     for (size_t k = 0; k < backend_count; k++) {
         const backend_def *backend = backend_table[k];
         if (options_want_backend(b->o, backend->name)) {

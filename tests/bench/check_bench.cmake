@@ -24,7 +24,7 @@ function(check_type line key types)
 endfunction()
 
 function(check_line line)
-    foreach(key bench network what rule backend peak_isa)
+    foreach(key bench network what rule backend rows peak_isa)
         check_type("${line}" ${key} STRING)
     endforeach()
     foreach(key batch size shrink threads ranks images_per_s gflops peak_gflops share share_best share_processor seconds_median seconds_best seconds_processor
@@ -87,7 +87,7 @@ foreach(expected z-plus:10412384256 gamma:12301631488 alpha-beta:13804503040)
 endforeach()
 
 # A wrong command line is refused.
-foreach(wrong "--network;resnet19" "--what;nothing" "--batch;0" "--shrink;3" "--backend;none" "--repeats" "--speed;1" "--rule;pass" "--rule;epsilon,none")
+foreach(wrong "--network;resnet19" "--what;nothing" "--batch;0" "--shrink;3" "--backend;none" "--repeats" "--speed;1" "--rows;some" "--rule;pass" "--rule;epsilon,none")
     execute_process(COMMAND ${MPIRUN} 1 ${BENCH} ${wrong} OUTPUT_VARIABLE out ERROR_VARIABLE err RESULT_VARIABLE code)
     if(NOT code EQUAL 2 OR NOT out STREQUAL "" OR NOT err MATCHES "error: ")
         message(FATAL_ERROR "bench_engine ${wrong}: expected exit code 2 and a message, found ${code}: ${out}${err}")

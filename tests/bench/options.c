@@ -16,7 +16,8 @@ const char options_help[] =
     "  --batch N       images in a micro-batch (16)\n"
     "  --repeats N     timed runs of a micro-batch (5)\n"
     "  --size N        pixels of an image's side (224)\n"
-    "  --shrink N      divide all widths by N, a power of 2 up to 16: a quick check, not a measurement (1)\n";
+    "  --shrink N      divide all widths by N, a power of 2 up to 16: a quick check, not a measurement (1)\n"
+    "  --rows ROWS     needed or all: the token rows that the last block computes (needed, as a study does)\n";
 
 static status read_number(const char *name, const char *text, size_t most, size_t *out)
 {
@@ -27,6 +28,13 @@ static status read_number(const char *name, const char *text, size_t most, size_
     }
     *out = value;
     return STATUS_OK;
+}
+
+static status read_rows(const char *text, options *o)
+{
+    o->all_rows = strcmp(text, "all") == 0;
+    return o->all_rows || strcmp(text, "needed") == 0 ? STATUS_OK
+                                                      : FAIL(ST_USAGE, "--rows: expected needed or all, found '%s'", text);
 }
 
 static status read_what(const char *text, options *o)
@@ -132,6 +140,9 @@ static status read_option(const char *name, const char *value, options *o)
     }
     if (strcmp(name, "--size") == 0) {
         return read_number(name, value, 1024, &o->size);
+    }
+    if (strcmp(name, "--rows") == 0) {
+        return read_rows(value, o);
     }
     if (strcmp(name, "--shrink") == 0) {
         TRY(read_number(name, value, 16, &o->shrink));

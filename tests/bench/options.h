@@ -13,6 +13,7 @@ typedef struct options {
     bool task[TASK_COUNT];
     const char *rules; /* "epsilon,gamma" */
     size_t batch, repeats, size, shrink;
+    bool all_rows;
 } options;
 
 extern const char options_help[];

@@ -8,6 +8,7 @@
 typedef struct report_case {
     const char *network, *what, *rule, *backend, *peak_isa;
     size_t batch, size, shrink, repeats;
+    bool all_rows;
     double flops_per_image;
 } report_case;
 
