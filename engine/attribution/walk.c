@@ -5,6 +5,7 @@
 
 #include "attribution/rule_driver.h"
 #include "attribution/rule_kernels.h"
+#include "attribution/walk_audit.h"
 #include "attribution/walk_steps.h"
 #include "attribution/walk_sums.h"
 
@@ -20,6 +21,7 @@ struct walk {
     float *slab;             /* all relevance, placed by the layout */
     float *work;             /* of one step */
     size_t rule_bytes;
+    walk_audit *audit; /* NULL: none */
 };
 
 /* The plans and, unless only sizes are asked for, weights of every layer that takes a rule; the scratch of the hungriest step. */
@@ -239,6 +241,28 @@ static void add_up(const walk *w, size_t n, const relevance_sum *s)
     add_relevance(w, n, s->before, multiply, y);
 }
 
+status walk_start_audit(arena *a, walk *w)
+{
+    return walk_audit_build(a, w->g, &w->program, w->batch, &w->audit);
+}
+
+void walk_read_audit(const walk *w, size_t sample, float *out)
+{
+    walk_audit_row(w->audit, sample, out);
+}
+
+/* Between a step's rule and the sums with what others hand on to its inputs. */
+static void audit(const walk *w, const walk_step *s)
+{
+    const audit_reading *r = NULL;
+    const size_t n = w->audit == NULL ? 0 : walk_audit_readings(w->audit, (size_t)(s - w->program.steps), &r);
+    for (size_t i = 0; i < n; i++) {
+        const relevance_at at = {r[i].buffer, r[i].factor};
+        walk_audit_total(w->batch, images_floats(w->g->nodes[r[i].at].out, w->lanes), buffer(w, at.buffer),
+                         factor_of(w, at), r[i].total);
+    }
+}
+
 static void run_step(const walk *w, const walk_step *s, const rule_plan *rule)
 {
     const node *n = &w->g->nodes[s->id];
@@ -247,6 +271,7 @@ static void run_step(const walk *w, const walk_step *s, const rule_plan *rule)
     } else if (s->way != RELEVANCE_PASSES) {
         run_own(w, s);
     }
+    audit(w, s);
     for (size_t i = 0; i < n->n_in; i++) {
         if (s->sum[i].to != NO_BUFFER) {
             add_up(w, floats_of(w, s->in_shape[i]), &s->sum[i]);

@@ -11,7 +11,8 @@
 #include "nn/forward.h"
 #include "nn/graph.h"
 
-struct composite; /* attribution/composite.h */
+struct composite;  /* attribution/composite.h */
+struct audit_step; /* attribution/walk_audit.h */
 
 typedef struct criterion_setup {
     const graph *graph;
@@ -47,9 +48,13 @@ typedef struct criterion_def {
     status (*scores)(const criterion_setup *s, uint64_t seed, double *score);
     /* The relevance rule of every layer, as open() takes it; NULL for criteria without a relevance walk. */
     status (*composite)(arena *a, const criterion_setup *s, const struct composite **out);
+    /* The audit of the relevance walk: its [n_nodes, AUDIT_SUMS] are the last numbers of a row. *n = 0 where the parameters switch it
+     * off; NULL for criteria without one. */
+    status (*audit)(arena *a, const criterion_setup *s, size_t *n, const struct audit_step **out);
 } criterion_def;
 
-size_t criterion_row(const criterion_def *c, const criterion_setup *s); /* numbers of a row */
+size_t criterion_row(const criterion_def *c, const criterion_setup *s);   /* numbers of a row */
+size_t criterion_audit(const criterion_def *c, const criterion_setup *s); /* where in a row the audit begins, if there is one */
 
 extern const criterion_def *const criterion_table[];
 extern const size_t criterion_count;
