@@ -71,6 +71,26 @@ typedef struct result_summary {
     double accuracy, a_pr_mean, a_pr_error, a_pr_trapezoid, a_pr_trapezoid_error, highest_rate;
 } result_summary;
 
+/* What was explained together: the reference images of a task. */
+typedef struct result_set {
+    uint64_t seed;
+    size_t n_classes, n_references, n_images; /* references: per class */
+} result_set;
+
+/* A step of a relevance walk that runs a rule. */
+typedef struct result_audit_step {
+    const char *layer, *type, *rule; /* "features.0", "conv2d", "epsilon (epsilon=1e-06)" */
+    bool complete;                   /* the walk goes to all inputs of the layer */
+} result_audit_step;
+
+/* What relevance every step of one (model, criterion) took and handed on: attribution/walk_audit.h. */
+typedef struct result_audit {
+    size_t model, criterion, n_steps, n_sets;
+    const result_audit_step *steps; /* from the logits towards the input */
+    const result_set *sets;
+    const double *sums; /* [n_sets, n_steps, AUDIT_SUMS] exact sums over the images of a set */
+} result_audit;
+
 typedef struct result_input {
     const char *path, *sha256;
     uint64_t bytes; /* 0 = not recorded */
@@ -82,7 +102,7 @@ typedef struct result_text { /* a named text of /provenance */
 
 typedef struct results {
     const char *study;
-    size_t n_models, n_criteria, n_rates, n_cells, n_tracks, n_stability, n_summary;
+    size_t n_models, n_criteria, n_rates, n_cells, n_tracks, n_stability, n_summary, n_audits;
     const result_model *models;
     const char *const *criterion_name;   /* [n_criteria] */
     const char *const *criterion_method; /* [n_criteria] "lrp", with its parameters: "lrp epsilon=1e-06 absolute=true" */
@@ -93,6 +113,7 @@ typedef struct results {
     const result_track *tracks;
     const result_stability *stability;
     const result_summary *summary;
+    const result_audit *audits;
     /* /provenance: everything that is timed, dated or tied to a host, and what identifies the inputs */
     size_t n_texts, n_inputs, n_ranks;
     const result_text *texts;      /* config, config_resolved, command, git_revision, versions, started, ... */

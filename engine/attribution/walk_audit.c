@@ -199,6 +199,13 @@ void walk_audit_row(const walk_audit *w, size_t sample, float *row)
 
 /* ---- what the sums say ---- */
 
+void audit_select(size_t n, const audit_step steps[], const double *audit, double *sums)
+{
+    for (size_t i = 0; i < n; i++) {
+        memcpy(sums + i * AUDIT_SUMS, audit + steps[i].id * AUDIT_SUMS, AUDIT_SUMS * sizeof *sums);
+    }
+}
+
 double audit_residual(const double sums[AUDIT_SUMS])
 {
     return (sums[AUDIT_IN] - sums[AUDIT_OUT]) / sums[AUDIT_ABS_OUT];
@@ -217,12 +224,12 @@ static audit_finding find(double gain, double growth, const double sums[AUDIT_SU
     return gain > AUDIT_GAIN && growth > AUDIT_GROWTH ? AUDIT_EXPLODES : AUDIT_FINE;
 }
 
-audit_verdict audit_judge(size_t n, const audit_step steps[], const double sums[])
+audit_verdict audit_judge(size_t n, const double *sums)
 {
     audit_verdict first = {AUDIT_FINE, 0, 0.0, 0.0};
     for (size_t i = 0; i < n; i++) {
-        const double *of = sums + steps[i].id * AUDIT_SUMS, *start = sums + steps[0].id * AUDIT_SUMS;
-        const double gain = audit_gain(of), growth = of[AUDIT_ABS_IN] / start[AUDIT_ABS_OUT];
+        const double *of = sums + i * AUDIT_SUMS;
+        const double gain = audit_gain(of), growth = of[AUDIT_ABS_IN] / sums[AUDIT_ABS_OUT];
         const audit_finding finding = find(gain, growth, of);
         if (finding > first.finding) { /* what is not finite says more than what explodes */
             first = (audit_verdict){finding, i, gain, growth};

@@ -20,7 +20,9 @@ MUST_CHECK status walk_audit_steps(arena *a, const graph *g, const composite *c,
 
 /* ---- what the sums say ---- */
 
-/* `sums` [n_nodes, AUDIT_SUMS]: of one sample or added up over samples. */
+/* The audited steps' own out of `audit` [n_nodes, AUDIT_SUMS], of one sample or added up over samples: sums [n, AUDIT_SUMS]. */
+void audit_select(size_t n, const audit_step steps[], const double *audit, double *sums);
+
 double audit_residual(const double sums[AUDIT_SUMS]); /* (in - out) / abs out: what is gained or lost; NaN where nothing comes in */
 double audit_gain(const double sums[AUDIT_SUMS]);     /* abs in / abs out */
 
@@ -35,7 +37,7 @@ typedef struct audit_verdict {
     size_t step;         /* the first that explodes; or, AUDIT_NOT_FINITE, the first that hands on what is not finite */
     double gain, growth; /* of that step */
 } audit_verdict;
-audit_verdict audit_judge(size_t n, const audit_step steps[], const double sums[]);
+audit_verdict audit_judge(size_t n, const double *sums); /* [n, AUDIT_SUMS] in the order of the walk */
 
 /* ---- inside a walk (attribution/walk.c) ---- */
 
