@@ -105,7 +105,7 @@ typedef struct results {
     size_t n_models, n_criteria, n_rates, n_cells, n_tracks, n_stability, n_summary, n_audits;
     const result_model *models;
     const char *const *criterion_name;   /* [n_criteria] */
-    const char *const *criterion_method; /* [n_criteria] "lrp", with its parameters: "lrp epsilon=1e-06 absolute=true" */
+    const char *const *criterion_method; /* [n_criteria] "lrp", with its parameters: "lrp epsilon=1e-06 absolute=true audit=true" */
     const double *rates;
     const char *const *class_name; /* [n_classes] of the data set */
     size_t n_classes;

@@ -1,4 +1,6 @@
 /* /audit: what relevance every layer took and handed on, per reference set. */
+#include <math.h>
+
 #include "attribution/walk_audit.h"
 #include "io/results_parts.h"
 
@@ -55,7 +57,8 @@ static status put_sums(h5_group *g, const result_audit *a)
 static status put_ratios(h5_group *g, const result_audit *a)
 {
     static const h5_variable residual = {"residual", "set step", H5_REAL, "1",
-                                         "(relevance_in - relevance_out) / absolute_out", NULL, NULL};
+                                         "(relevance_in - relevance_out) / absolute_out; NaN where not complete", NULL,
+                                         NULL};
     static const h5_variable growth = {"growth", "set step", H5_REAL, "1", "absolute_in / absolute_out of the first step", NULL,
                                        NULL};
     const size_t n = a->n_sets * a->n_steps;
@@ -63,7 +66,7 @@ static status put_ratios(h5_group *g, const result_audit *a)
     TRY_ALLOC(ratio, g->file->scratch, 2 * n);
     for (size_t i = 0; i < n; i++) {
         const double *start = a->sums + i / a->n_steps * a->n_steps * AUDIT_SUMS;
-        ratio[i] = audit_residual(a->sums + i * AUDIT_SUMS);
+        ratio[i] = a->steps[i % a->n_steps].complete ? audit_residual(a->sums + i * AUDIT_SUMS) : (double)NAN;
         ratio[n + i] = a->sums[i * AUDIT_SUMS + AUDIT_ABS_IN] / start[AUDIT_ABS_OUT];
     }
     TRY(h5_put(g, &residual, ratio));
