@@ -314,6 +314,17 @@ static status read_backend(reader *r, const yaml_node *at)
     return STATUS_OK;
 }
 
+static status read_rows(reader *r, const yaml_node *at)
+{
+    const setting *s = setting_of(&study_section, STUDY_ROWS);
+    size_t choice = (size_t)s->field.def;
+    if (at != NULL) {
+        TRY(read_choice(at, s, &choice));
+    }
+    r->c->rows = (config_rows)choice;
+    return STATUS_OK;
+}
+
 static status read_study(reader *r, const yaml_node *root)
 {
     const yaml_node *v[STUDY_KEYS];
@@ -335,6 +346,7 @@ static status read_study(reader *r, const yaml_node *root)
     }
     c->micro_batch = (size_t)micro_batch;
     TRY(read_backend(r, v[STUDY_BACKEND]));
+    TRY(read_rows(r, v[STUDY_ROWS]));
     return read_output(r, v[STUDY_OUTPUT]);
 }
 

@@ -23,6 +23,9 @@ typedef struct config_criterion {
     const struct composite *composite; /* criterion_setup.composite */
 } config_criterion;
 
+/* What becomes of the scores of single images. */
+typedef enum config_rows { ROWS_STREAM, ROWS_KEEP, CONFIG_ROWS } config_rows;
+
 typedef struct config {
     const char *path;
     const char *text;       /* the file as it is */
@@ -44,6 +47,7 @@ typedef struct config {
     const char *const *rate_text; /* "0.35" */
     size_t micro_batch;
     const char *backend;          /* "auto" or the name of a backend, which need not be built in */
+    config_rows rows;
     const char *output;           /* result path, relative to the working directory; <study>.h5 where none is given */
 } config;
 

@@ -91,6 +91,16 @@ typedef struct result_audit {
     const double *sums; /* [n_sets, n_steps, AUDIT_SUMS] exact sums over the images of a set */
 } result_audit;
 
+/* Scores of single images under one (model, criterion). */
+typedef struct result_rows {
+    size_t model, criterion;
+    const char *moment; /* which of the criterion's moments it is */
+    size_t n_samples, n_components;
+    const char *const *path; /* [n_samples] within the folder of reference images */
+    const uint32_t *class;   /* [n_samples] ascending */
+    const float *score;      /* [n_samples, n_components] */
+} result_rows;
+
 typedef struct result_input {
     const char *path, *sha256;
     uint64_t bytes; /* 0 = not recorded */
@@ -102,7 +112,7 @@ typedef struct result_text { /* a named text of /provenance */
 
 typedef struct results {
     const char *study;
-    size_t n_models, n_criteria, n_rates, n_cells, n_tracks, n_stability, n_summary, n_audits;
+    size_t n_models, n_criteria, n_rates, n_cells, n_tracks, n_stability, n_summary, n_audits, n_rows;
     const result_model *models;
     const char *const *criterion_name;   /* [n_criteria] */
     const char *const *criterion_method; /* [n_criteria] "lrp", with its parameters: "lrp epsilon=1e-06 absolute=true audit=true" */
@@ -114,6 +124,7 @@ typedef struct results {
     const result_stability *stability;
     const result_summary *summary;
     const result_audit *audits;
+    const result_rows *rows; /* empty unless the study keeps them */
     /* /provenance: everything that is timed, dated or tied to a host, and what identifies the inputs */
     size_t n_texts, n_inputs, n_ranks;
     const result_text *texts;      /* config, config_resolved, command, git_revision, versions, started, ... */

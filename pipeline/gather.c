@@ -6,6 +6,7 @@
 #include "io/config_schema.h"
 #include "nn/op.h"
 #include "pipeline/gather_audit.h"
+#include "pipeline/gather_rows.h"
 #include "pruning/curve.h"
 #include "pruning/ranking.h"
 
@@ -249,6 +250,7 @@ static status gather_all(arena *a, arena *scratch, const study *s, const stage_c
     }
     TRY(gather_tracks(a, s, c, out));
     TRY(gather_audits(a, s, c, out));
+    TRY(gather_rows(a, s, c, out));
     return gather_groups(a, scratch, s, c, out);
 }
 
@@ -278,7 +280,7 @@ size_t gather_bytes(const study *s)
     for (size_t i = 0; i < s->n_cells; i++) {
         sum += cell_bytes(s, &s->cells[i]);
     }
-    sum += gather_audits_bytes(s);
+    sum += gather_audits_bytes(s) + gather_rows_bytes(s);
     for (size_t i = 0; i < s->n_models; i++) {
         const graph *g = s->models[i].graph;
         sum += sizeof(result_model) + g->n_layers * sizeof(result_layer) + 2 * g->n_components * sizeof(uint64_t);

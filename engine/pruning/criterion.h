@@ -44,6 +44,8 @@ typedef struct criterion_def {
     void (*rows)(void *state, const criterion_batch *b, float *rows); /* [batch, criterion_row()] */
     /* sums [criterion_row()] of n_samples rows -> score [n_components] */
     void (*finish)(const criterion_setup *s, size_t n_samples, const double *sums, double *score);
+    /* Which moment the score adds up over the samples: what a sample's own score is. NULL = the first. */
+    size_t (*score_moment)(const criterion_setup *s);
     /* [n_components]. Errors: ST_CONFIG where the network has not what the criterion looks at. */
     status (*scores)(const criterion_setup *s, uint64_t seed, double *score);
     /* The relevance rule of every layer, as open() takes it; NULL for criteria without a relevance walk. */

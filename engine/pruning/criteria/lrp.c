@@ -96,11 +96,16 @@ static status audit(arena *a, const criterion_setup *s, size_t *n, const audit_s
     return audits(s) ? walk_audit_steps(a, s->graph, c, n, out) : STATUS_OK;
 }
 
+static size_t score_moment(const criterion_setup *s)
+{
+    return s->parameters[ABSOLUTE] != 0.0 ? WALK_ABSOLUTE : WALK_SIGNED;
+}
+
 static void finish(const criterion_setup *s, size_t n_samples, const double *sums, double *score)
 {
     (void)n_samples;
     const size_t n = s->graph->n_components;
-    const double *moment = sums + (s->parameters[ABSOLUTE] != 0.0 ? WALK_ABSOLUTE : WALK_SIGNED) * n;
+    const double *moment = sums + score_moment(s) * n;
     for (size_t i = 0; i < n; i++) {
         score[i] = moment[i];
     }
@@ -118,6 +123,7 @@ const criterion_def criterion_lrp = {
     .bytes = bytes,
     .rows = rows,
     .finish = finish,
+    .score_moment = score_moment,
     .composite = choose,
     .n_extra = n_extra,
     .audit = audit,
