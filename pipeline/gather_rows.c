@@ -41,7 +41,7 @@ status gather_rows(arena *a, const study *s, const stage_ctx *c, results *out)
                                                 .n_components = setup.graph->n_components,
                                                 .path = of.path,
                                                 .class = of.class,
-                                                .score = c->attribute.rows[i]};
+                                                .score = c->attribute.rows[attribute_index(s, model, criterion, 0) / s->n_references]};
         }
     }
     out->rows = rows;

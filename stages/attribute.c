@@ -136,7 +136,7 @@ static status explain(stage_ctx *c, arena *a, arena *scratch, size_t model, size
     c->busy_seconds += finished - started;
     TRY(comm_agree(c->comm, st));
     c->idle_seconds += log_seconds() - finished;
-    rows_gather(c->comm, &e.rows_kept, &rows[model * c->study->config->n_criteria + criterion]);
+    rows_gather(c->comm, &e.rows_kept, &rows[attribute_index(c->study, model, criterion, 0) / c->study->n_references]);
     return reduce(c, &e, model, criterion, sums);
 }
 
