@@ -53,6 +53,7 @@ typedef struct result_track {
     const uint16_t *removed_at; /* [n_cells, n_components] index of the first rate without it; n_rates = never */
     size_t n_moments;        /* 0 for criteria without samples */
     const char *const *moment_names;
+    const char *score_moment; /* the one that the score adds up; NULL: none */
     const double *moments;   /* [n_cells, n_moments, n_components] exact sums over the reference samples */
 } result_track;
 
@@ -115,7 +116,7 @@ typedef struct results {
     size_t n_models, n_criteria, n_rates, n_cells, n_tracks, n_stability, n_summary, n_audits, n_rows;
     const result_model *models;
     const char *const *criterion_name;   /* [n_criteria] */
-    const char *const *criterion_method; /* [n_criteria] "lrp", with its parameters: "lrp epsilon=1e-06 absolute=true audit=true" */
+    const char *const *criterion_method; /* [n_criteria] "lrp", with its parameters: "lrp epsilon=1e-06 absolute=token target=label initial=one normalise=none audit=true" */
     const double *rates;
     const char *const *class_name; /* [n_classes] of the data set */
     size_t n_classes;

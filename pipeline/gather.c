@@ -103,6 +103,8 @@ static status gather_track(arena *a, const study *s, const stage_ctx *c, size_t 
     const criterion_def *method = s->config->criteria[cell->criterion].method;
     const size_t n = m->n_components[cell->kind], n_cells = end - first;
     const size_t n_moments = method->uses_samples ? method->n_moments : 0;
+    const criterion_setup setup = study_setup(s, cell->model, cell->criterion);
+    const size_t summed = criterion_score_moment(method, &setup);
     size_t *cells;
     double *relevance, *moments;
     uint32_t *ranking;
@@ -124,7 +126,8 @@ static status gather_track(arena *a, const study *s, const stage_ctx *c, size_t 
     *out = (result_track){.model = cell->model, .criterion = cell->criterion, .kind = m->kinds[cell->kind], .n_components = n,
                           .component = m->component[cell->kind], .n_cells = n_cells, .cell = cells, .relevance = relevance,
                           .ranking = ranking, .removed_at = removed_at, .n_moments = n_moments,
-                          .moment_names = method->moments, .moments = moments};
+                          .moment_names = method->moments,
+                          .score_moment = summed == NO_MOMENT ? NULL : method->moments[summed], .moments = moments};
     return STATUS_OK;
 }
 

@@ -33,10 +33,10 @@ status gather_rows(arena *a, const study *s, const stage_ctx *c, results *out)
         const size_t model = i / s->config->n_criteria, criterion = i % s->config->n_criteria;
         const criterion_def *method = s->config->criteria[criterion].method;
         const criterion_setup setup = study_setup(s, model, criterion);
-        if (method->uses_samples) {
+        if (rows_are_kept(s, model, criterion)) {
             rows[out->n_rows++] = (result_rows){.model = model,
                                                 .criterion = criterion,
-                                                .moment = method->moments[method->score_moment == NULL ? 0 : method->score_moment(&setup)],
+                                                .moment = method->moments[criterion_score_moment(method, &setup)],
                                                 .n_samples = s->explained.n,
                                                 .n_components = setup.graph->n_components,
                                                 .path = of.path,
@@ -69,7 +69,7 @@ size_t gather_rows_file_bytes(const study *s)
     }
     for (size_t m = 0; m < s->n_models; m++) {
         for (size_t k = 0; k < s->config->n_criteria; k++) {
-            statistics += s->config->criteria[k].method->uses_samples
+            statistics += rows_exist(s, m, k)
                               ? 2 * n_classes * s->models[m].graph->n_components * sizeof(double)
                               : 0;
         }

@@ -2,6 +2,18 @@
 
 #include <string.h>
 
+bool rows_exist(const study *s, size_t model, size_t criterion)
+{
+    const criterion_def *method = s->config->criteria[criterion].method;
+    const criterion_setup setup = study_setup(s, model, criterion);
+    return method->uses_samples && criterion_score_moment(method, &setup) != NO_MOMENT;
+}
+
+bool rows_are_kept(const study *s, size_t model, size_t criterion)
+{
+    return s->config->rows == ROWS_KEEP && rows_exist(s, model, criterion);
+}
+
 /* The most micro-batches that this rank computes of one pair. */
 static size_t most_batches(const stage_ctx *c)
 {
@@ -14,16 +26,16 @@ status rows_open(const stage_ctx *c, arena *a, size_t model, size_t criterion, r
     const criterion_setup setup = study_setup(s, model, criterion);
     const criterion_def *method = s->config->criteria[criterion].method;
     const size_t n = setup.graph->n_components;
-    *out = (row_keeper){.keep = s->config->rows == ROWS_KEEP,
+    *out = (row_keeper){.keep = rows_are_kept(s, model, criterion),
                         .n_samples = s->explained.n,
                         .n_components = n,
                         .micro_batch = s->config->micro_batch,
                         .n_batches = study_batches(&s->explained, s->config->micro_batch),
-                        .moment = (method->score_moment == NULL ? 0 : method->score_moment(&setup)) * n,
                         .rank = c->comm->rank};
     if (!out->keep) {
         return STATUS_OK;
     }
+    out->moment = criterion_score_moment(method, &setup) * n;
     TRY_ALLOC(out->owner, a, out->n_batches);
     if (out->rank == 0) {
         TRY_ALLOC(out->all, c->arena, out->n_samples * n);
@@ -85,8 +97,7 @@ void rows_forecast(const stage_ctx *c, size_t model, size_t criterion, stage_for
 {
     const study *s = c->study;
     const size_t batches = study_batches(&s->explained, s->config->micro_batch);
-    (void)criterion;
-    if (s->config->rows != ROWS_KEEP) {
+    if (!rows_are_kept(s, model, criterion)) {
         return;
     }
     if (c->comm->rank == 0) {
@@ -104,7 +115,7 @@ size_t rows_bytes(const study *s)
     size_t sum = 0;
     for (size_t m = 0; m < s->n_models; m++) {
         for (size_t k = 0; k < s->config->n_criteria; k++) {
-            sum += s->config->criteria[k].method->uses_samples ? pair_bytes(s, m) : 0;
+            sum += rows_exist(s, m, k) ? pair_bytes(s, m) : 0;
         }
     }
     return sum;

@@ -2,8 +2,11 @@
 #define STAGES_ROWS_H
 /* Scores of single images, with `rows: keep`: for every explained image, in the order of study.explained, the moment that the criterion's
  * score adds up: [explained.n, n_components] float32 of one (model, criterion). They come together on rank 0; another rank holds only
- * those that it has computed itself, and only until rank 0 has them. */
+ * those that it has computed itself, and only until rank 0 has them. A criterion whose score is no sum over images has no rows. */
 #include "stages/stage.h"
+
+bool rows_exist(const study *s, size_t model, size_t criterion);    /* could be kept */
+bool rows_are_kept(const study *s, size_t model, size_t criterion); /* ... and the study wants it */
 
 typedef struct row_keeper {
     bool keep;          /* false: nothing below is used */

@@ -25,6 +25,7 @@ typedef struct composite {
     int softmax_rule;   /* index into softmax_rule_names */
     bool proj_bias;     /* q, k, v and output projections: their bias enters every term of a rule, as in the paper's program
                            (docs/attribution.md, section d, "Projection bias quirk"); false: as in every other layer */
+    rule_pixels pixels; /* how the images were normalised, for rules with bounds in pixels (z-box) */
 } composite;
 
 /* Convolutions and linear layers take a rule; the others have one of their own or none is needed. */

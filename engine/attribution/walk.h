@@ -3,6 +3,7 @@
 /* The relevance walk, compiled: graph + composite -> a flat list of steps with planned buffers. Goes only where a component is
  * on the way to the input: below the lowest prunable layers nothing is computed. */
 #include "attribution/composite.h"
+#include "attribution/start.h"
 #include "nn/forward.h"
 
 typedef struct walk walk;
@@ -32,6 +33,38 @@ MUST_CHECK status walk_ways(arena *a, const graph *g, const composite *c, const 
 /* images [batch, input], target [batch] class whose logit starts with relevance 1 (docs/attribution.md, section e),
  * below n_classes; rows [batch, WALK_MOMENTS, n_components]. */
 void walk_run(walk *w, const float *images, const size_t target[], float *rows);
+/* The same from another start; rows [batch] are `stride` floats apart and begin with [WALK_MOMENTS, n_components]. */
+void walk_run_from(walk *w, const float *images, const walk_start *start, const size_t label[], size_t stride,
+                   float *rows);
+
+/* The pieces of a run, for methods that go through the network more often or want something else at the components than those sums:
+ * walk_forward(), then the relevance of the logits into walk_initial(), then walk_backward(). */
+void walk_forward(walk *w, const float *images);
+forward *walk_activations(const walk *w); /* what the forward pass has left, and the walk reads */
+float *walk_initial(walk *w);             /* [batch, n_classes]; NULL where the network has no components */
+
+/* What is seen on the way down at a layer with components, and at a node that was asked for. Arrays as stored, of the micro-batch. */
+typedef struct walk_view {
+    node_id id;
+    const float *r, *factor; /* relevance at the node's output: R = r factor, or r where factor is NULL */
+    const float *component;  /* heads: relevance at the component [batch, tokens, heads]; else NULL */
+} walk_view;
+
+typedef struct walk_visitor {
+    void *to;
+    void (*visit)(void *to, const walk_view *v);
+    /* Under the rule gradient: what heads' derivatives are multiplied with before the sum over keys [batch, heads, tokens, keys]; NULL as
+     * function or as answer: 1. */
+    const float *(*component_weight)(void *to, node_id id);
+    node_id last; /* the walk ends when this node has been seen; 0: it goes all the way */
+} walk_visitor;
+void walk_backward(walk *w, const walk_visitor *v);
+
+/* A walk that also goes to the nodes with watched [n_nodes] and shows them to the visitor; borrowed for the call and the walk's life. */
+MUST_CHECK status walk_build_watching(arena *a, const graph *g, const composite *c, const backend_def *backend, size_t batch,
+                                      const bool watched[], walk **out);
+MUST_CHECK status walk_needs_watching(const graph *g, const composite *c, const backend_def *backend, size_t batch,
+                                      const bool watched[], size_t *bytes);
 
 /* For tests and audits: relevance at a node's output after walk_run, [batch, out] in plain order; false where the walk does not go. Only
  * when built with walk_build_keeping(): no buffer is used twice. */

@@ -5,6 +5,7 @@
 typedef struct compiler {
     const graph *g;
     const composite_entry *const *rules; /* [n_nodes] */
+    const bool *watched;                 /* [n_nodes] relevance is asked for there; NULL: nowhere */
     size_t lanes, batch;
     bool keep;
     bool *wanted;            /* [n_nodes] is relevance needed at the node's output? */
@@ -16,12 +17,12 @@ typedef struct compiler {
     size_t n_buffers;
 } compiler;
 
-/* Relevance is wanted where a component sits or lies further down: a pass towards the logits marks both. */
+/* Relevance is wanted where a component or a watched node is or lies further down: a pass towards the logits marks both. */
 static void mark_wanted(const compiler *p)
 {
     for (node_id id = 0; id < p->g->n_nodes; id++) {
         const node *n = &p->g->nodes[id];
-        p->wanted[id] = n->n_components > 0;
+        p->wanted[id] = n->n_components > 0 || (p->watched != NULL && p->watched[id]);
         for (size_t i = 0; i < n->n_in; i++) {
             p->wanted[id] = p->wanted[id] || p->wanted[n->in[i]];
         }
@@ -42,7 +43,7 @@ static relevance_way way_of(const compiler *p, node_id id)
     case RULE_GRADIENT:
         return op->product != NULL ? RELEVANCE_WHOLE : op->gradient_way;
     default:
-        return e->rule->whole ? RELEVANCE_WHOLE : RELEVANCE_QUOTIENTS;
+        return rule_is_whole(e->rule, e->parameters) ? RELEVANCE_WHOLE : RELEVANCE_QUOTIENTS;
     }
 }
 
@@ -197,11 +198,11 @@ static status allocate(arena *a, const graph *g, compiler *p)
     return STATUS_OK;
 }
 
-status walk_compile(arena *a, const graph *g, const composite *c, size_t lanes, size_t batch, bool keep,
-                    walk_program *out)
+status walk_compile(arena *a, const graph *g, const composite *c, const bool watched[], size_t lanes, size_t batch,
+                    bool keep, walk_program *out)
 {
     assert(g->n_nodes > 0);
-    compiler p = {.g = g, .lanes = lanes, .batch = batch, .keep = keep};
+    compiler p = {.g = g, .watched = watched, .lanes = lanes, .batch = batch, .keep = keep};
     TRY(composite_resolve(a, c, g, &p.rules));
     TRY(allocate(a, g, &p));
     mark_wanted(&p);

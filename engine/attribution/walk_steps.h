@@ -49,8 +49,8 @@ typedef struct walk_program {
     const bool *relu_allowed;        /* [n_nodes] where the relevance is 0 wherever the ReLU's output is */
 } walk_program;
 
-/* lanes: channels in a block of an image. keep: no buffer is used twice, so that all relevances can be read after a run. */
-MUST_CHECK status walk_compile(arena *a, const graph *g, const composite *c, size_t lanes, size_t batch, bool keep,
-                               walk_program *out);
+/* watched [n_nodes]: where the walk goes beside the components; NULL = nowhere. lanes: channels in a block of an image. keep: no buffer is used twice, so that all relevances can be read after a run. */
+MUST_CHECK status walk_compile(arena *a, const graph *g, const composite *c, const bool watched[], size_t lanes,
+                               size_t batch, bool keep, walk_program *out);
 
 #endif

@@ -1,5 +1,6 @@
 #include "nn/forward.h"
 
+#include <assert.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -327,34 +328,60 @@ static void apply_mask(forward *f, const uint8_t *alive)
     }
 }
 
+/* One node, from what its inputs hold. */
+static op_call call_of(const forward *f, node_id id, const float *images, const uint8_t *alive)
+{
+    const node *n = &f->g->nodes[id];
+    const step *s = &f->steps[id];
+    op_call c = {
+        .node = n,
+        .backend = f->backend,
+        .batch = f->batch,
+        .block = s->block,
+        .in_shape = s->in_shape,
+        .in = {images}, /* the input node has no other */
+        .out = at(f, s->out),
+        .saved = at(f, s->saved),
+        .work = at(f, s->work),
+        .product = s->product,
+        .relu = s->relu,
+        .alive = alive == NULL || n->components == COMPONENT_NONE ? NULL : alive + n->first_component,
+    };
+    for (size_t i = 0; i < n->n_in; i++) {
+        c.in[i] = at(f, f->steps[n->in[i]].out);
+    }
+    return c;
+}
+
+static void run_nodes(const forward *f, node_id first, const float *images, const uint8_t *alive)
+{
+    for (node_id id = first; id < f->g->n_nodes; id++) {
+        if (f->steps[id].runs) {
+            const op_call c = call_of(f, id, images, alive);
+            f->g->nodes[id].op->forward(&c);
+        }
+    }
+}
+
 void forward_run(forward *f, const float *images, const uint8_t *alive)
 {
     apply_mask(f, alive);
-    for (node_id id = 0; id < f->g->n_nodes; id++) {
-        const node *n = &f->g->nodes[id];
-        const step *s = &f->steps[id];
-        if (!s->runs) {
-            continue;
-        }
-        op_call c = {
-            .node = n,
-            .backend = f->backend,
-            .batch = f->batch,
-            .block = s->block,
-            .in_shape = s->in_shape,
-            .in = {images}, /* the input node has no other */
-            .out = at(f, s->out),
-            .saved = at(f, s->saved),
-            .work = at(f, s->work),
-            .product = s->product,
-            .relu = s->relu,
-            .alive = alive == NULL || n->components == COMPONENT_NONE ? NULL : alive + n->first_component,
-        };
-        for (size_t i = 0; i < n->n_in; i++) {
-            c.in[i] = at(f, f->steps[n->in[i]].out);
-        }
-        n->op->forward(&c);
+    run_nodes(f, 0, images, alive);
+}
+
+void forward_run_behind(forward *f, node_id id)
+{
+    assert(id > 0 && f->keep != KEEP_LOGITS && f->steps[id].runs);
+    if (f->g->nodes[id].op->from_saved != NULL) {
+        const op_call c = call_of(f, id, NULL, NULL);
+        c.node->op->from_saved(&c);
     }
+    run_nodes(f, id + 1, NULL, NULL);
+}
+
+float *forward_component(const forward *f, node_id id)
+{
+    return at(f, f->g->nodes[id].op->from_saved != NULL ? f->steps[id].saved : f->steps[id].out);
 }
 
 const float *forward_logits(const forward *f)

@@ -45,6 +45,7 @@ typedef struct node {
     const void *attr;           /* the op's own blob, see its header */
     const float *weight, *bias; /* NULL if none; batch norm already folded in; layout is the op's business */
     size_t n_weight, n_bias;    /* elements */
+    const float *norm_scale;    /* [out channels] scale of the batch norm that is folded in, as trained; NULL: there is none */
     shape out;
     component_kind components;            /* COMPONENT_NONE: not prunable */
     size_t n_components, first_component; /* place in the vector of all components of the graph */

@@ -68,6 +68,7 @@ typedef struct op_def {
     size_t (*saved)(const node *n, const shape in[], size_t block); /* floats per sample; NULL = 0 */
     bool forward_needs_saved; /* else `saved` is NULL where no walk follows */
     void (*forward)(const op_call *c);
+    void (*from_saved)(const op_call *c); /* layers whose component is what they save (heads): the output that follows from `saved` */
     /* Convolution and linear layers: the shape of the product of `weight` (as on the node) and the input. NULL = not linear. */
     void (*product)(const node *n, const shape in[], conv_shape *out);
     relevance_way way;

@@ -29,6 +29,8 @@ typedef struct criterion_batch {
     const uint64_t *sample; /* [batch] what identifies the sample, whichever slot it is in: random numbers are keyed by it */
 } criterion_batch;
 
+#define NO_MOMENT ((size_t)-1)
+
 typedef struct criterion_def {
     const char *name, *help;
     const field *fields;
@@ -39,14 +41,18 @@ typedef struct criterion_def {
     size_t n_moments;
     const char *const *moments; /* names, for the results */
     size_t (*n_extra)(const criterion_setup *s);             /* NULL = 0 */
+    /* How often a micro-batch goes through the network, forward and where there is a walk back; NULL = 1. For plan and progress. */
+    size_t (*passes)(const criterion_setup *s);
     status (*open)(arena *a, const criterion_setup *s, void **state);
     status (*bytes)(const criterion_setup *s, size_t *out);  /* what open() will take; its errors */
     void (*rows)(void *state, const criterion_batch *b, float *rows); /* [batch, criterion_row()] */
     /* sums [criterion_row()] of n_samples rows -> score [n_components] */
     void (*finish)(const criterion_setup *s, size_t n_samples, const double *sums, double *score);
-    /* Which moment the score adds up over the samples: what a sample's own score is. NULL = the first. */
+    /* Which moment the score adds up over the samples, so that a sample has a score of its own; NULL or NO_MOMENT: the score is no such sum. */
     size_t (*score_moment)(const criterion_setup *s);
-    /* [n_components]. Errors: ST_CONFIG where the network has not what the criterion looks at. */
+    /* Whether the network has what the criterion looks at, before anything is computed; NULL: every network has. Errors: ST_CONFIG. */
+    status (*check)(const criterion_setup *s);
+    /* [n_components], of a network that check() lets pass. */
     status (*scores)(const criterion_setup *s, uint64_t seed, double *score);
     /* The relevance rule of every layer, as open() takes it; NULL for criteria without a relevance walk. */
     status (*composite)(arena *a, const criterion_setup *s, const struct composite **out);
@@ -55,8 +61,11 @@ typedef struct criterion_def {
     status (*audit)(arena *a, const criterion_setup *s, size_t *n, const struct audit_step **out);
 } criterion_def;
 
-size_t criterion_row(const criterion_def *c, const criterion_setup *s);   /* numbers of a row */
-size_t criterion_audit(const criterion_def *c, const criterion_setup *s); /* where in a row the audit begins, if there is one */
+size_t criterion_row(const criterion_def *c, const criterion_setup *s);    /* numbers of a row */
+size_t criterion_score_moment(const criterion_def *c, const criterion_setup *s);
+size_t criterion_audit(const criterion_def *c, const criterion_setup *s);  /* where in a row the audit begins, if there is one */
+size_t criterion_passes(const criterion_def *c, const criterion_setup *s); /* at least 1 */
+status criterion_check(const criterion_def *c, const criterion_setup *s);
 
 extern const criterion_def *const criterion_table[];
 extern const size_t criterion_count;

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "io/config.h"
+#include "io/config_schema.h"
 #include "pipeline/doctor/check.h"
 
 enum { WIDTH = 100, MARGIN = 2, GAP = 2 };
@@ -32,12 +33,8 @@ const size_t help_exit_count = COUNT(help_exits);
 
 static void print_field(FILE *to, const field *f)
 {
-    if (f->kind == FIELD_BOOL) {
-        (void)fprintf(to, "    %-12s true or false, default %s: %s\n", f->name, f->def != 0.0 ? "true" : "false",
-                      f->help);
-    } else {
-        (void)fprintf(to, "    %-12s %g .. %g, default %g: %s\n", f->name, f->min, f->max, f->def, f->help);
-    }
+    const setting s = {.field = *f};
+    (void)fprintf(to, "    %-12s %s, default %s: %s\n", f->name, setting_form(&s).text, value_text(&s, f->def).text, f->help);
 }
 
 static void print_criteria(FILE *to)

@@ -139,7 +139,7 @@ static status walk_macs(arena *scratch, const graph *g, uint64_t *out)
     walk_program p;
     TRY(find_lrp(&lrp, parameters));
     TRY(composite_epsilon(scratch, parameters[0], &c));
-    TRY(walk_compile(scratch, g, c, 1, 1, false, &p));
+    TRY(walk_compile(scratch, g, c, NULL, 1, 1, false, &p));
     for (size_t i = 0; i < p.n_steps; i++) {
         uint64_t macs = 0;
         TRY(step_macs(g, &p.steps[i], &macs));

@@ -74,7 +74,7 @@ def check_costs(data):
 
 def check_criteria(data):
     """Methods as a study would say them, with the shortest text of each number."""
-    texts = {"lrp-epsilon": "lrp epsilon=1e-06 absolute=true audit=true", "magnitude": "magnitude", "random": "random"}
+    texts = {"lrp-epsilon": "lrp epsilon=1e-06 absolute=token target=label initial=one normalise=none audit=true", "magnitude": "magnitude", "random": "random"}
     for name, method in zip(data["/criteria"].criterion.values, data["/criteria"].method.values):
         check(method == texts[name], f"/criteria: {name} is '{method}'")
 

@@ -60,14 +60,20 @@ def check_track(group, t, data):
     check(t["mask"].attrs["flag_meanings"] == "removed kept" and list(t["mask"].attrs["flag_values"]) == [0, 1], f"{group}/mask: flags")
     kinds = m.kind.values[m.layer_index.values.astype(int)]
     check(t.component.values == m.component.values[kinds == kind], f"{group}/component: not the model's {kind}")
-    if "moment" in t:  # LRP ranks by the first of its sums, of absolute values unless the study says otherwise
+    if "moment" in t:  # the score is one of the sums, as `absolute` says
         method = dict(zip(data["/criteria"].criterion.values, data["/criteria"].method.values))[criterion]
-        if method.startswith("lrp "):
-            which = "signed" if method.endswith(("absolute=false", "absolute=0")) else "absolute"
-            check(t.moments.sel(moment=which).values == t.relevance.values, f"{group}/relevance is not the moment '{which}'")
         moments = {str(name): t.moments.sel(moment=name).values for name in t.moment.values}
+        where = dict(word.split("=") for word in method.split()[1:] if "=" in word).get("absolute")
+        if where is not None and "statistic=variance" not in method:
+            score = moments["absolute" if where in ("token", "sample") else "signed"]
+            score = np.abs(score) if where == "sum" else score
+            check(score == t.relevance.values, f"{group}/relevance is not the moment that absolute={where} says")
         if {"absolute", "signed"} <= set(moments):
             check(np.abs(moments["signed"]) <= moments["absolute"] * (1 + 1e-12), f"{group}/moments: |signed| > absolute")
+        if "square" in moments:  # sum of squares of n numbers whose sum is s: at least s^2/n
+            samples = (c.references * c.n_classes).values[:, None]
+            mean = (moments["absolute"] if where in ("token", "sample") else moments["signed"]) / samples
+            check(moments["square"] >= samples * mean**2 * (1 - 1e-6), f"{group}/moments: a variance below 0")
 
 
 def check_model(group, m):

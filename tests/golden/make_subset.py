@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Makes the golden files of this folder from the full golden vectors: the networks with one composite and its pruning,
-and all unit rules, compressed.
+the gradient methods, and all unit rules, compressed.
 
     python3 tests/golden/make_subset.py FULL_FOLDER tests/golden
 
@@ -19,7 +19,7 @@ COMPOSITES = {
     "resnet_bottleneck_tiny": ["eps"],
     "vit_tiny": ["eps_softmax_Epsilon"],
 }
-ALWAYS = ["weights", "inputs", "targets", "logits", "folded"]
+ALWAYS = ["weights", "inputs", "targets", "logits", "folded", "gradient_methods"]
 
 
 def copy_attributes(source, target):

@@ -43,6 +43,9 @@ void layer_relevance(layer *l, double epsilon, const float *r_out, float *const 
 void layer_relevance_of(layer *l, double epsilon, const float *t, const float *factor, float *const r_in[MAX_INPUTS],
                         float *component);
 
+/* After layer_forward: the derivative by the inputs (g_in[i] NULL = not wanted) and by components, these times `weight` (nn/op.h) or NULL. */
+void layer_gradient(layer *l, const float *g_out, float *const g_in[MAX_INPUTS], float *component, const float *weight);
+
 /* |found - expected| <= tolerance x largest |expected|, or the test fails. */
 void assert_close(const char *what, size_t n, const float found[], const double expected[], double tolerance);
 /* Slots of [batch, n] all have the bits of slot 0. */

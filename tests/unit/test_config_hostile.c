@@ -90,7 +90,7 @@ static const bad_case bad_cases[] = {
     {"epsilon: 1e-3", "epsilon: 1e999", "15:14", "expected a number in [0, 1], found 1e999"},
     {"epsilon: 1e-3", "epsilon: 1e", "15:14", "found 1e"},
     {"epsilon: 1e-3", "epsilon:", "15:5", "criteria[0].epsilon: expected a number in [0, 1], found nothing"},
-    {"epsilon: 1e-3", "absolute: yes", "15:15", "criteria[0].absolute: expected true or false, found 'yes'"},
+    {"epsilon: 1e-3", "absolute: yes", "15:15", "criteria[0].absolute: expected one of token, sample, sum, never, found 'yes'"},
     /* tasks */
     {"classes: [3, 10]", "classes: 3", "19:12", "tasks.classes: expected a list of integers in [2, 100000], found 3"},
     {"classes: [3, 10]", "classes: [1, 10]", "19:13", "tasks.classes[0]: expected an integer in [2, 100000], found 1"},

@@ -194,7 +194,7 @@ static void naive_attention_rules_match(void **state)
     double big[T * T], small[T * D], other[T * D];
     for (size_t h = 0; h < HEADS; h++) {
         const size_t tt = h * T * T, td = h * T * D;
-        naive_av_rule(T, D, epsilon, a + tt, v + td, r_o + td, big, small);
+        naive_av_rule(T, T, D, epsilon, a + tt, v + td, r_o + td, big, small);
         for (size_t i = 0; i < T * T; i++) {
             assert_true(fabs(big[i] - golden_read(g, "av_matmul/reference/R_A").real[tt + i]) < 1e-9);
         }
@@ -207,7 +207,7 @@ static void naive_attention_rules_match(void **state)
         for (size_t i = 0; i < T * T; i++) {
             assert_true(fabs(big[i] - golden_read(g, "softmax_rules/R_in/Epsilon").real[tt + i]) < 1e-9);
         }
-        naive_qk_rule(T, D, 0.5, epsilon, q + td, k + td, r_s + tt, small, other);
+        naive_qk_rule(T, T, D, 0.5, epsilon, q + td, k + td, r_s + tt, small, other);
         for (size_t i = 0; i < T * D; i++) {
             assert_true(fabs(small[i] - golden_read(g, "qk_matmul/R_q").real[td + i]) < 1e-9);
             assert_true(fabs(other[i] - golden_read(g, "qk_matmul/R_k").real[td + i]) < 1e-9);
@@ -291,8 +291,8 @@ static void attention_rules_match_naive(void **state)
             }
             r_o[i] = (double)r_out[i / D * E + h * D + i % D];
         }
-        naive_attention(T, D, x[0], x[1], x[2], logits, a, o);
-        naive_av_rule(T, D, epsilon, a, x[2], r_o, r_a, r[2]);
+        naive_attention(T, T, D, x[0], x[1], x[2], logits, a, o);
+        naive_av_rule(T, T, D, epsilon, a, x[2], r_o, r_a, r[2]);
         for (size_t i = 0; i < T; i++) {
             naive_softmax_epsilon(T, logits + i * T, r_a + i * T, r_s + i * T);
             head[i] = 0.0;
@@ -300,7 +300,7 @@ static void attention_rules_match_naive(void **state)
                 head[i] += r_a[i * T + k];
             }
         }
-        naive_qk_rule(T, D, 0.5, epsilon, x[0], x[1], r_s, r[0], r[1]);
+        naive_qk_rule(T, T, D, 0.5, epsilon, x[0], x[1], r_s, r[0], r[1]);
         for (size_t k = 0; k < 3; k++) {
             float found[T * D];
             for (size_t i = 0; i < T * D; i++) {

@@ -69,5 +69,6 @@ const op_def op_add = {
     .relevance = relevance,
     .relevance_name = "norm",
     .relevance_reads = READS_EPSILON,
+    .gradient_way = RELEVANCE_PASSES, /* to both */
     .in_place = true,
 };

@@ -37,5 +37,7 @@ const op_def op_flatten = {
     .way = RELEVANCE_MOVES,
     .relevance = relevance,
     .relevance_name = "pass",
+    .gradient_way = RELEVANCE_MOVES,
+    .gradient = relevance,
     .live = live,
 };

@@ -43,5 +43,7 @@ const op_def op_token_row = {
     .way = RELEVANCE_MOVES,
     .relevance = relevance,
     .relevance_name = "pass",
+    .gradient_way = RELEVANCE_MOVES,
+    .gradient = relevance,
     .live = op_live_same,
 };

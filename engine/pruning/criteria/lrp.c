@@ -1,12 +1,11 @@
-#include <string.h>
-
 #include "attribution/walk.h"
 #include "attribution/walk_audit.h"
+#include "pruning/aggregate.h"
 #include "pruning/criterion.h"
 
 /* Layer-wise relevance propagation, epsilon rule in every layer (docs/attribution.md, sections b to f): relevance of
- * the target logit at each component, absolute per sample and token unless the signed sum is asked for. */
-enum { EPSILON, ABSOLUTE, AUDIT };
+ * the explained class's logit at each component. */
+enum { EPSILON, ABSOLUTE, TARGET, INITIAL, NORMALISE, AUDIT };
 
 static const field fields[] = {
     [EPSILON] = {.name = "epsilon",
@@ -16,12 +15,10 @@ static const field fields[] = {
                  .max = 1.0,
                  .scale = SCALE_LOG,
                  .help = "stabiliser of every denominator"},
-    [ABSOLUTE] = {.name = "absolute",
-                  .kind = FIELD_BOOL,
-                  .def = 1.0,
-                  .min = 0.0,
-                  .max = 1.0,
-                  .help = "rank by the sum of absolute relevance (true) or of signed relevance (false)"},
+    [ABSOLUTE] = AGGREGATE_FIELD_ABSOLUTE(ABSOLUTE_TOKEN),
+    [TARGET] = START_FIELD_TARGET,
+    [INITIAL] = START_FIELD_INITIAL_OF_RULES,
+    [NORMALISE] = AGGREGATE_FIELD_NORMALISE,
     [AUDIT] = {.name = "audit",
                .kind = FIELD_BOOL,
                .def = 1.0,
@@ -29,7 +26,14 @@ static const field fields[] = {
                .max = 1.0,
                .help = "add up what every layer takes and hands on: conservation, and where relevance explodes"},
 };
-static const char *const moments[WALK_MOMENTS] = {[WALK_ABSOLUTE] = "absolute", [WALK_SIGNED] = "signed"};
+
+typedef struct explainer {
+    walk *walk;
+    walk_start start;
+    aggregate aggregate;
+    const graph *graph;
+    size_t batch, n_moments, row; /* numbers of the moments, and of a row */
+} explainer;
 
 static status choose(arena *a, const criterion_setup *s, const composite **out)
 {
@@ -46,21 +50,26 @@ static size_t n_extra(const criterion_setup *s)
     return audits(s) ? s->graph->n_nodes * AUDIT_SUMS : 0;
 }
 
-typedef struct lrp {
-    walk *walk;
-    size_t batch, n_moments, n_extra; /* numbers of a row */
-} lrp;
+static aggregate aggregate_of(const criterion_setup *s)
+{
+    return aggregate_read(s->parameters[ABSOLUTE], s->parameters[NORMALISE]);
+}
 
 static status open_walk(arena *a, const criterion_setup *s, void **state)
 {
     const composite *c;
-    lrp *l;
-    TRY_ALLOC(l, a, 1);
-    *l = (lrp){.batch = s->batch, .n_moments = WALK_MOMENTS * s->graph->n_components, .n_extra = n_extra(s)};
+    explainer *e;
+    TRY_ALLOC(e, a, 1);
+    *e = (explainer){.start = start_read(s->parameters[TARGET], s->parameters[INITIAL]),
+                     .aggregate = aggregate_of(s),
+                     .graph = s->graph,
+                     .batch = s->batch,
+                     .n_moments = AGGREGATE_MOMENTS * s->graph->n_components,
+                     .row = AGGREGATE_MOMENTS * s->graph->n_components + n_extra(s)};
     TRY(choose(a, s, &c));
-    TRY(walk_build(a, s->graph, c, s->backend, s->batch, &l->walk));
-    *state = l;
-    return audits(s) ? walk_start_audit(a, l->walk) : STATUS_OK;
+    TRY(walk_build(a, s->graph, c, s->backend, s->batch, &e->walk));
+    *state = e;
+    return audits(s) ? walk_start_audit(a, e->walk) : STATUS_OK;
 }
 
 static status bytes(const criterion_setup *s, size_t *out)
@@ -76,15 +85,13 @@ static status bytes(const criterion_setup *s, size_t *out)
     return st;
 }
 
-/* The walk leaves its moments one sample after the other: they are moved apart, the last ones first, to make room for the audit. */
 static void rows(void *state, const criterion_batch *b, float *out)
 {
-    const lrp *l = state;
-    const size_t row = l->n_moments + l->n_extra;
-    walk_run(l->walk, b->images, b->target, out);
-    for (size_t i = l->n_extra == 0 ? 0 : l->batch; i-- > 0;) {
-        memmove(out + i * row, out + i * l->n_moments, l->n_moments * sizeof *out);
-        walk_read_audit(l->walk, i, out + i * row + l->n_moments);
+    const explainer *e = state;
+    walk_run_from(e->walk, b->images, &e->start, b->target, e->row, out);
+    aggregate_rows(&e->aggregate, e->graph, e->batch, e->row, out);
+    for (size_t i = 0; e->row > e->n_moments && i < e->batch; i++) {
+        walk_read_audit(e->walk, i, out + i * e->row + e->n_moments);
     }
 }
 
@@ -98,27 +105,25 @@ static status audit(arena *a, const criterion_setup *s, size_t *n, const audit_s
 
 static size_t score_moment(const criterion_setup *s)
 {
-    return s->parameters[ABSOLUTE] != 0.0 ? WALK_ABSOLUTE : WALK_SIGNED;
+    const aggregate how = aggregate_of(s);
+    return aggregate_summand(&how);
 }
 
 static void finish(const criterion_setup *s, size_t n_samples, const double *sums, double *score)
 {
     (void)n_samples;
-    const size_t n = s->graph->n_components;
-    const double *moment = sums + score_moment(s) * n;
-    for (size_t i = 0; i < n; i++) {
-        score[i] = moment[i];
-    }
+    const aggregate how = aggregate_of(s);
+    aggregate_finish(&how, s->graph->n_components, sums, score);
 }
 
 const criterion_def criterion_lrp = {
     .name = "lrp",
-    .help = "layer-wise relevance propagation, epsilon rule in every layer, from the target logit",
+    .help = "layer-wise relevance propagation, epsilon rule in every layer, from one class's logit",
     .fields = fields,
     .n_fields = COUNT(fields),
     .uses_samples = true,
-    .n_moments = WALK_MOMENTS,
-    .moments = moments,
+    .n_moments = AGGREGATE_MOMENTS,
+    .moments = aggregate_moments,
     .open = open_walk,
     .bytes = bytes,
     .rows = rows,

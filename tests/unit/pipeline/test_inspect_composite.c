@@ -98,7 +98,8 @@ static void every_node_of_a_checkpoint_has_its_rule(void **state)
         assert_ok(arena_open("network", &a));
         const graph *g = built(a, source_path(networks[i]));
         const char *text = inspected(source_path(networks[i]));
-        assert_non_null(strstr(text, "criterion lrp epsilon=1e-06 absolute=true audit=true (its defaults):"));
+        assert_non_null(strstr(text, "criterion lrp epsilon=1e-06 absolute=token "
+                                      "target=label initial=one normalise=none audit=true (its defaults):"));
         check_rows(text, g, 1e-6);
         arena_close(&a);
     }
