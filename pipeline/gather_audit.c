@@ -117,9 +117,9 @@ void gather_audits_warn(const results *r)
                      r->models[w->model].name, r->criterion_name[w->criterion], step->layer, step->rule);
         } else if (v.finding == AUDIT_EXPLODES) {
             log_line(LOG_WARNING,
-                     "model=%s criterion=%s layer=%s: relevance explodes in this layer, whose rule is %s: it hands on %.3g times what "
-                     "comes in and %.3g times the start; scores from here to the input are noise of cancelled sums: take a larger "
-                     "epsilon, or give the layer another rule",
+                     "model=%s criterion=%s layer=%s: relevance explodes: this layer, whose rule is %s, hands on %.3g times what comes "
+                     "in and %.3g times what the walk started with, so that scores from here to the input are what is left of much "
+                     "larger sums; take a larger epsilon, or give this layer or those above it another rule",
                      r->models[w->model].name, r->criterion_name[w->criterion], step->layer, step->rule, v.gain, v.growth);
         }
     }

@@ -313,10 +313,28 @@ static void audit(const walk *w, const walk_step *s)
     const audit_reading *r = NULL;
     const size_t n = w->audit == NULL ? 0 : walk_audit_readings(w->audit, (size_t)(s - w->program.steps), &r);
     for (size_t i = 0; i < n; i++) {
-        const relevance_at at = {r[i].buffer, r[i].factor};
-        walk_audit_total(w->batch, images_floats(w->g->nodes[r[i].at].out, w->lanes), buffer(w, at.buffer),
-                         factor_of(w, at), r[i].total);
+        const size_t floats = images_floats(w->g->nodes[r[i].at].out, w->lanes);
+        const float *t = buffer(w, r[i].buffer), *f = factor_of(w, (relevance_at){r[i].buffer, r[i].factor});
+        if (i + 1 < n && r[i + 1].buffer == r[i].buffer && f != NULL && r[i + 1].factor != NO_FACTOR) {
+            walk_audit_totals(w->batch, floats, t, f, forward_output(w->forward, r[i + 1].factor), r[i].total, r[i + 1].total);
+            i++;
+        } else {
+            walk_audit_total(w->batch, floats, t, f, r[i].total);
+        }
     }
+}
+
+/* Adds up and reads in one pass; false: there is nothing to read on the way. */
+static bool audit_sums(const walk *w, const walk_step *s, size_t input)
+{
+    const audit_sum *read = w->audit == NULL ? NULL : walk_audit_sum(w->audit, (size_t)(s - w->program.steps), input);
+    const relevance_sum *sum = &s->sum[input];
+    if (read == NULL) {
+        return false;
+    }
+    walk_audit_add(w->batch, images_floats(s->in_shape[input], w->lanes), buffer(w, sum->before.buffer), factor_of(w, sum->mine),
+                   buffer(w, sum->to), read->share->total, read->after->total);
+    return true;
 }
 
 static void run_step(const walk *w, const walk_step *s, const rule_plan *rule, const walk_visitor *v)
@@ -329,7 +347,7 @@ static void run_step(const walk *w, const walk_step *s, const rule_plan *rule, c
     }
     audit(w, s);
     for (size_t i = 0; i < n->n_in; i++) {
-        if (s->sum[i].to != NO_BUFFER) {
+        if (s->sum[i].to != NO_BUFFER && !audit_sums(w, s, i)) {
             add_up(w, floats_of(w, s->in_shape[i]), &s->sum[i]);
         }
     }

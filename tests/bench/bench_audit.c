@@ -1,65 +1,77 @@
-/* What the audit of the relevance walk costs: criterion `lrp` with and without it, one micro-batch after the other in turns, so that what
- * others do on the machine falls on both alike. A JSON line a network; docs/benchmarks.md.
+/* The audit of the relevance walk (docs/audit.md), for one rule in every convolution and linear layer: what it costs, as the walk with and
+ * without it, one micro-batch after the other in turns, so that what others do on the machine falls on both alike; and what it says. A JSON
+ * line a network.
  *
- * usage: bench_audit REPEATS BATCH SIZE SHRINK NETWORK... */
+ * usage: bench_audit REPEATS BATCH SIZE SHRINK RULE NETWORK... */
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "attribution/walk.h"
+#include "attribution/walk_audit.h"
 #include "bench/clock.h"
 #include "bench/networks.h"
 #include "core/rng.h"
-#include "pruning/criterion.h"
-
-typedef struct side {
-    void *state;
-    float *rows;
-    double *seconds; /* [repeats] of processor time */
-} side;
 
 typedef struct audit_bench {
     size_t repeats, batch, size, shrink;
-    const criterion_def *lrp;
+    const rule_def *rule;
     arena *network, *run;
-    criterion_batch images;
+    const graph *g;
+    const composite *composite;
+    float *images, *rows;
+    size_t *target;
 } audit_bench;
 
-static status open_side(audit_bench *b, const graph *g, double audit, side *out)
+/* A walk, with or without audit. */
+typedef struct side {
+    walk *walk;
+    double *seconds; /* [repeats] of processor time */
+} side;
+
+/* The rule everywhere, with its defaults. */
+static status choose(audit_bench *b)
 {
-    double parameters[MAX_CRITERION_PARAMETERS];
-    for (size_t i = 0; i < b->lrp->n_fields; i++) {
-        parameters[i] = strcmp(b->lrp->fields[i].name, "audit") == 0 ? audit : b->lrp->fields[i].def;
+    composite_entry *everywhere;
+    composite *c;
+    TRY_ALLOC(everywhere, b->run, 1);
+    TRY_ALLOC(c, b->run, 1);
+    everywhere->rule = b->rule;
+    for (size_t i = 0; i < b->rule->n_fields; i++) {
+        everywhere->parameters[i] = b->rule->fields[i].def;
     }
-    const criterion_setup setup = {.graph = g, .backend = backend_default(), .batch = b->batch, .parameters = parameters};
-    TRY_ALLOC(out->rows, b->run, b->batch * criterion_row(b->lrp, &setup));
-    TRY_ALLOC(out->seconds, b->run, b->repeats);
-    return b->lrp->open(b->run, &setup, &out->state);
+    *c = (composite){.n = 1, .entries = everywhere, .epsilon = 1e-6};
+    b->composite = c;
+    return STATUS_OK;
 }
 
-static status open_images(audit_bench *b, const graph *g)
+static status open_side(audit_bench *b, bool audit, side *out)
 {
-    const size_t n = b->batch * shape_count(g->input);
-    float *images;
-    size_t *target;
-    uint64_t *sample;
-    TRY_ALLOC(images, b->run, n);
-    TRY_ALLOC(target, b->run, b->batch);
-    TRY_ALLOC(sample, b->run, b->batch);
+    TRY_ALLOC(out->seconds, b->run, b->repeats);
+    TRY(walk_build(b->run, b->g, b->composite, backend_default(), b->batch, &out->walk));
+    return audit ? walk_start_audit(b->run, out->walk) : STATUS_OK;
+}
+
+static status open_images(audit_bench *b)
+{
+    const size_t n = b->batch * shape_count(b->g->input);
+    TRY_ALLOC(b->images, b->run, n);
+    TRY_ALLOC(b->target, b->run, b->batch);
+    TRY_ALLOC(b->rows, b->run, b->batch * WALK_MOMENTS * b->g->n_components);
     for (size_t i = 0; i < n; i++) { /* about the range of normalised pixels */
-        images[i] = (float)(4.0 * rng_uniform(2, RNG_TEST, 0, (uint32_t)i) - 2.0);
+        b->images[i] = (float)(4.0 * rng_uniform(2, RNG_TEST, 0, (uint32_t)i) - 2.0);
     }
     for (size_t i = 0; i < b->batch; i++) {
-        target[i] = i % g->n_classes;
-        sample[i] = i;
+        b->target[i] = i % b->g->n_classes;
     }
-    b->images = (criterion_batch){.images = images, .target = target, .sample = sample};
     return STATUS_OK;
 }
 
 static double run(const audit_bench *b, const side *s)
 {
     const double before = clock_processor();
-    b->lrp->rows(s->state, &b->images, s->rows);
+    walk_run(s->walk, b->images, b->target, b->rows);
     return clock_processor() - before;
 }
 
@@ -75,34 +87,67 @@ static double median(size_t n, double x[])
     return (x[(n - 1) / 2] + x[n / 2]) / 2.0;
 }
 
+/* Sums over the micro-batch: the largest gain and growth, and the verdict. */
+static status print_findings(audit_bench *b, const walk *w)
+{
+    const audit_step *steps;
+    const size_t row = b->g->n_nodes * AUDIT_SUMS;
+    float *one;
+    double *all, *sums, gain = 0.0, growth = 0.0;
+    size_t n = 0, gains = 0, grows = 0;
+    TRY(walk_audit_steps(b->run, b->g, b->composite, &n, &steps));
+    TRY_ALLOC(one, b->run, row);
+    TRY_ALLOC(all, b->run, row);
+    TRY_ALLOC(sums, b->run, n * AUDIT_SUMS);
+    for (size_t k = 0; k < b->batch; k++) {
+        walk_read_audit(w, k, one);
+        for (size_t i = 0; i < row; i++) {
+            all[i] += (double)one[i];
+        }
+    }
+    audit_select(n, steps, all, sums);
+    for (size_t i = 0; i < n; i++) {
+        const double of_step = audit_gain(sums + i * AUDIT_SUMS), since_start = sums[i * AUDIT_SUMS + AUDIT_ABS_IN] / sums[AUDIT_ABS_OUT];
+        gains = of_step > gain ? i : gains;
+        gain = of_step > gain ? of_step : gain;
+        grows = since_start > growth ? i : grows;
+        growth = since_start > growth ? since_start : growth;
+    }
+    const audit_verdict v = audit_judge(n, sums);
+    static const char *const findings[] = {[AUDIT_FINE] = "fine", [AUDIT_EXPLODES] = "explodes", [AUDIT_NOT_FINITE] = "not finite"};
+    (void)printf("\"gain\": \"%.3g\", \"gain_layer\": \"%s\", ", gain, b->g->nodes[steps[gains].id].name);
+    (void)printf("\"growth\": \"%.3g\", \"growth_layer\": \"%s\", ", growth, b->g->nodes[steps[grows].id].name);
+    (void)printf("\"finding\": \"%s\", \"finding_layer\": \"%s\"}\n", findings[v.finding],
+                 v.finding == AUDIT_FINE ? "" : b->g->nodes[steps[v.step].id].name);
+    return STATUS_OK;
+}
+
 static status measure(audit_bench *b, const network_def *d)
 {
-    const graph *g;
     side with = {0}, without = {0};
     double *ratio;
     arena_release(b->network);
     arena_release(b->run);
-    TRY(network_build(b->network, d, b->size, b->shrink, &g));
-    TRY(open_images(b, g));
+    TRY(network_build(b->network, d, b->size, b->shrink, &b->g));
+    TRY(choose(b));
+    TRY(open_images(b));
     TRY_ALLOC(ratio, b->run, b->repeats);
-    TRY(open_side(b, g, 0.0, &without));
-    TRY(open_side(b, g, 1.0, &with));
+    TRY(open_side(b, false, &without));
+    TRY(open_side(b, true, &with));
     (void)run(b, &without); /* touches the memory */
     (void)run(b, &with);
     for (size_t i = 0; i < b->repeats; i++) {
-        if (i % 2 == 0) {
-            without.seconds[i] = run(b, &without);
-            with.seconds[i] = run(b, &with);
-        } else {
-            with.seconds[i] = run(b, &with);
-            without.seconds[i] = run(b, &without);
-        }
+        side *const first = i % 2 == 0 ? &without : &with, *const second = i % 2 == 0 ? &with : &without;
+        first->seconds[i] = run(b, first);
+        second->seconds[i] = run(b, second);
         ratio[i] = with.seconds[i] / without.seconds[i];
     }
-    (void)printf("{\"bench\": \"audit\", \"network\": \"%s\", \"batch\": %zu, \"repeats\": %zu, \"ratio_median\": %.4f, ", d->name,
-                 b->batch, b->repeats, median(b->repeats, ratio));
-    (void)printf("\"processor_median\": [%.4f, %.4f], ", median(b->repeats, without.seconds), median(b->repeats, with.seconds));
-    (void)printf("\"processor_best\": [%.4f, %.4f]}\n", without.seconds[0], with.seconds[0]);
+    (void)printf("{\"bench\": \"audit\", \"network\": \"%s\", \"rule\": \"%s\", \"batch\": %zu, \"repeats\": %zu, ", d->name,
+                 b->rule->name, b->batch, b->repeats);
+    (void)printf("\"ratio_median\": %.4f, \"processor_median\": [%.4f, %.4f], ", median(b->repeats, ratio),
+                 median(b->repeats, without.seconds), median(b->repeats, with.seconds));
+    (void)printf("\"processor_best\": [%.4f, %.4f], ", without.seconds[0], with.seconds[0]); /* they are sorted now */
+    TRY(print_findings(b, with.walk));
     (void)fflush(stdout);
     return STATUS_OK;
 }
@@ -117,24 +162,31 @@ static status measure_named(audit_bench *b, const char *name)
     return FAIL(ST_USAGE, "unknown network '%s'", name);
 }
 
-static status bench(int argc, char *argv[])
+static status read_options(int argc, char *argv[], audit_bench *b)
 {
-    audit_bench b = {.lrp = criterion_find("lrp")};
-    size_t *const number[] = {&b.repeats, &b.batch, &b.size, &b.shrink};
-    if (argc < 6 || b.lrp == NULL) {
-        return FAIL(ST_USAGE, "expected REPEATS BATCH SIZE SHRINK NETWORK...");
+    size_t *const number[] = {&b->repeats, &b->batch, &b->size, &b->shrink};
+    if (argc < 7) {
+        return FAIL(ST_USAGE, "expected REPEATS BATCH SIZE SHRINK RULE NETWORK...");
     }
-    for (size_t i = 0; i < 4; i++) {
+    for (size_t i = 0; i < COUNT(number); i++) {
         *number[i] = strtoul(argv[i + 1], NULL, 10);
         if (*number[i] == 0 || *number[i] > 100000) {
             return FAIL(ST_USAGE, "expected a whole number in [1, 100000], found '%s'", argv[i + 1]);
         }
     }
+    b->rule = rule_find(argv[5]);
+    return b->rule != NULL ? STATUS_OK : FAIL(ST_USAGE, "unknown rule '%s'", argv[5]);
+}
+
+static status bench(int argc, char *argv[])
+{
+    audit_bench b = {0};
+    TRY(read_options(argc, argv, &b));
     TRY(backend_default()->start());
     TRY(arena_open("bench network", &b.network));
     TRY(arena_open("bench run", &b.run));
     status st = STATUS_OK;
-    for (int i = 5; i < argc && status_ok(st); i++) {
+    for (int i = 6; i < argc && status_ok(st); i++) {
         st = measure_named(&b, argv[i]);
     }
     arena_close(&b.run);

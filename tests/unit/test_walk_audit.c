@@ -101,12 +101,12 @@ typedef struct audited {
     float *audit; /* [BATCH, n_nodes, AUDIT_SUMS] */
 } audited;
 
-static void explain(const net *t, double eps, audited *out)
+static void explain_by(const net *t, const composite *c, audited *out)
 {
     const size_t row = t->g.n_nodes * AUDIT_SUMS;
     *out = (audited){.t = t};
-    assert_ok(walk_audit_steps(t->a, &t->g, everywhere(t, eps), &out->n, &out->steps));
-    assert_ok(walk_build_keeping(t->a, &t->g, everywhere(t, eps), test_backend(), BATCH, &out->w));
+    assert_ok(walk_audit_steps(t->a, &t->g, c, &out->n, &out->steps));
+    assert_ok(walk_build_keeping(t->a, &t->g, c, test_backend(), BATCH, &out->w));
     assert_ok(walk_start_audit(t->a, out->w));
     walk_run(out->w, t->images, t->target, get(t, BATCH * WALK_MOMENTS * t->g.n_components, sizeof(float)));
     out->audit = get(t, BATCH * row, sizeof *out->audit);
@@ -115,6 +115,25 @@ static void explain(const net *t, double eps, audited *out)
     }
     assert_ok(forward_build(t->a, &t->g, test_backend(), BATCH, KEEP_ALL, &out->f));
     forward_run(out->f, t->images, NULL);
+}
+
+static void explain(const net *t, double eps, audited *out)
+{
+    explain_by(t, everywhere(t, eps), out);
+}
+
+/* One rule with its default parameters, but for the stabiliser, in every convolution and linear layer. */
+static const composite *by_rule(const net *t, const char *name, double eps)
+{
+    composite_entry *e = get(t, 1, sizeof *e);
+    composite *c = get(t, 1, sizeof *c);
+    e->rule = rule_find(name);
+    assert_non_null(e->rule);
+    for (size_t i = 0; i < e->rule->n_fields; i++) {
+        e->parameters[i] = strcmp(e->rule->fields[i].name, "epsilon") == 0 ? eps : e->rule->fields[i].def;
+    }
+    *c = (composite){.n = 1, .entries = e, .epsilon = eps};
+    return c;
 }
 
 static const float *audit_of(const audited *x, size_t sample, node_id id)
@@ -319,6 +338,26 @@ static void sums_are_those_of_the_relevance(void **state)
     }
 }
 
+/* On networks without a second reader the share is the relevance of the input, whatever the rule: also of rules without the factor x,
+ * which hand on no quotient. */
+static void every_rule_is_audited(void **state)
+{
+    (void)state;
+    static const char *const rules[] = {"epsilon", "z-plus", "gamma", "alpha-beta", "flat", "w-square", "gradient"};
+    for (size_t i = 0; i < COUNT(rules); i++) {
+        net t;
+        audited x;
+        open_net("vgg_bn_tiny.h5", &t);
+        explain_by(&t, by_rule(&t, rules[i], epsilon), &x);
+        for (size_t k = 0; k < x.n; k++) {
+            check_step(&x, &x.steps[k]);
+            assert_true(!composite_takes_rule(&t.nodes[x.steps[k].id]) || strcmp(x.steps[k].rule->rule->name, rules[i]) == 0);
+        }
+        assert_true(x.n > 5);
+        close_net(&t);
+    }
+}
+
 /* Every step that has an input where the walk goes is audited, in the order of the walk; the others have zeros. */
 static void what_runs_no_rule_has_no_sums(void **state)
 {
@@ -356,7 +395,7 @@ static double worst_residual(const audited *x, const op_def *op)
     return worst;
 }
 
-/* docs/attribution.md, section k: without biases and with epsilon = 0 these layers conserve relevance. Float32: the quotient by a small
+/* docs/audit.md: without biases and with epsilon = 0 these layers conserve relevance. Float32: the quotient by a small
  * output is exact to 6e-8 of itself, and the shares that cancel are about 1e3 times what remains. */
 static void layers_conserve_without_bias_and_epsilon(void **state)
 {
@@ -380,6 +419,34 @@ static void layers_conserve_without_bias_and_epsilon(void **state)
         assert_true(worst_residual(&with, &op_conv2d) + worst_residual(&with, &op_linear) > 1e-2); /* biases absorb */
         if (i + 1 == COUNT(files)) { /* the softmax rule does not conserve */
             assert_true(worst_residual(&without, &op_attention) > 1e-2);
+        }
+        close_net(&t);
+    }
+}
+
+/* Rules that only follow what agrees in sign conserve too, and stay in bounds: alpha-beta hands on at most alpha + beta = 3 times. */
+static void rules_of_one_sign_conserve(void **state)
+{
+    (void)state;
+    static const char *const rules[] = {"z-plus", "alpha-beta", "flat", "w-square"};
+    for (size_t i = 0; i < COUNT(rules); i++) {
+        net t;
+        audited x;
+        open_net("vgg_bn_tiny.h5", &t);
+        for (node_id id = 0; id < t.g.n_nodes; id++) {
+            t.nodes[id].bias = get(&t, t.nodes[id].n_bias + 1, sizeof(float));
+        }
+        explain_by(&t, by_rule(&t, rules[i], 1e-9), &x);
+        for (size_t k = 0; k < x.n; k++) {
+            const float *f = audit_of(&x, 0, x.steps[k].id);
+            if (!composite_takes_rule(&t.nodes[x.steps[k].id])) {
+                continue; /* norm loses what flat leaves at positions that are 0 */
+            }
+            const double sums[AUDIT_SUMS] = {(double)f[0], (double)f[1], (double)f[2], (double)f[3]};
+            const double residual = audit_residual(sums), most = strcmp(rules[i], "alpha-beta") == 0 ? 3.0 : 1.0;
+            if (!(fabs(residual) < 1e-4 && audit_gain(sums) < most + 1e-4)) {
+                fail_msg("%s, %s: residual %.3g, gain %.3g", rules[i], t.nodes[x.steps[k].id].name, residual, audit_gain(sums));
+            }
         }
         close_net(&t);
     }
@@ -468,12 +535,33 @@ static audit_verdict verdict(const audited *x)
 static void healthy_networks_do_not_explode(void **state)
 {
     (void)state;
-    for (size_t i = 0; i < COUNT(files); i++) {
+    static const char *const rules[] = {"epsilon", "z-plus", "gamma", "alpha-beta"};
+    for (size_t i = 0; i < COUNT(files) * COUNT(rules); i++) {
+        net t;
+        audited x;
+        open_net(files[i / COUNT(rules)], &t);
+        explain_by(&t, by_rule(&t, rules[i % COUNT(rules)], epsilon), &x);
+        const audit_verdict v = verdict(&x);
+        if (v.finding != AUDIT_FINE) {
+            fail_msg("%s, %s: finding at %s, growth %.3g", files[i / COUNT(rules)], rules[i % COUNT(rules)],
+                     t.nodes[x.steps[v.step].id].name, v.growth);
+        }
+        close_net(&t);
+    }
+}
+
+/* The plain derivative is no share of anything: it grows from block to block, by less than ten times in each layer. */
+static void gradients_explode(void **state)
+{
+    (void)state;
+    for (size_t i = 1; i < COUNT(files); i++) {
         net t;
         audited x;
         open_net(files[i], &t);
-        explain(&t, epsilon, &x);
-        assert_int_equal(verdict(&x).finding, AUDIT_FINE);
+        explain_by(&t, by_rule(&t, "gradient", epsilon), &x);
+        const audit_verdict v = verdict(&x);
+        print_message("%s, gradient: from %s on %.3g times the start\n", files[i], t.nodes[x.steps[v.step].id].name, v.growth);
+        assert_true(v.finding == AUDIT_EXPLODES && v.gain < 10.0);
         close_net(&t);
     }
 }
@@ -530,17 +618,20 @@ static void verdicts_by_hand(void **state)
     (void)state;
     const double big = 2.0 * AUDIT_GROWTH;
     /* out, abs out, in, abs in */
-    const double fine[] = {1, 1, 1, 9, 1, 9, 1, 80, 1, 80, 1, 790, 1, 790, 1, 7800}; /* nine times and more, again and again */
-    const double late[] = {1, 1, 1, 1.5, 1, 1.5, 1, big, 1, big, 1, 20.0 * big};
-    const double slow[] = {1, 1, 1, 1, 1, big, 1, 1.5 * big};                      /* large, but not by this layer */
+    const double fine[] = {1, 1, 1, 90, 1, 90, 1, 0.5 * AUDIT_GROWTH, 1, 10, 1, AUDIT_GROWTH};
+    const double late[] = {1, 2, 1, 1.5, 1, 1.5, 1, 2.0 * big, 1, 2.0 * big, 1, 20.0 * big};
+    const double slow[] = {1, 1, 1, 0.9 * AUDIT_GROWTH, 1, 0.9 * AUDIT_GROWTH, 1, 1.1 * AUDIT_GROWTH};
+    const double less[] = {1, 1, 1, 1, 1, 1.5 * big, 1, big}; /* large, but not by this layer */
     const double ends[] = {1, 1, 1, 1, 1, 1, 1, big, 1, big, NAN, INFINITY};
-    const double from_nothing[] = {0, 0, 0, 0, 0, 0, 1, 1};
-    assert_int_equal(audit_judge(4, fine).finding, AUDIT_FINE);
-    assert_int_equal(audit_judge(2, slow).finding, AUDIT_FINE);
+    const double from_nothing[] = {1, 1, 0, 0, 0, 0, 1, big};
+    assert_int_equal(audit_judge(3, fine).finding, AUDIT_FINE);
+    assert_int_equal(audit_judge(2, less).finding, AUDIT_FINE);
     assert_int_equal(audit_judge(0, NULL).finding, AUDIT_FINE);
     assert_int_equal(audit_judge(2, from_nothing).finding, AUDIT_EXPLODES); /* infinitely more */
-    audit_verdict v = audit_judge(3, late);
-    assert_true(v.finding == AUDIT_EXPLODES && v.step == 1 && v.growth == big && v.gain == big / 1.5);
+    audit_verdict v = audit_judge(2, slow);
+    assert_true(v.finding == AUDIT_EXPLODES && v.step == 1 && v.gain < 1.3);
+    v = audit_judge(3, late);
+    assert_true(v.finding == AUDIT_EXPLODES && v.step == 1 && v.growth == big && v.gain == 2.0 * big / 1.5);
     v = audit_judge(3, ends);
     assert_true(v.finding == AUDIT_NOT_FINITE && v.step == 2);
     const double sums[AUDIT_SUMS] = {-1.0, 4.0, -2.0, 6.0};
@@ -551,8 +642,8 @@ static void totals_by_hand(void **state)
 {
     (void)state;
     enum { N = 37 };
-    float t[2 * N], f[2 * N];
-    double total[2][2], one[1][2];
+    float t[2 * N], f[2 * N], sum[2 * N];
+    audit_total total[2], one[1], other[2];
     for (size_t i = 0; i < (size_t)2 * N; i++) {
         t[i] = i % 2 == 0 ? -1.0f : 0.5f;
         f[i] = 2.0f;
@@ -561,6 +652,30 @@ static void totals_by_hand(void **state)
     assert_true(total[0][0] == -10.0 && total[0][1] == 28.0 && total[1][0] == -8.5 && total[1][1] == 27.5);
     walk_audit_total(2, N, t, f, total);
     assert_true(total[0][0] == -20.0 && total[0][1] == 56.0 && total[1][0] == -17.0 && total[1][1] == 55.0);
+    for (size_t i = 0; i < (size_t)2 * N; i++) {
+        f[i] = 2.0f + (float)(i % 3);
+        sum[i] = t[i];
+    }
+    walk_audit_totals(2, N, t, f, t, other, total);
+    for (size_t b = 0; b < 2; b++) {
+        walk_audit_total(1, N, t + b * N, f + b * N, one);
+        assert_true(one[0][0] == other[b][0] && one[0][1] == other[b][1]); /* numbers that are exact in any order */
+        walk_audit_total(1, N, t + b * N, t + b * N, one);
+        assert_true(one[0][0] == total[b][0] && one[0][1] == one[0][0] && one[0][1] == total[b][1]);
+    }
+    walk_audit_add(2, N, f, f, sum, other, total);
+    for (size_t b = 0; b < 2; b++) {
+        walk_audit_total(1, N, t + b * N, f + b * N, one);
+        assert_true(one[0][0] == other[b][0] && one[0][1] == other[b][1]);
+        walk_audit_total(1, N, sum + b * N, f + b * N, one);
+        assert_true(one[0][0] == total[b][0] && one[0][1] == total[b][1] && sum[b * N + 1] == t[b * N + 1] + f[b * N + 1]);
+    }
+    memcpy(sum, t, sizeof sum);
+    walk_audit_add(2, N, f, NULL, sum, other, total);
+    walk_audit_total(1, N, t + N, NULL, one);
+    assert_true(one[0][0] == other[1][0] && one[0][1] == other[1][1] && sum[2 * N - 1] == t[2 * N - 1] + f[2 * N - 1]);
+    walk_audit_total(1, N, sum + N, NULL, one);
+    assert_true(one[0][0] == total[1][0] && one[0][1] == total[1][1]);
     const float cancel[] = {1e8f, 1.0f, -1e8f}; /* in float the 1 would be lost */
     walk_audit_total(1, 3, cancel, NULL, one);
     assert_true(one[0][0] == 1.0 && one[0][1] == 200000001.0);
@@ -578,11 +693,14 @@ int main(void)
         cmocka_unit_test(totals_by_hand),
         cmocka_unit_test(verdicts_by_hand),
         cmocka_unit_test(sums_are_those_of_the_relevance),
+        cmocka_unit_test(every_rule_is_audited),
         cmocka_unit_test(what_runs_no_rule_has_no_sums),
         cmocka_unit_test(layers_conserve_without_bias_and_epsilon),
+        cmocka_unit_test(rules_of_one_sign_conserve),
         cmocka_unit_test(an_audit_changes_no_row_and_knows_no_neighbours),
         cmocka_unit_test(rows_of_lrp_end_with_the_audit),
         cmocka_unit_test(healthy_networks_do_not_explode),
+        cmocka_unit_test(gradients_explode),
         cmocka_unit_test(cancelling_weights_explode),
         cmocka_unit_test(tiny_outputs_without_epsilon_are_not_finite),
     };
