@@ -64,6 +64,8 @@ static void absent_keys_get_their_defaults(void **state)
     assert_string_equal(c->rate_text[19], "0.95");
     assert_int_equal(c->micro_batch, 16);
     assert_string_equal(c->backend, "auto");
+    assert_int_equal(c->rows, ROWS_STREAM);
+    assert_non_null(strstr(c->resolved, "\nrows: stream\n"));
     assert_string_equal(c->output, "d.h5");
 }
 
@@ -174,6 +176,7 @@ static void overrides_win(void **state)
                                        "models[0].name=x",
                                        "micro_batch=4",
                                        "backend=onednn", /* built in or not */
+                                       "rows=keep",
                                        "criteria[0].epsilon=0",
                                        "tasks.classes=[3]",
                                        "output=r=1.h5",
@@ -188,6 +191,8 @@ static void overrides_win(void **state)
     assert_int_equal(c->micro_batch, 4);
     assert_string_equal(c->backend, "onednn");
     assert_non_null(strstr(c->resolved, "backend: onednn\n"));
+    assert_int_equal(c->rows, ROWS_KEEP);
+    assert_non_null(strstr(c->resolved, "\nrows: keep\n"));
     assert_true(c->criteria[0].parameters[0] == 0.0);
     assert_int_equal(c->n_tasks, 1);
     assert_string_equal(c->output, "r=1.h5");
@@ -233,6 +238,7 @@ static void bad_overrides_are_named(void **state)
         {"output=&a x", "anchors (&name) and aliases (*name) are not used"},
         {"data={reference: x}", "--set data={reference: x}: data: the key 'evaluation' is missing; expected a path"},
         {"backend=onedn", "expected one of auto, onednn, openblas, found 'onedn'; did you mean 'onednn'?"},
+        {"rows=kep", "--set rows=kep: rows: expected one of stream, keep, found 'kep'; did you mean 'keep'?"},
         {"micro_batch=\"8\"", "expected an integer in [1, 1024], found the quoted text '8'; leave out the quotes"},
     };
     for (size_t i = 0; i < COUNT(cases); i++) {
