@@ -125,6 +125,11 @@ static status put_rows(const results_writer *w, const result_rows *r)
     h5_group g;
     char *path;
     TRY_TEXT(path, w->file->scratch, "/rows/%s/%s", w->names[LIST_MODELS][r->model], w->names[LIST_CRITERIA][r->criterion]);
+    if (r->scored != r->criterion) {
+        char *there;
+        TRY_TEXT(there, w->file->scratch, "/rows/%s/%s", w->names[LIST_MODELS][r->model], w->names[LIST_CRITERIA][r->scored]);
+        return h5_group_link(w->file, there, path);
+    }
     TRY(find_classes(w->file->scratch, r, &s));
     TRY(h5_group_create(w->file, path, &g));
     TRY_OR(cleanup, st, h5_attr_text(&g, "coordinates", "path sample_class samples"));

@@ -36,6 +36,7 @@ status gather_rows(arena *a, const study *s, const stage_ctx *c, results *out)
         if (rows_are_kept(s, model, criterion)) {
             rows[out->n_rows++] = (result_rows){.model = model,
                                                 .criterion = criterion,
+                                                .scored = rows_scored(s, criterion),
                                                 .moment = method->moments[criterion_score_moment(method, &setup)],
                                                 .n_samples = s->explained.n,
                                                 .n_components = setup.graph->n_components,
@@ -69,7 +70,7 @@ size_t gather_rows_file_bytes(const study *s)
     }
     for (size_t m = 0; m < s->n_models; m++) {
         for (size_t k = 0; k < s->config->n_criteria; k++) {
-            statistics += rows_exist(s, m, k)
+            statistics += rows_exist(s, m, k) && rows_scored(s, k) == k
                               ? 2 * n_classes * s->models[m].graph->n_components * sizeof(double)
                               : 0;
         }

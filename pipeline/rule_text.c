@@ -2,14 +2,15 @@
 
 #include "io/config_schema.h"
 
-static const char *given_rule(arena *a, const composite_entry *e)
+static const char *given_rule(arena *a, const composite_entry *e, const op_def *op)
 {
     const char *text = arena_text(a, "%s", e->rule->name);
     for (size_t i = 0; i < e->rule->n_fields && text != NULL; i++) {
         const setting key = {.field = e->rule->fields[i]};
         text = arena_text(a, "%s%s%s=%s", text, i == 0 ? " (" : ", ", key.field.name, value_text(&key, e->parameters[i]).text);
     }
-    return text == NULL || e->rule->n_fields == 0 ? text : arena_text(a, "%s)", text);
+    text = text == NULL || e->rule->n_fields == 0 ? text : arena_text(a, "%s)", text);
+    return text == NULL || op->relevance_name == NULL ? text : arena_text(a, "%s instead of %s", text, op->relevance_name);
 }
 
 static const char *own_rule(arena *a, const composite *c, const op_def *op)
@@ -28,5 +29,5 @@ static const char *own_rule(arena *a, const composite *c, const op_def *op)
 
 const char *rule_text(arena *a, const composite *c, const composite_entry *given, const node *n)
 {
-    return given != NULL ? given_rule(a, given) : own_rule(a, c, n->op);
+    return given != NULL ? given_rule(a, given, n->op) : own_rule(a, c, n->op);
 }

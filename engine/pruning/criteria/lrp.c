@@ -3,9 +3,11 @@
 #include "pruning/aggregate.h"
 #include "pruning/criterion.h"
 
-/* Layer-wise relevance propagation, epsilon rule in every layer (docs/attribution.md, sections b to f): relevance of
+/* Layer-wise relevance propagation (docs/attribution.md, sections b to f) by the rules of a composite: relevance of
  * the explained class's logit at each component. */
-enum { EPSILON, ABSOLUTE, TARGET, INITIAL, NORMALISE, AUDIT };
+enum { EPSILON, ABSOLUTE, TARGET, INITIAL, NORMALISE, SOFTMAX, PROJ_BIAS, AUDIT };
+enum { TEXTBOOK, REFERENCE };
+static const char *const proj_biases[] = {[TEXTBOOK] = "textbook", [REFERENCE] = "reference", NULL};
 
 static const field fields[] = {
     [EPSILON] = {.name = "epsilon",
@@ -14,11 +16,23 @@ static const field fields[] = {
                  .min = 0.0,
                  .max = 1.0,
                  .scale = SCALE_LOG,
-                 .help = "stabiliser of every denominator"},
+                 .help = "stabiliser of every denominator for which the composite states none of its own"},
     [ABSOLUTE] = AGGREGATE_FIELD_ABSOLUTE(ABSOLUTE_TOKEN),
     [TARGET] = START_FIELD_TARGET,
     [INITIAL] = START_FIELD_INITIAL_OF_RULES,
     [NORMALISE] = AGGREGATE_FIELD_NORMALISE,
+    [SOFTMAX] = {.name = "softmax",
+                 .kind = FIELD_CHOICE,
+                 .max = 3.0,
+                 .choices = softmax_rule_names,
+                 .help = "rule of the softmax in attention (transformers)"},
+    [PROJ_BIAS] = {.name = "proj_bias",
+                   .kind = FIELD_CHOICE,
+                   .def = TEXTBOOK,
+                   .max = 1.0,
+                   .choices = proj_biases,
+                   .help = "bias of q, k, v and output projections in z-plus, alpha-beta and gamma: as in other layers, or as in the "
+                           "paper's program, where it enters every term"},
     [AUDIT] = {.name = "audit",
                .kind = FIELD_BOOL,
                .def = 1.0,
@@ -35,9 +49,18 @@ typedef struct explainer {
     size_t batch, n_moments, row; /* numbers of the moments, and of a row */
 } explainer;
 
+/* Without a stated list, the epsilon rule in every layer. */
 static status choose(arena *a, const criterion_setup *s, const composite **out)
 {
-    return composite_epsilon(a, s->parameters[EPSILON], out);
+    const composite *stated = s->composite;
+    const composite settings = {.epsilon = s->parameters[EPSILON],
+                                .softmax_rule = (int)s->parameters[SOFTMAX],
+                                .proj_bias = s->parameters[PROJ_BIAS] == REFERENCE,
+                                .pixels = {s->n_channels, s->mean, s->std}};
+    if (stated == NULL) {
+        TRY(composite_epsilon(a, s->parameters[EPSILON], &stated));
+    }
+    return composite_complete(a, stated, &settings, out);
 }
 
 static bool audits(const criterion_setup *s)
@@ -118,10 +141,12 @@ static void finish(const criterion_setup *s, size_t n_samples, const double *sum
 
 const criterion_def criterion_lrp = {
     .name = "lrp",
-    .help = "layer-wise relevance propagation, epsilon rule in every layer, from one class's logit",
+    .help = "layer-wise relevance propagation from one class's logit, by the rules of a composite",
     .fields = fields,
     .n_fields = COUNT(fields),
     .uses_samples = true,
+    .logits_only = true,
+    .takes_composite = true,
     .n_moments = AGGREGATE_MOMENTS,
     .moments = aggregate_moments,
     .open = open_walk,

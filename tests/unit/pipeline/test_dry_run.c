@@ -53,6 +53,14 @@ static const char known[] = "  - {name: size, method: magnitude}\n  - {name: cha
 static const char all[] =
     "  - {name: size, method: magnitude}\n  - {name: chance, method: random}\n"
     "  - {name: narrow, method: lrp, epsilon: 1e-6}\n  - {name: wide, method: lrp, epsilon: 0.1}\n";
+/* The same scores ranked in several ways. */
+static const char known_ranked[] =
+    "  - {name: size, method: magnitude}\n  - {name: layers, method: magnitude, scope: layer}\n"
+    "  - {name: most, method: random, order: most-first, floor: 0.2}\n";
+static const char all_ranked[] =
+    "  - {name: narrow, method: lrp, epsilon: 1e-6}\n  - {name: wide, method: lrp, epsilon: 0.1, scope: layer}\n"
+    "  - {name: layers, method: lrp, epsilon: 1.0e-6, scope: layer}\n  - {name: most, method: lrp, order: most-first}\n"
+    "  - {name: floor, method: lrp, floor: 0.1}\n";
 
 /* A plan and a run of the same study. */
 typedef struct both {
@@ -156,6 +164,7 @@ static void a_plan_without_relevance_is_exact(void **state)
 {
     (void)state;
     check_against_run(known, false);
+    check_against_run(known_ranked, false);
 }
 
 static void a_plan_with_relevance_is_a_bound(void **state)
@@ -228,6 +237,29 @@ static void kept_rows_are_foreseen(void **state)
     run_stages(&keep, passes); /* it takes what was forecast */
     close_both(&keep);
     close_both(&stream);
+}
+
+/* Images are explained for scores, not for rankings. */
+static void rankings_of_the_same_scores_share_their_explanation(void **state)
+{
+    (void)state;
+    both b;
+    size_t passes[8];
+    open_both(&b, all_ranked);
+    const study *s = &b.p.study;
+    assert_int_equal(of_stage(&b, "attribute")->passes,
+                     2 * 2 * study_batches(&s->explained, 4)); /* two networks, two epsilons */
+    assert_true(stage_count <= COUNT(passes));
+    run_stages(&b, passes);
+    for (size_t r = 0; r < s->n_references; r++) {
+        const double *narrow = b.run.attribute.sums[attribute_index(s, 1, 0, r)];
+        assert_non_null(narrow);
+        for (size_t k = 2; k < 5; k++) {
+            assert_ptr_equal(b.run.attribute.sums[attribute_index(s, 1, k, r)], narrow);
+        }
+        assert_ptr_not_equal(b.run.attribute.sums[attribute_index(s, 1, 1, r)], narrow);
+    }
+    close_both(&b);
 }
 
 /* What a stage allocates while it runs is what was forecast, beside small change. */
@@ -307,6 +339,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_plan_with_relevance_is_a_bound),
         cmocka_unit_test(sharing_is_counted),
         cmocka_unit_test(kept_rows_are_foreseen),
+        cmocka_unit_test(rankings_of_the_same_scores_share_their_explanation),
         cmocka_unit_test(memory_is_what_is_allocated),
         cmocka_unit_test(parts_of_a_forecast),
     };
