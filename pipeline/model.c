@@ -7,6 +7,7 @@
 #include "io/checkpoint.h"
 #include "io/sha256.h"
 #include "nn/arch.h"
+#include "nn/passes/needed_rows.h"
 
 const size_t model_largest_checkpoint = (size_t)1 << 36;
 
@@ -108,6 +109,7 @@ static status build(arena *a, arena *scratch, const config_model *cm, const mode
     }
     out->config = cm;
     out->graph = g;
+    TRY(graph_needed_rows(a, g, &out->logits_graph));
     TRY(preprocess_from_facts(t, g->input.dim[1], g->input.dim[2], &out->preprocess));
     const char *classes = tensors_fact(t, "classes");
     if (classes != NULL) {

@@ -27,7 +27,7 @@ typedef struct evaluator {
 static status evaluator_open(const stage_ctx *c, arena *a, arena *scratch, size_t model, evaluator *e)
 {
     const study *s = c->study;
-    const graph *g = s->models[model].graph;
+    const graph *g = s->models[model].logits_graph;
     const size_t micro_batch = s->config->micro_batch;
     *e = (evaluator){.model = model, .scratch = scratch};
     TRY_ALLOC(e->batch.images, a, micro_batch * shape_count(g->input));
@@ -206,7 +206,7 @@ static void forecast_sets(const study *s, const mask_list *l, size_t *counters, 
 static status forecast_model(const stage_ctx *c, arena *scratch, size_t model, stage_forecast *out)
 {
     const study *s = c->study;
-    const graph *g = s->models[model].graph;
+    const graph *g = s->models[model].logits_graph;
     const size_t activations = forward_bytes(g, s->backend, s->config->micro_batch, KEEP_LOGITS);
     stage_forecast one = {0};
     mask_list masks;

@@ -15,7 +15,8 @@ typedef struct sample_list {
 
 typedef struct study_model {
     const config_model *config;
-    const graph *graph;
+    const graph *graph;        /* as the architecture defines it: what costs and components are counted on */
+    const graph *logits_graph; /* the same logits, of them the same relevance, and the same components (nn/passes/needed_rows.h) */
     preprocess preprocess;
     const char *class_names; /* "a,b,c" as the checkpoint's facts say, or NULL */
     size_t n_kinds;
@@ -70,7 +71,8 @@ typedef struct study {
 static inline criterion_setup study_setup(const study *s, size_t model, size_t criterion)
 {
     const config_criterion *c = &s->config->criteria[criterion];
-    return (criterion_setup){.graph = s->models[model].graph,
+    const study_model *m = &s->models[model];
+    return (criterion_setup){.graph = c->method->logits_only ? m->logits_graph : m->graph,
                              .backend = s->backend,
                              .batch = s->config->micro_batch,
                              .parameters = c->parameters,

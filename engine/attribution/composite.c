@@ -80,7 +80,9 @@ status composite_resolve(arena *a, const composite *c, const graph *g, const com
     const ends at = find_ends(g);
     TRY_ALLOC(of, a, g->n_nodes);
     for (node_id id = 1; id < g->n_nodes; id++) { /* the input is no layer */
-        TRY(choose(c, g, id, at, &of[id]));
+        if (!g->nodes[id].inserted) {
+            TRY(choose(c, g, id, at, &of[id]));
+        }
     }
     *out = of;
     return STATUS_OK;

@@ -31,8 +31,8 @@ typedef struct composite {
 /* Convolutions and linear layers take a rule; the others have one of their own or none is needed. */
 bool composite_takes_rule(const node *n);
 
-/* The entry of every node: *out [n_nodes], NULL for layers that keep the rule of their own. Errors: ST_CONFIG where a convolution or linear
- * layer has none, or an entry's rule is not for the layer that it matches. */
+/* The entry of every node: *out [n_nodes], NULL for layers that keep the rule of their own, as all do that a graph pass
+ * put in. Errors: ST_CONFIG where a convolution or linear layer has none, or an entry's rule is not for the layer that it matches. */
 MUST_CHECK status composite_resolve(arena *a, const composite *c, const graph *g, const composite_entry *const **out);
 
 /* LRP-epsilon everywhere, the softmax included (docs/attribution.md, section d, step 7). */

@@ -18,13 +18,11 @@ static bool is_all(const rule_map *m)
     return m->all == 1.0 && rule_map_is_zero(&(rule_map){0.0, m->positive, m->negative, m->square, m->one});
 }
 
-static rule_path path_of(const rule_def *rule, const rule_terms *t)
+static bool is_output(const rule_terms *t)
 {
     const rule_group *g = &t->group[0];
-    const bool plain = t->n_groups == 1 && g->coef == 1.0 && g->gate == GATE_NONE && g->n_terms == 1 &&
-                       g->term[0].input == INPUT_ALL && !g->term[0].minus && !g->term[0].flat &&
-                       is_all(&g->term[0].weights) && is_all(&g->term[0].bias);
-    return rule->kind == RULE_GRADIENT ? PATH_GRADIENT : plain ? PATH_OUTPUT : PATH_TERMS;
+    return t->n_groups == 1 && g->coef == 1.0 && g->gate == GATE_NONE && g->n_terms == 1 && g->term[0].input == INPUT_ALL &&
+           !g->term[0].minus && !g->term[0].flat && is_all(&g->term[0].weights) && is_all(&g->term[0].bias);
 }
 
 static size_t take(size_t *total, size_t floats)
@@ -37,6 +35,10 @@ static size_t take(size_t *total, size_t floats)
 static void plan_scratch(rule_plan *p, size_t n_op)
 {
     rule_scratch *s = &p->scratch;
+    if (p->path == PATH_SIGNED || p->path == PATH_FLAT) {
+        s->total = p->path == PATH_FLAT ? flat_workspace(&p->flat) : p->signs.scratch.total;
+        return;
+    }
     if (p->path != PATH_GRADIENT) {
         s->quotient = take(&s->total, p->batch * p->n_out);
     }
@@ -190,13 +192,19 @@ static status build_group(builder *b, const rule_group *g, group_plan *out)
 static status check_pixels(const builder *b, const rule_def *rule)
 {
     const rule_layer *l = b->l;
-    if (b->p->terms.of_pixels && l->pixels.n_channels != l->shape->in_channels) {
-        return FAIL(ST_CONFIG,
-                    "layer '%s': rule '%s' has bounds in pixels, which is for the layer that sees the image: expected an input of %zu "
-                    "channels, found %zu; give it to the first layer, or state the bounds with `units: input`",
-                    l->n->name, rule->name, l->pixels.n_channels, l->shape->in_channels);
+    if (!b->p->terms.of_pixels || l->pixels.n_channels == l->shape->in_channels) {
+        return STATUS_OK;
     }
-    return STATUS_OK;
+    if (l->pixels.n_channels == 0) {
+        return FAIL(ST_CONFIG,
+                    "layer '%s': rule '%s' has bounds in pixels, but how the images were normalised is not known; state the bounds with "
+                    "`units: input`",
+                    l->n->name, rule->name);
+    }
+    return FAIL(ST_CONFIG,
+                "layer '%s': rule '%s' has bounds in pixels, which is for the layer that sees the image: expected an input of %zu channels, "
+                "found %zu; give the rule to the first layer, or state the bounds with `units: input`",
+                l->n->name, rule->name, l->pixels.n_channels, l->shape->in_channels);
 }
 
 static status build_terms(builder *b, const rule_def *rule)
@@ -217,32 +225,75 @@ static status build_terms(builder *b, const rule_def *rule)
     return STATUS_OK;
 }
 
-static status build(builder *b, const rule_def *rule, const double parameters[])
+static size_t in_block(const rule_layer *l)
 {
-    rule_plan *p = b->p;
-    const conv_shape *s = b->l->shape;
-    const size_t block = b->l->backend->block();
+    return l->shape->plain_input ? 1 : l->backend->block();
+}
+
+static void set_sizes(const rule_layer *l, rule_plan *p)
+{
+    const conv_shape *s = l->shape;
     const shape in = s->rows ? (shape){.rank = 2, .dim = {s->in_height, s->in_channels}}
                              : (shape){.rank = 3, .dim = {s->in_channels, s->in_height, s->in_width}};
-    p->batch = b->l->batch;
-    p->n_in = images_floats(in, s->plain_input ? 1 : block);
-    p->n_out = images_floats(b->l->n->out, block);
-    if (rule->kind == RULE_TERMS) {
-        p->terms = rule->terms(parameters);
-        p->whole = rule_is_whole(rule, parameters);
-        p->epsilon = (float)parameters[rule->epsilon_field];
-    }
-    if (b->l->spread_bias) {
+    p->batch = l->batch;
+    p->n_in = images_floats(in, in_block(l));
+    p->n_out = images_floats(l->n->out, l->backend->block());
+}
+
+static status build_gradient(builder *b)
+{
+    static const rule_term plain = {.weights = {.all = 1.0}};
+    b->p->path = PATH_GRADIENT;
+    return build_product(b, (conv_pass){.adjoint = true}, &plain, &b->p->group[0].term[0].adjoint);
+}
+
+static void build_flat(builder *b, double value, double coef)
+{
+    rule_plan *p = b->p;
+    p->path = PATH_FLAT;
+    p->flat = (flat_plan){.shape = *b->l->shape,
+                          .batch = p->batch,
+                          .in_block = in_block(b->l),
+                          .out_block = b->l->backend->block(),
+                          .in_floats = p->n_in,
+                          .out_floats = p->n_out,
+                          .value = value,
+                          .coef = coef,
+                          .epsilon = (double)p->epsilon};
+}
+
+/* The shortest way for a table. */
+static status build_table(builder *b, const rule_def *rule, const double parameters[])
+{
+    rule_plan *p = b->p;
+    const rule_layer *l = b->l;
+    signed_form form;
+    double value, coef;
+    p->terms = rule->terms(parameters);
+    p->whole = rule_is_whole(rule, parameters);
+    p->epsilon = (float)parameters[rule->epsilon_field];
+    if (l->spread_bias) {
         rule_spread_bias(&p->terms);
     }
-    p->path = path_of(rule, &p->terms);
-    if (p->path == PATH_GRADIENT) {
-        static const rule_term plain = {.weights = {.all = 1.0}};
-        TRY(build_product(b, (conv_pass){.adjoint = true}, &plain, &p->group[0].term[0].adjoint));
+    if (is_output(&p->terms)) {
+        p->path = PATH_OUTPUT;
+    } else if (!l->by_terms && flat_find(&p->terms, &value, &coef)) {
+        build_flat(b, value, coef);
+        return STATUS_OK;
+    } else if (!l->by_terms && l->shape->groups == 1 && rule_find_form(&p->terms, l->nonnegative, l->gated, &form)) {
+        p->path = PATH_SIGNED;
+        return signed_build(b->a, &form, parameters[rule->epsilon_field], l, b->load, &p->signs, &p->floats);
     } else {
-        TRY(build_terms(b, rule));
+        p->path = PATH_TERMS;
     }
-    plan_scratch(p, b->n_op);
+    return build_terms(b, rule);
+}
+
+static status build(builder *b, const rule_def *rule, const double parameters[])
+{
+    set_sizes(b->l, b->p);
+    TRY(rule->kind == RULE_GRADIENT ? build_gradient(b) : build_table(b, rule, parameters));
+    plan_scratch(b->p, b->n_op);
     return STATUS_OK;
 }
 
@@ -257,6 +308,21 @@ status rule_build(arena *a, const rule_def *rule, const double parameters[], con
     arena_close(&b.scratch);
     *out = p;
     return st;
+}
+
+size_t rule_products(const rule_plan *p)
+{
+    size_t n = 0;
+    if (p->path == PATH_SIGNED) {
+        return signed_products(&p->signs);
+    }
+    for (size_t g = 0; g < MAX_RULE_GROUPS; g++) {
+        for (size_t k = 0; k < MAX_RULE_TERMS; k++) {
+            n += p->group[g].term[k].forward.plan != NULL;
+            n += p->group[g].term[k].adjoint.plan != NULL;
+        }
+    }
+    return n;
 }
 
 size_t rule_workspace(const rule_plan *p)

@@ -81,15 +81,23 @@ static void relevance_by_terms(const rule_plan *p, const rule_call *c)
 void rule_relevance(const rule_plan *p, const rule_call *c)
 {
     const product *adjoint = &p->group[0].term[0].adjoint;
-    if (p->path == PATH_TERMS) {
+    float *s = c->work + p->scratch.quotient, *work = c->work + p->scratch.op;
+    switch (p->path) {
+    case PATH_GRADIENT:
+        product_run(adjoint, c->r_out, c->r_in, work);
+        break;
+    case PATH_OUTPUT:
+        quotient(p->batch * p->n_out, p->epsilon, c->r_out, c->factor, c->out, s);
+        product_run(adjoint, s, c->r_in, work);
+        break;
+    case PATH_SIGNED:
+        signed_relevance(&p->signs, c);
+        break;
+    case PATH_FLAT:
+        flat_relevance(&p->flat, c);
+        break;
+    case PATH_TERMS:
         relevance_by_terms(p, c);
-        return;
+        break;
     }
-    const float *s = c->r_out;
-    if (p->path == PATH_OUTPUT) {
-        float *of_output = c->work + p->scratch.quotient;
-        quotient(p->batch * p->n_out, p->epsilon, c->r_out, c->factor, c->out, of_output);
-        s = of_output;
-    }
-    product_run(adjoint, s, c->r_in, c->work + p->scratch.op);
 }

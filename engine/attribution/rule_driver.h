@@ -14,12 +14,17 @@ typedef struct rule_layer {
     const conv_shape *shape; /* the product that the node is (forward_product_shape) */
     size_t batch;
     bool spread_bias; /* the projection bias quirk: rule_spread_bias() */
+    bool nonnegative; /* no input is below 0 */
+    bool gated;       /* R_out is 0 wherever the output is not above 0 */
+    bool by_terms;    /* every table term by term, as it is written: what the short ways are compared with */
     rule_pixels pixels;
 } rule_layer;
 
 /* Lives in `a`. load false: sizes only, not to run. Errors: ST_CONFIG where the rule needs pixels that the layer does not see. */
 MUST_CHECK status rule_build(arena *a, const rule_def *rule, const double parameters[], const rule_layer *l, bool load,
                              const rule_plan **out);
+/* How often a call computes the product that the layer is, forward or transposed. */
+size_t rule_products(const rule_plan *p);
 size_t rule_workspace(const rule_plan *p); /* floats */
 size_t rule_floats(const rule_plan *p);    /* of weights and the like of its own, which load takes from the arena */
 

@@ -1,6 +1,7 @@
 #include "attribution/rule_kernels.h"
 
 #include <assert.h>
+#include <math.h>
 
 #include "core/vector.h"
 
@@ -127,5 +128,29 @@ void kernel_gate(size_t n, rule_gate gate, const float *z, float *y)
         keep_positive(n, z, y);
     } else if (gate == GATE_NEGATIVE) {
         keep_negative(n, z, y);
+    }
+}
+
+VECTOR_KERNEL
+void kernel_absolute(size_t n, const float *restrict x, float *restrict y)
+{
+    for (size_t i = 0; i < n; i++) {
+        y[i] = fabsf(x[i]);
+    }
+}
+
+VECTOR_KERNEL
+void kernel_select(size_t n, const float *restrict x, const float *restrict t, float *restrict y)
+{
+    for (size_t i = 0; i < n; i++) {
+        y[i] = x[i] > 0.0f ? y[i] : t[i];
+    }
+}
+
+VECTOR_KERNEL
+void kernel_add_signed(size_t n, const float *restrict x, const float *restrict t, float *restrict y)
+{
+    for (size_t i = 0; i < n; i++) {
+        y[i] += x[i] > 0.0f ? t[i] : -t[i];
     }
 }

@@ -2,6 +2,8 @@
 #define ATTRIBUTION_RULE_PLAN_H
 /* What a rule made ready for a layer consists of; internal to rule_build.c (builds it) and rule_driver.c (runs it). */
 #include "attribution/rule_driver.h"
+#include "attribution/rule_flat.h"
+#include "attribution/rule_signed.h"
 
 /* The products of one term: forward with its share of the bias, and transposed. */
 typedef struct term_products {
@@ -22,6 +24,8 @@ typedef struct rule_scratch {
 typedef enum rule_path {
     PATH_GRADIENT, /* W' R */
     PATH_OUTPUT,   /* one group of one term (x, W, b): the denominator is the layer's output, and no forward operator is run */
+    PATH_SIGNED,   /* a table of the signed form */
+    PATH_FLAT,     /* one term with equal weights */
     PATH_TERMS     /* any table, term by term */
 } rule_path;
 
@@ -34,7 +38,9 @@ struct rule_plan {
     size_t floats;
     rule_scratch scratch;
     const float *low, *high; /* [in] of one sample; NULL: no term asks for it */
-    group_plan group[MAX_RULE_GROUPS];
+    group_plan group[MAX_RULE_GROUPS]; /* PATH_GRADIENT, PATH_OUTPUT: the adjoint of the first term of the first */
+    signed_plan signs;                 /* PATH_SIGNED */
+    flat_plan flat;                    /* PATH_FLAT */
 };
 
 #endif

@@ -13,8 +13,7 @@ struct walk {
     const composite *c;
     const backend_def *backend;
     size_t batch, lanes;
-    bool keep;
-    const bool *watched; /* [n_nodes] or NULL */
+    walk_options options;
     start_sample *start; /* [batch] */
     forward *forward;
     walk_program program;
@@ -53,6 +52,9 @@ static status build_rules(arena *a, walk *w, bool load)
                                   .shape = &conv,
                                   .batch = w->batch,
                                   .spread_bias = w->c->proj_bias && is_projection(w->g, s->id),
+                                  .nonnegative = s->nonnegative,
+                                  .gated = s->gated,
+                                  .by_terms = (w->options.without & REWRITE_SIGNS) != 0,
                                   .pixels = w->c->pixels};
         TRY(rule_build(a, s->rule->rule, s->rule->parameters, &layer, load, &w->rules[i]));
         const size_t work = rule_workspace(w->rules[i]);
@@ -62,23 +64,16 @@ static status build_rules(arena *a, walk *w, bool load)
     return STATUS_OK;
 }
 
-static status compile(arena *a, walk *w)
-{
-    return walk_compile(a, w->g, w->c, w->watched, w->lanes, w->batch, w->keep, &w->program);
-}
-
-static status build(arena *a, const walk *what, walk **out)
+status walk_build_with(arena *a, const graph *g, const composite *c, const backend_def *backend, size_t batch,
+                       const walk_options *options, walk **out)
 {
     walk *w;
     TRY_ALLOC(w, a, 1);
-    *w = *what;
-    const graph *g = w->g;
-    const size_t batch = w->batch;
-    const bool keep = w->keep;
-    TRY(compile(a, w));
-    TRY(forward_build_for_walk(a, g, w->backend, batch, w->program.relu_allowed, &w->forward));
+    *w = (walk){.g = g, .c = c, .backend = backend, .batch = batch, .lanes = backend->block(), .options = *options};
+    TRY(walk_compile(a, g, c, w->lanes, batch, options, &w->program));
+    TRY(forward_build_for_walk(a, g, backend, batch, w->program.relu_allowed, &w->forward));
     TRY(build_rules(a, w, true));
-    for (node_id id = 0; keep && id < g->n_nodes; id++) { /* walk_read_relevance() wants room for an array in plain order */
+    for (node_id id = 0; options->keep && id < g->n_nodes; id++) { /* walk_read_relevance() wants room for an array in plain order */
         const size_t floats = batch * shape_count(g->nodes[id].out);
         w->program.work_floats = floats > w->program.work_floats ? floats : w->program.work_floats;
     }
@@ -89,30 +84,25 @@ static status build(arena *a, const walk *what, walk **out)
     return STATUS_OK;
 }
 
-static walk described(const graph *g, const composite *c, const backend_def *backend, size_t batch)
-{
-    return (walk){.g = g, .c = c, .backend = backend, .batch = batch, .lanes = backend->block()};
-}
-
 status walk_build(arena *a, const graph *g, const composite *c, const backend_def *backend, size_t batch, walk **out)
 {
-    return walk_build_watching(a, g, c, backend, batch, NULL, out);
-}
-
-status walk_build_watching(arena *a, const graph *g, const composite *c, const backend_def *backend, size_t batch,
-                           const bool watched[], walk **out)
-{
-    walk w = described(g, c, backend, batch);
-    w.watched = watched;
-    return build(a, &w, out);
+    return walk_build_with(a, g, c, backend, batch, &(walk_options){0}, out);
 }
 
 status walk_build_keeping(arena *a, const graph *g, const composite *c, const backend_def *backend, size_t batch,
                           walk **out)
 {
-    walk w = described(g, c, backend, batch);
-    w.keep = true;
-    return build(a, &w, out);
+    return walk_build_with(a, g, c, backend, batch, &(walk_options){.keep = true}, out);
+}
+
+size_t walk_products(const walk *w, node_id id)
+{
+    for (size_t i = 0; i < w->program.n_steps; i++) {
+        if (w->program.steps[i].id == id && w->rules[i] != NULL) {
+            return rule_products(w->rules[i]);
+        }
+    }
+    return 0;
 }
 
 size_t walk_bytes(const walk *w)
@@ -122,7 +112,7 @@ size_t walk_bytes(const walk *w)
 
 static status needs(arena *scratch, walk *w, size_t *bytes)
 {
-    TRY(compile(scratch, w));
+    TRY(walk_compile(scratch, w->g, w->c, w->lanes, w->batch, &w->options, &w->program));
     const size_t activations = forward_bytes_for_walk(w->g, w->backend, w->batch, w->program.relu_allowed);
     if (activations == SIZE_MAX) {
         return (status){ST_CONFIG};
@@ -134,15 +124,14 @@ static status needs(arena *scratch, walk *w, size_t *bytes)
 
 status walk_needs(const graph *g, const composite *c, const backend_def *backend, size_t batch, size_t *bytes)
 {
-    return walk_needs_watching(g, c, backend, batch, NULL, bytes);
+    return walk_needs_with(g, c, backend, batch, &(walk_options){0}, bytes);
 }
 
-status walk_needs_watching(const graph *g, const composite *c, const backend_def *backend, size_t batch,
-                           const bool watched[], size_t *bytes)
+status walk_needs_with(const graph *g, const composite *c, const backend_def *backend, size_t batch,
+                       const walk_options *options, size_t *bytes)
 {
     arena *scratch = NULL;
-    walk w = described(g, c, backend, batch);
-    w.watched = watched;
+    walk w = {.g = g, .c = c, .backend = backend, .batch = batch, .lanes = backend->block(), .options = *options};
     TRY(arena_open("walk plan", &scratch));
     const status st = needs(scratch, &w, bytes);
     arena_close(&scratch);
@@ -162,9 +151,9 @@ static bool passes(const walk *w, const walk_step *s)
 
 status walk_ways(arena *a, const graph *g, const composite *c, const walk_way **out)
 {
-    walk w = {.g = g, .c = c, .batch = 1, .lanes = 1};
+    walk w = {.g = g};
     walk_way *way;
-    TRY(compile(a, &w));
+    TRY(walk_compile(a, g, c, 1, 1, &w.options, &w.program));
     TRY_ALLOC(way, a, g->n_nodes);
     for (size_t i = 0; i < w.program.n_steps; i++) {
         const walk_step *s = &w.program.steps[i];
@@ -184,18 +173,18 @@ static const float *factor_of(const walk *w, relevance_at r)
     return r.factor == NO_FACTOR ? NULL : forward_output(w->forward, r.factor);
 }
 
-static size_t floats_of(const walk *w, shape s)
+static size_t floats_of(const walk *w, node_id id)
 {
-    return w->batch * images_floats(s, w->lanes);
+    return w->batch * images_floats(w->g->nodes[id].out, forward_block(w->g, w->backend, id));
 }
 
 bool walk_read_relevance(const walk *w, node_id id, float *out)
 {
     const relevance_at r = w->program.relevance[id];
-    if (!w->keep || r.buffer == NO_BUFFER) {
+    if (!w->options.keep || r.buffer == NO_BUFFER) {
         return false;
     }
-    images_load(w->batch, w->g->nodes[id].out, w->lanes, buffer(w, r.buffer), out);
+    images_load(w->batch, w->g->nodes[id].out, forward_block(w->g, w->backend, id), buffer(w, r.buffer), out);
     if (r.factor != NO_FACTOR) {
         float *factor = w->work; /* free between runs; walk_build_keeping() made it large enough */
         forward_read(w->forward, r.factor, factor);
@@ -222,7 +211,7 @@ float *walk_initial(walk *w)
 /* R itself of a relevance that is kept as a quotient. */
 static const float *multiplied_out(const walk *w, const walk_step *s)
 {
-    const size_t n = floats_of(w, w->g->nodes[s->id].out);
+    const size_t n = floats_of(w, s->id);
     float *plain = buffer(w, s->plain);
     memcpy(plain, buffer(w, s->r_out.buffer), n * sizeof *plain);
     kernel_multiply(n, factor_of(w, s->r_out), plain);
@@ -305,7 +294,7 @@ static void run_step(const walk *w, const walk_step *s, const rule_plan *rule, c
     }
     for (size_t i = 0; i < n->n_in; i++) {
         if (s->sum[i].to != NO_BUFFER) {
-            add_up(w, floats_of(w, s->in_shape[i]), &s->sum[i]);
+            add_up(w, floats_of(w, n->in[i]), &s->sum[i]);
         }
     }
 }
@@ -314,7 +303,7 @@ void walk_backward(walk *w, const walk_visitor *v)
 {
     for (size_t i = 0; i < w->program.n_steps; i++) {
         const walk_step *s = &w->program.steps[i];
-        const bool seen = w->g->nodes[s->id].n_components > 0 || (w->watched != NULL && w->watched[s->id]);
+        const bool seen = w->g->nodes[s->id].n_components > 0 || (w->options.watched != NULL && w->options.watched[s->id]);
         if (s->runs) {
             run_step(w, s, w->rules[i], v);
         }

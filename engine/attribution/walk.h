@@ -14,12 +14,30 @@ typedef struct walk walk;
  *   WALK_SIGNED    sum over tokens */
 enum { WALK_ABSOLUTE, WALK_SIGNED, WALK_MOMENTS };
 
+/* Rewrites of the plan that leave work out without changing what is computed, and parts of it for tests that compare. */
+enum {
+    REWRITE_NONNEGATIVE = 1, /* inputs that cannot be negative have no terms of negative inputs */
+    REWRITE_GATED = 2,       /* no terms of outputs that a ReLU sets to 0, where the layer above multiplies by them */
+    REWRITE_SIGNS = 4       /* rules of sums by sign share their products (attribution/rule_signed.h) */
+};
+
+typedef struct walk_options {
+    bool keep;        /* no buffer is used twice, for walk_read_relevance() */
+    bool to_input;    /* relevance goes down to the image; else no further than a component is on the way */
+    unsigned without; /* rewrites that are not made */
+    const bool *watched; /* [n_nodes] the walk goes to these nodes too and shows them to the visitor; NULL: to none. Borrowed */
+} walk_options;
+
 /* Graph and composite are borrowed for the life of the walk. Errors: ST_CONFIG (composite_resolve), ST_ENVIRONMENT (memory). */
 MUST_CHECK status walk_build(arena *a, const graph *g, const composite *c, const backend_def *backend, size_t batch,
                              walk **out);
+MUST_CHECK status walk_build_with(arena *a, const graph *g, const composite *c, const backend_def *backend, size_t batch,
+                                  const walk_options *options, walk **out);
 size_t walk_bytes(const walk *w); /* activations and relevance together */
 /* The same of a walk that is yet to be built. Errors: those of walk_build. */
 MUST_CHECK status walk_needs(const graph *g, const composite *c, const backend_def *backend, size_t batch, size_t *bytes);
+MUST_CHECK status walk_needs_with(const graph *g, const composite *c, const backend_def *backend, size_t batch,
+                                  const walk_options *options, size_t *bytes);
 
 /* What the walk does at a node. */
 typedef enum walk_way {
@@ -29,6 +47,10 @@ typedef enum walk_way {
     WALK_COMPUTES /* the node's rule is run */
 } walk_way;
 MUST_CHECK status walk_ways(arena *a, const graph *g, const composite *c, const walk_way **out); /* [n_nodes] */
+
+/* How often a run computes the product that a convolution or linear layer is, forward or transposed, beyond the forward pass: what its rule
+ * costs. */
+size_t walk_products(const walk *w, node_id id);
 
 /* images [batch, input], target [batch] class whose logit starts with relevance 1 (docs/attribution.md, section e),
  * below n_classes; rows [batch, WALK_MOMENTS, n_components]. */
@@ -59,12 +81,6 @@ typedef struct walk_visitor {
     node_id last; /* the walk ends when this node has been seen; 0: it goes all the way */
 } walk_visitor;
 void walk_backward(walk *w, const walk_visitor *v);
-
-/* A walk that also goes to the nodes with watched [n_nodes] and shows them to the visitor; borrowed for the call and the walk's life. */
-MUST_CHECK status walk_build_watching(arena *a, const graph *g, const composite *c, const backend_def *backend, size_t batch,
-                                      const bool watched[], walk **out);
-MUST_CHECK status walk_needs_watching(const graph *g, const composite *c, const backend_def *backend, size_t batch,
-                                      const bool watched[], size_t *bytes);
 
 /* For tests and audits: relevance at a node's output after walk_run, [batch, out] in plain order; false where the walk does not go. Only
  * when built with walk_build_keeping(): no buffer is used twice. */

@@ -84,7 +84,7 @@ static bool plain_images(const graph *g)
     return plain;
 }
 
-static size_t block_of(const graph *g, const backend_def *backend, node_id id)
+size_t forward_block(const graph *g, const backend_def *backend, node_id id)
 {
     return g->nodes[id].op == &op_input && plain_images(g) ? 1 : backend->block();
 }
@@ -161,7 +161,7 @@ static size_t output_block(const run_plan *p, node_id id)
 static void plan_node(run_plan *p, node_id id)
 {
     const node *n = &p->g->nodes[id];
-    const size_t lanes = block_of(p->g, p->backend, id), end = p->g->n_nodes;
+    const size_t lanes = forward_block(p->g, p->backend, id), end = p->g->n_nodes;
     const size_t read_until = p->keep == KEEP_LOGITS ? p->last[id] : end;
     shape in[MAX_INPUTS];
     collect_shapes(p->g, id, in);
@@ -259,7 +259,7 @@ static status build_step(arena *a, const run_plan *p, node_id id, step *s)
                 .out = offset_of(p, p->of[id].out),
                 .saved = offset_of(p, p->of[id].saved),
                 .work = offset_of(p, p->of[id].work),
-                .block = block_of(p->g, p->backend, id)};
+                .block = forward_block(p->g, p->backend, id)};
     collect_shapes(p->g, id, s->in_shape);
     if (n->op->product != NULL) {
         s->product = &p->products[id];

@@ -32,6 +32,8 @@ float *forward_component(const forward *f, node_id id);
 void forward_run_behind(forward *f, node_id id);
 /* The product that a node is, for whoever prepares more passes of it. */
 void forward_product_shape(const graph *g, node_id id, conv_shape *out);
+/* Channels in a block of a node's output where that is an image: the backend's, or 1 for images that come in and are read as they are. */
+size_t forward_block(const graph *g, const backend_def *backend, node_id id);
 /* For tests and audits: a node's output [batch, out] in plain order. */
 void forward_read(const forward *f, node_id id, float *out);
 /* What forward_build will take for activations, scratch and weights of its own; SIZE_MAX where it would fail. */

@@ -50,6 +50,7 @@ typedef struct node {
     component_kind components;            /* COMPONENT_NONE: not prunable */
     size_t n_components, first_component; /* place in the vector of all components of the graph */
     depth_group group;
+    bool inserted; /* by a pass, to move numbers: no layer of the architecture, and no entry of a composite is for it */
 } node;
 
 typedef struct graph {

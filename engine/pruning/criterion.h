@@ -35,6 +35,8 @@ typedef struct criterion_def {
     bool uses_samples;    /* else scores() */
     bool uses_seed;       /* scores depend on the seed (random) */
     bool takes_composite; /* the study may state a list of rules for it */
+    bool logits_only;     /* asks only for what the logits depend on (relevance or derivatives of them, not activations): its graph comes
+                             without the token rows that they do not depend on (nn/passes/needed_rows.h) */
     size_t n_moments;
     const char *const *moments; /* names, for the results */
     size_t (*n_extra)(const criterion_setup *s);             /* NULL = 0 */

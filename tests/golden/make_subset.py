@@ -13,10 +13,10 @@ import h5py
 
 # network -> its composites that the tests use
 COMPOSITES = {
-    "vgg_bn_tiny": ["eps"],
-    "vgg_tiny": ["eps"],
-    "resnet_basic_tiny": ["eps"],
-    "resnet_bottleneck_tiny": ["eps"],
+    "vgg_bn_tiny": ["eps", "ref_gamma_none"],
+    "vgg_tiny": ["eps", "ref_gamma_none"],
+    "resnet_basic_tiny": ["eps", "ref_gamma_none"],
+    "resnet_bottleneck_tiny": ["eps", "ref_gamma_none"],
     "vit_tiny": ["eps_softmax_Epsilon"],
 }
 ALWAYS = ["weights", "inputs", "targets", "logits", "folded", "gradient_methods"]

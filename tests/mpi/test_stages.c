@@ -73,7 +73,7 @@ static void score_alone(const study_cell *cell, double *score)
     const composite *c;
     walk *w;
     assert_ok(composite_epsilon(memory, cc->parameters[0], &c));
-    assert_ok(walk_build(memory, m->graph, c, s->backend, 1, &w));
+    assert_ok(walk_build(memory, m->logits_graph, c, s->backend, 1, &w));
     float *pixels = zeroed(shape_count(m->graph->input), sizeof *pixels), *row = zeroed(WALK_MOMENTS * n, sizeof *row);
     memset(score, 0, n * sizeof *score);
     const study_reference *r = &s->references[cell->reference];
@@ -161,7 +161,7 @@ static void curves_are_those_of_the_definition(void **state)
         uint8_t *alive = zeroed(m->graph->n_components, 1);
         memset(alive, 1, m->graph->n_components);
         if (model != cell->model) {
-            assert_ok(forward_build(memory, m->graph, s->backend, 1, KEEP_LOGITS, &f));
+            assert_ok(forward_build(memory, m->logits_graph, s->backend, 1, KEEP_LOGITS, &f));
             model = cell->model;
         }
         size_t gone = 0;

@@ -171,7 +171,8 @@ static relevance_call call_of(layer *l, const float *r_out, const float *factor,
                         .saved = stored(l, saved_shape(l), l->saved),
                         .r_out = stored(l, l->n.out, r_out),
                         .factor = factor == NULL ? NULL : stored(l, l->n.out, factor),
-                        .component = component};
+                        .component = component,
+                        .softmax_rule = l->softmax_rule};
     for (size_t i = 0; i < l->n_in; i++) {
         c.in[i] = stored(l, l->in_shape[i], l->x[i]);
         to[i] = r_in[i] == NULL ? NULL : stored(l, l->in_shape[i], r_in[i]);

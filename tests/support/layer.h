@@ -23,6 +23,7 @@ typedef struct layer {
     size_t n_in, batch;
     float *x[MAX_INPUTS], *out, *saved;
     size_t n_x[MAX_INPUTS], n_out, n_saved; /* per sample */
+    int softmax_rule;                       /* of its relevance; a test may set it */
 } layer;
 
 /* Inputs, weights and biases are uniform in [-1, 1), keyed by the seed. */

@@ -150,8 +150,8 @@ void naive_attention(size_t tq, size_t t, size_t d, const double *q, const doubl
     product(tq, d, t, 1.0, attention, v, 0, out);
 }
 
-void naive_av_rule(size_t tq, size_t t, size_t d, double eps, const double *a, const double *v, const double *r_y,
-                   double *r_a, double *r_v)
+void naive_av_rule(size_t tq, size_t t, size_t d, double shares, double eps, const double *a, const double *v,
+                   const double *r_y, double *r_a, double *r_v)
 {
     memset(r_a, 0, tq * t * sizeof *r_a);
     memset(r_v, 0, t * d * sizeof *r_v);
@@ -162,7 +162,7 @@ void naive_av_rule(size_t tq, size_t t, size_t d, double eps, const double *a, c
                 y += a[i * t + l] * v[l * d + j];
             }
             for (size_t l = 0; l < t; l++) {
-                const double share = a[i * t + l] * v[l * d + j] * r_y[i * d + j] / naive_stabilise(2.0 * y, eps);
+                const double share = a[i * t + l] * v[l * d + j] * r_y[i * d + j] / naive_stabilise(shares * y, eps);
                 r_a[i * t + l] += share;
                 r_v[l * d + j] += share;
             }
@@ -181,6 +181,38 @@ void naive_softmax_epsilon(size_t n, const double *s, const double *r_a, double 
         for (size_t b = 0; b < n; b++) { /* derivative of output b with respect to logit i, times the logit */
             const double a_i = exp(s[i]) / sum, a_b = exp(s[b]) / sum, slope = a_i * ((i == b) - a_b);
             r_s[i] += s[i] * slope * r_a[b] / a_b;
+        }
+    }
+}
+
+/* M_ab = S_a dA_b/dS_a; dA_b/dS_b = A_b sum over the others of A, so that nothing cancels. */
+static double softmax_term(size_t n, const double *s, size_t a, size_t b)
+{
+    double sum = 0.0, others = 0.0;
+    for (size_t i = 0; i < n; i++) {
+        sum += exp(s[i]);
+        others += i == b ? 0.0 : exp(s[i]);
+    }
+    return s[a] * exp(s[b]) / sum * (a == b ? others : -exp(s[a])) / sum;
+}
+
+void naive_softmax_z_plus(size_t n, double eps, bool bias, const double *s, const double *r_a, double *r_s)
+{
+    double sum = 0.0;
+    for (size_t i = 0; i < n; i++) {
+        sum += exp(s[i]);
+        r_s[i] = 0.0;
+    }
+    for (size_t b = 0; b < n; b++) {
+        double positive = 0.0, all = 0.0;
+        for (size_t a = 0; a < n; a++) {
+            const double m = softmax_term(n, s, a, b);
+            positive += fmax(m, 0.0);
+            all += m;
+        }
+        positive += bias ? fmax(exp(s[b]) / sum - all, 0.0) : 0.0;
+        for (size_t a = 0; a < n; a++) {
+            r_s[a] += fmax(softmax_term(n, s, a, b), 0.0) * r_a[b] / naive_stabilise(positive, eps);
         }
     }
 }

@@ -147,6 +147,40 @@ static void derivatives_match_differences(void **state)
     }
 }
 
+/* Every query has one key that takes all but some 1e-6 of its attention: the derivatives are as small, and rounding must not be in their
+ * place. */
+static void sharp_attention_keeps_its_digits(void **state)
+{
+    (void)state;
+    enum { TQ = 3, T = 6, H = 3, D = 4, E = H * D };
+    const layer_spec s = {
+        "sharp attention", &op_attention, &layer_three_heads, 3, {SHAPE2(TQ, E), SHAPE2(T, E), SHAPE2(T, E)}, 0, 0, H};
+    layer l;
+    layer_open(&l, &s, 1, 1);
+    for (size_t h = 0; h < H; h++) {
+        for (size_t j = 0; j < D; j++) {
+            l.x[1][2 * E + h * D + j] = 3.0f; /* key 2 */
+            for (size_t q = 0; q < TQ; q++) {
+                l.x[0][q * E + h * D + j] = 2.5f;
+            }
+        }
+    }
+    layer_forward(&l, NULL);
+    for (size_t i = 0; i < TQ * H; i++) {
+        const size_t q = i / H, h = i % H;
+        assert_true(l.saved[(h * TQ + q) * T + 2] > 0.9999f && l.saved[(h * TQ + q) * T + 2] < 1.0f);
+    }
+    const float *g = layer_random(&l, l.n_out, 3);
+    float *found[MAX_INPUTS] = {layer_random(&l, l.n_x[0], 4), layer_random(&l, l.n_x[1], 4), NULL};
+    layer_gradient(&l, g, found, NULL, NULL);
+    for (size_t k = 0; k < 2; k++) {
+        double expected[MAX_VALUES];
+        differences(&l, 0, k, g, expected);
+        assert_close("sharp attention", l.n_x[k], found[k], expected, tolerance);
+    }
+    layer_close(&l);
+}
+
 /* Where the layer before does the ReLU, what it keeps is the ReLU's output alone. */
 static void relu_needs_no_input(void **state)
 {
@@ -222,11 +256,9 @@ static void unwanted_derivatives_are_left_out(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(every_layer_has_a_derivative),
-        cmocka_unit_test(derivatives_match_differences),
-        cmocka_unit_test(relu_needs_no_input),
-        cmocka_unit_test(heads_are_derivatives_by_attention),
-        cmocka_unit_test(unwanted_derivatives_are_left_out),
+        cmocka_unit_test(every_layer_has_a_derivative),       cmocka_unit_test(derivatives_match_differences),
+        cmocka_unit_test(sharp_attention_keeps_its_digits),   cmocka_unit_test(relu_needs_no_input),
+        cmocka_unit_test(heads_are_derivatives_by_attention), cmocka_unit_test(unwanted_derivatives_are_left_out),
     };
     RETURN_RUN_ON_EVERY_BACKEND(tests, NULL, NULL);
 }

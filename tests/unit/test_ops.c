@@ -431,6 +431,42 @@ static void layers_work_in_place_where_they_say_so(void **state)
     }
 }
 
+static size_t rows_in(shape s)
+{
+    return s.rank == 2 ? s.dim[0] : 0;
+}
+
+/* What a layer of tokens says of itself: row t of its output comes from row t alone of the inputs that it names. */
+static void layers_by_row_read_one_row(void **state)
+{
+    (void)state;
+    const size_t t = 1;
+    for (size_t k = 0; k < layer_case_count; k++) {
+        for (size_t i = 0; i < layer_cases[k].n_in; i++) {
+            layer l;
+            layer_open(&l, &layer_cases[k], 2, k);
+            const bool by_row = (layer_cases[k].op->by_row >> i & 1u) != 0;
+            const size_t width = l.in_shape[i].dim[1], wide = l.n.out.dim[1];
+            if (!by_row || rows_in(l.in_shape[i]) <= t || rows_in(l.n.out) <= t) {
+                layer_close(&l);
+                continue;
+            }
+            layer_forward(&l, NULL);
+            const float *before = memcpy(layer_floats(&l, l.batch * l.n_out), l.out, l.batch * l.n_out * sizeof(float));
+            for (size_t j = 0; j < l.batch * l.n_x[i]; j++) {
+                l.x[i][j] += j % l.n_x[i] / width == t ? 0.0f : 1.0f;
+            }
+            layer_forward(&l, NULL);
+            for (size_t b = 0; b < l.batch; b++) {
+                const size_t row = b * l.n_out + t * wide;
+                assert_memory_equal(l.out + row, before + row, wide * sizeof(float));
+            }
+            assert_memory_not_equal(l.out, before, wide * sizeof(float)); /* row 0 */
+            layer_close(&l);
+        }
+    }
+}
+
 /* A layer that maps 0 to 0 says which channels stay 0: what compaction counts on. */
 static void live_channels_are_true(void **state)
 {
@@ -491,6 +527,7 @@ int main(void)
         cmocka_unit_test(slots_have_the_same_bits),
         cmocka_unit_test(dead_components_are_zero),
         cmocka_unit_test(layers_work_in_place_where_they_say_so),
+        cmocka_unit_test(layers_by_row_read_one_row),
         cmocka_unit_test(live_channels_are_true),
         cmocka_unit_test(not_a_number_is_not_hidden),
     };

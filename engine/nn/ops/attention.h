@@ -39,6 +39,7 @@ float attention_scale(const attention_size *s);
 
 /* The hooks of op_attention that have a file of their own. */
 size_t attention_relevance_workspace(const node *n, const shape in[], size_t batch, size_t block);
+bool attention_reaches(int softmax_rule, size_t input);
 void attention_relevance(const relevance_call *c);
 size_t attention_gradient_workspace(const node *n, const shape in[], size_t batch, size_t block);
 void attention_gradient(const relevance_call *c);

@@ -26,12 +26,13 @@ static void sum_keys(size_t queries, size_t keys, size_t heads, const float *g, 
     }
 }
 
-/* gS of rows [queries,keys] in place of gA. */
+/* gS of rows [queries,keys] in place of gA. Divided by the sum of A, which is 1 but for rounding: where one key has nearly all attention, what
+ * is left of its difference is no larger than that. */
 VECTOR_KERNEL
 static void through_softmax(size_t queries, size_t keys, const float *restrict attention, float *restrict g)
 {
     for (size_t i = 0; i < queries; i++, attention += keys, g += keys) {
-        const double sum = lanes_dot(keys, attention, g);
+        const double sum = lanes_dot(keys, attention, g) / lanes_sum(keys, attention);
         for (size_t j = 0; j < keys; j++) {
             g[j] = (float)((double)attention[j] * ((double)g[j] - sum));
         }

@@ -1,26 +1,10 @@
 #include "core/vector.h"
 #include "nn/lanes.h"
 #include "nn/ops/attention.h"
+#include "nn/ops/softmax_rules.h"
 #include "nn/stabilise.h"
 
 /* Relevance of attention (docs/attribution.md, section d, steps 6 to 8). */
-
-/* Softmax rules: relevance r [T] of one query's attention a [T] becomes relevance of its logits s [T], in place. */
-typedef void softmax_rule(size_t n, const float *s, const float *a, float *r);
-
-/* Input times gradient (docs/attribution.md, section d, step 7):  R_S = S (R_A - A sum(R_A)). S unshifted: it is a factor. */
-VECTOR_KERNEL
-static void softmax_epsilon(size_t n, const float *restrict s, const float *restrict a, float *restrict r)
-{
-    const double sum = lanes_sum(n, r);
-    for (size_t i = 0; i < n; i++) {
-        r[i] = (float)((double)s[i] * ((double)r[i] - (double)a[i] * sum));
-    }
-}
-
-static softmax_rule *const softmax_rules[] = {softmax_epsilon};
-const char *const softmax_rule_names[] = {"epsilon", NULL};
-_Static_assert(COUNT(softmax_rule_names) == COUNT(softmax_rules) + 1, "a name for every softmax rule");
 
 /* Scratch of one head: logits and relevance of the attention [Tq,T], G [Tq,d]. */
 size_t attention_relevance_workspace(const node *n, const shape in[], size_t batch, size_t block)
@@ -34,6 +18,7 @@ size_t attention_relevance_workspace(const node *n, const shape in[], size_t bat
 /* One head of one sample. */
 typedef struct head {
     const relevance_call *call;
+    const softmax_rule *rule;
     attention_size size;
     attention_head at;
     const float *attention; /* [Tq,T] */
@@ -57,18 +42,19 @@ static void divide_by_double(size_t n, float epsilon, const float *restrict x, f
     }
 }
 
-/* Step 6, O = A v. Both factors vary, so each gets half of the relevance: the factor 2.
+/* Step 6, O = A v. Both factors vary, so each gets half of the relevance: the factor 2, or 1 under `cp`, where A counts as constant for
+ * what lies below, and only a head's own relevance is read off it.
  *   G = R_O/st(2 O)   R_A = A (G v')   R_v = v (A' G), of which the factor v stays outside */
 static void value_step(const head *p)
 {
     const relevance_call *c = p->call;
     const attention_size *s = &p->size;
-    const float epsilon = (float)c->epsilon;
+    const float epsilon = (float)c->epsilon, shares = p->rule->shares;
     for (size_t i = 0; i < s->queries; i++) {
         for (size_t j = 0; j < s->columns; j++) {
             const size_t o = p->at.query + i * s->features + j;
             const float r = c->factor == NULL ? c->r_out[o] : c->r_out[o] * c->factor[o];
-            p->g[i * s->columns + j] = r / stabilise(2.0f * c->out[o], epsilon);
+            p->g[i * s->columns + j] = r / stabilise(shares * c->out[o], epsilon);
         }
     }
     c->backend->gemm(0, 1, s->queries, s->keys, s->columns, 1.0f, p->g, s->columns, c->in[2] + p->at.key, s->features,
@@ -89,8 +75,7 @@ static void logit_step(const head *p)
     const float *q = c->in[0] + p->at.query, *k = c->in[1] + p->at.key;
     attention_logits(c->backend, s, q, k, p->logits);
     for (size_t i = 0; i < s->queries; i++) {
-        softmax_rules[c->softmax_rule](s->keys, p->logits + i * s->keys, p->attention + i * s->keys,
-                                       p->r + i * s->keys);
+        p->rule->row(s->keys, c->epsilon, p->logits + i * s->keys, p->attention + i * s->keys, p->r + i * s->keys);
     }
     divide_by_double(s->queries * s->keys, (float)c->epsilon, p->logits, p->r);
     if (c->r_in[0] != NULL) {
@@ -112,14 +97,21 @@ static void sum_keys(size_t queries, size_t keys, size_t heads, const float *r, 
     }
 }
 
+bool attention_reaches(int rule, size_t input)
+{
+    return input == 2 || softmax_rules[rule].row != NULL;
+}
+
 void attention_relevance(const relevance_call *c)
 {
     const attention_size s = attention_size_of(c->node, c->in_shape);
+    const softmax_rule *rule = &softmax_rules[c->softmax_rule];
     float *const r = c->work + s.queries * s.keys;
     for (size_t b = 0; b < c->batch; b++) {
         for (size_t h = 0; h < s.heads; h++) {
             const attention_head at = attention_head_at(&s, b, h);
             const head p = {.call = c,
+                            .rule = rule,
                             .size = s,
                             .at = at,
                             .attention = c->saved + at.attention,

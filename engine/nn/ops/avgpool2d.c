@@ -122,6 +122,7 @@ static void gradient(const relevance_call *c)
 const op_def op_avgpool2d = {
     .name = "avgpool2d",
     .help = "adaptive average",
+    .keeps_nonnegative = true,
     .n_in = 1,
     .infer = infer,
     .forward = forward,

@@ -109,5 +109,6 @@ const op_def op_gelu = {
     .gradient_way = RELEVANCE_WHOLE,
     .gradient = gradient,
     .in_place = true,
+    .by_row = 1,
     .live = op_live_same,
 };

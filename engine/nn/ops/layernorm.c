@@ -158,6 +158,7 @@ const op_def op_layernorm = {
     .relevance_reads = READS_EPSILON,
     .gradient_way = RELEVANCE_WHOLE,
     .gradient = gradient,
+    .by_row = 1,
     .in_place = true,
     .cost = cost,
 };

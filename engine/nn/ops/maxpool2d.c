@@ -163,6 +163,7 @@ static void relevance(const relevance_call *c)
 const op_def op_maxpool2d = {
     .name = "maxpool2d",
     .help = "maximum of a window",
+    .keeps_nonnegative = true,
     .n_in = 1,
     .infer = infer,
     .saved = saved,

@@ -52,6 +52,7 @@ static void gradient(const relevance_call *c)
 const op_def op_relu = {
     .name = "relu",
     .help = "max(x, 0)",
+    .nonnegative = true,
     .n_in = 1,
     .infer = infer,
     .forward = forward,
@@ -60,5 +61,6 @@ const op_def op_relu = {
     .gradient_way = RELEVANCE_WHOLE,
     .gradient = gradient,
     .in_place = true,
+    .by_row = 1,
     .live = op_live_same,
 };

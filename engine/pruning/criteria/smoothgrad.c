@@ -49,6 +49,7 @@ const criterion_def criterion_smoothgrad = {
     .fields = fields,
     .n_fields = COUNT(fields),
     .uses_samples = true,
+    .logits_only = true,
     .n_moments = AGGREGATE_MOMENTS,
     .moments = aggregate_moments,
     .open = open_path,
