@@ -8,6 +8,7 @@
 #include "attribution/preset.h"
 #include "backend/backend.h"
 #include "core/status.h"
+#include "io/config.h"
 #include "pruning/criterion.h"
 #include "pruning/curve.h"
 #include "pruning/ranking.h"
@@ -40,6 +41,12 @@ static const char *rule_choice(size_t i)
 static const char *preset_choice(size_t i)
 {
     return i < preset_count ? preset_table[i].name : NULL;
+}
+
+static const char *rows_choice(size_t i)
+{
+    static const char *const names[CONFIG_ROWS] = {[ROWS_STREAM] = "stream", [ROWS_KEEP] = "keep"};
+    return i < CONFIG_ROWS ? names[i] : NULL;
 }
 
 static const setting data_settings[DATA_KEYS] = {
@@ -181,6 +188,9 @@ static const setting study_settings[STUDY_KEYS] = {
     [STUDY_BACKEND] = {.field = {.name = "backend", .kind = FIELD_CHOICE, .def = 0,
                                  .help = "library of the convolutions; auto: onednn where it is built in. Results differ in the last digits"},
                        .choice = backend_choice},
+    [STUDY_ROWS] = {.field = {.name = "rows", .kind = FIELD_CHOICE, .def = ROWS_STREAM,
+                              .help = "scores of single images: stream adds them up and forgets them, keep stores them in the result too"},
+                    .choice = rows_choice},
     [STUDY_OUTPUT] = {.field = {.name = "output", .kind = FIELD_PATH,
                                 .help = "result file, relative to the working directory, not to the study file"},
                       .absent = "<study>.h5"},

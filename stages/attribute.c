@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "stages/batch.h"
+#include "stages/rows.h"
 #include "stages/stage.h"
 
 /* The earliest criterion with the same scores, which share one explanation. */
@@ -35,6 +36,7 @@ typedef struct explainer {
     float *rows;     /* [micro_batch, n_values] */
     size_t *target;  /* [micro_batch] */
     uint64_t *sample; /* [micro_batch] index in the data set */
+    row_keeper rows_kept; /* with `rows: keep` */
     batch batch;
     arena *scratch;  /* of one image */
 } explainer;
@@ -53,6 +55,7 @@ static status explainer_open(const stage_ctx *c, arena *a, arena *scratch, size_
     TRY_ALLOC(e->target, a, micro_batch);
     TRY_ALLOC(e->sample, a, micro_batch);
     TRY_ALLOC(e->batch.images, a, micro_batch * shape_count(setup.graph->input));
+    TRY(rows_open(c, a, model, criterion, &e->rows_kept));
     return e->method->open(a, &setup, &e->state);
 }
 
@@ -98,6 +101,7 @@ static status explain_batch(stage_ctx *c, explainer *e, size_t index)
     const criterion_batch b = {.images = e->batch.images, .target = e->target, .sample = e->sample};
     e->method->rows(e->state, &b, e->rows);
     add_rows(s, e);
+    rows_keep(&e->rows_kept, index, e->batch.n, e->rows, e->n_values);
     c->tick(c->progress, (double)micro_batch);
     return STATUS_OK;
 }
@@ -137,7 +141,8 @@ static status reduce(stage_ctx *c, explainer *e, size_t model, size_t criterion,
     return STATUS_OK;
 }
 
-static status explain(stage_ctx *c, arena *a, arena *scratch, size_t model, size_t criterion, size_t *item, const double **sums)
+static status explain(stage_ctx *c, arena *a, arena *scratch, size_t model, size_t criterion, size_t *item, const double **sums,
+                      const float **rows)
 {
     explainer e;
     const double started = log_seconds();
@@ -147,6 +152,7 @@ static status explain(stage_ctx *c, arena *a, arena *scratch, size_t model, size
     c->busy_seconds += finished - started;
     TRY(comm_agree(c->comm, st));
     c->idle_seconds += log_seconds() - finished;
+    rows_gather(c->comm, &e.rows_kept, &rows[attribute_index(c->study, model, criterion, 0) / c->study->n_references]);
     return reduce(c, &e, model, criterion, sums);
 }
 
@@ -172,16 +178,17 @@ static status run_all(stage_ctx *c, arena *a, arena *scratch)
     const study *s = c->study;
     size_t item = 0;
     const double **sums = arena_alloc(c->arena, s->n_models * s->config->n_criteria * s->n_references, sizeof *sums);
-    TRY(comm_agree(c->comm, sums == NULL ? (status){ST_ENVIRONMENT} : STATUS_OK));
+    const float **rows = arena_alloc(c->arena, s->n_models * s->config->n_criteria, sizeof *rows);
+    TRY(comm_agree(c->comm, sums == NULL || rows == NULL ? (status){ST_ENVIRONMENT} : STATUS_OK));
     for (size_t m = 0; m < s->n_models; m++) {
         for (size_t k = 0; k < s->config->n_criteria; k++) {
             if (is_explained(s->config, k)) {
                 arena_release(a);
-                TRY(explain(c, a, scratch, m, k, &item, sums));
+                TRY(explain(c, a, scratch, m, k, &item, sums, rows));
             }
         }
     }
-    c->attribute.sums = sums;
+    c->attribute = (attribute_output){sums, rows};
     return STATUS_OK;
 }
 
@@ -203,6 +210,7 @@ static status forecast_memory(const stage_ctx *c, size_t model, size_t criterion
     forecast_add(out, "a micro-batch of images",
                  forecast_block(micro_batch * shape_count(g->input), sizeof(float)) + 2 * forecast_block(micro_batch, sizeof(size_t)));
     out->kept += forecast_block(s->n_references * n_values, sizeof(double));
+    rows_forecast(c, model, criterion, out);
     return STATUS_OK;
 }
 
@@ -227,7 +235,8 @@ static status forecast(stage_ctx *c, arena *scratch, stage_forecast *out)
 {
     (void)scratch;
     const study *s = c->study;
-    *out = (stage_forecast){.kept = forecast_block(s->n_models * s->config->n_criteria * s->n_references, sizeof(double *))};
+    const size_t pairs = s->n_models * s->config->n_criteria;
+    *out = (stage_forecast){.kept = forecast_block(pairs * s->n_references, sizeof(double *)) + forecast_block(pairs, sizeof(float *))};
     for (size_t m = 0; m < s->n_models; m++) {
         for (size_t k = 0; k < s->config->n_criteria; k++) {
             if (is_explained(s->config, k)) {
