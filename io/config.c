@@ -314,6 +314,23 @@ static status read_backend(reader *r, const yaml_node *at)
     return STATUS_OK;
 }
 
+/* A backend that is named and has no such algorithm contradicts the key. With `auto` the study means whatever there is. */
+static status read_convolutions(reader *r, const yaml_node *at)
+{
+    const setting *s = setting_of(&study_section, STUDY_CONVOLUTIONS);
+    const backend_def *named = backend_find(r->c->backend);
+    size_t choice = (size_t)s->field.def;
+    if (at != NULL) {
+        TRY(read_choice(at, s, &choice));
+    }
+    r->c->winograd = choice == CONVOLUTIONS_WINOGRAD;
+    if (r->c->winograd && named != NULL && !named->winograd) {
+        return FAIL_AT(at, "expected direct, since `backend: %s` has no other, found winograd; take `backend: auto` or leave the key out",
+                       named->name);
+    }
+    return STATUS_OK;
+}
+
 static status read_study(reader *r, const yaml_node *root)
 {
     const yaml_node *v[STUDY_KEYS];
@@ -335,6 +352,7 @@ static status read_study(reader *r, const yaml_node *root)
     }
     c->micro_batch = (size_t)micro_batch;
     TRY(read_backend(r, v[STUDY_BACKEND]));
+    TRY(read_convolutions(r, v[STUDY_CONVOLUTIONS]));
     return read_output(r, v[STUDY_OUTPUT]);
 }
 

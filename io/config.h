@@ -44,6 +44,7 @@ typedef struct config {
     const char *const *rate_text; /* "0.35" */
     size_t micro_batch;
     const char *backend;          /* "auto" or the name of a backend, which need not be built in */
+    bool winograd;                /* `convolutions: winograd` */
     const char *output;           /* result path, relative to the working directory; <study>.h5 where none is given */
 } config;
 

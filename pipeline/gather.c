@@ -5,6 +5,7 @@
 
 #include "io/config_schema.h"
 #include "nn/op.h"
+#include "pipeline/winograd.h"
 #include "pruning/curve.h"
 #include "pruning/ranking.h"
 
@@ -239,7 +240,8 @@ static status gather_all(arena *a, arena *scratch, const study *s, const stage_c
     *out = (results){.study = s->config->name, .n_models = s->n_models, .n_criteria = s->config->n_criteria,
                      .n_rates = s->config->n_rates, .n_cells = s->n_cells, .models = models, .criterion_name = names,
                      .criterion_method = methods, .rates = s->config->rates, .class_name = s->evaluation_data->class_name,
-                     .n_classes = s->evaluation_data->n_classes, .cells = cells};
+                     .n_classes = s->evaluation_data->n_classes, .cells = cells,
+                     .winograd = winograd_any(s)};
     for (size_t i = 0; i < s->n_models; i++) {
         TRY(gather_model(a, &s->models[i], &models[i]));
     }

@@ -22,6 +22,8 @@ typedef struct study_model {
     component_kind kinds[COMPONENT_KINDS];
     const size_t *component[COMPONENT_KINDS]; /* by kind index: components of that kind in the graph's vector */
     size_t n_components[COMPONENT_KINDS];
+    size_t n_winograd; /* layers that `evaluate` runs by Winograd's algorithm (`convolutions: winograd`) */
+    const node_id *winograd;
 } study_model;
 
 /* A class subset drawn by a seed. */

@@ -1,11 +1,14 @@
 /* Convolutions by Winograd's algorithm: how near they come to the definition, and the laws that hold for direct ones. Where a backend has
  * no such kernels (it takes oneDNN 2.x and AVX-512), what is tested is that direct ones stand in for them. */
+#include "support/golden.h"
 #include "support/layer.h"
 
 #include <float.h>
 #include <math.h>
 #include <string.h>
 
+#include "nn/arch.h"
+#include "nn/forward.h"
 #include "support/naive.h"
 
 /* A 3x3 convolution of stride 1 with bias. */
@@ -239,12 +242,73 @@ static void other_shapes_are_direct(void **state)
     }
 }
 
+typedef struct network {
+    arena *a;
+    golden *file;
+    const graph *g;
+    golden_array images;
+} network;
+
+static const float *logits(const network *n, bool winograd)
+{
+    const size_t batch = n->images.dim[0];
+    forward *run = NULL;
+    assert_ok(forward_build_for_logits(n->a, n->g, test_backend(), batch, winograd, &run));
+    assert_int_equal(forward_bytes_for_logits(n->g, test_backend(), batch, winograd), forward_taken(run));
+    forward_run(run, n->images.f32, NULL);
+    return forward_logits(run);
+}
+
+/* 3x3 at stride 1, but for the one that reads the image in plain order. */
+static bool fits(const node *n)
+{
+    const conv_attr *a = n->attr;
+    return n->op == &op_conv2d && n->in[0] != 0 && a->kernel[0] == 3 && a->kernel[1] == 3 && a->stride[0] == 1 &&
+           a->stride[1] == 1;
+}
+
+/* Which layers of a network it is, is said; where it is none, the logits are those of direct convolutions, bit for bit. */
+static size_t check_told(const network *n)
+{
+    size_t found = 0, k = 0;
+    const node_id *layers = NULL;
+    assert_ok(forward_winograd_layers(n->a, n->g, test_backend(), n->images.dim[0], &found, &layers));
+    for (node_id id = 0; id < n->g->n_nodes && offered(); id++) {
+        if (fits(&n->g->nodes[id])) {
+            assert_true(k < found && layers[k] == id);
+            k++;
+        }
+    }
+    assert_int_equal(k, found);
+    const size_t bytes = n->images.dim[0] * n->g->n_classes * sizeof(float);
+    assert_true((memcmp(logits(n, true), logits(n, false), bytes) == 0) == (found == 0));
+    return found;
+}
+
+static void networks_tell_their_layers(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *file;
+        bool has_some;
+    } cases[] = {{"vgg_bn_tiny.h5", true}, {"resnet_basic_tiny.h5", true}, {"resnet_bottleneck_tiny.h5", true}, {"vit_tiny.h5", false}};
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        network n = {.file = golden_open(cases[i].file)};
+        assert_ok(arena_open("test", &n.a));
+        assert_ok(graph_build(n.a, golden_tensors(n.file), &n.g));
+        n.images = golden_read(n.file, "inputs");
+        assert_true((check_told(&n) > 0) == (cases[i].has_some && offered()));
+        golden_close(&n.file);
+        arena_close(&n.a);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(outputs_are_near_the_definition), cmocka_unit_test(fused_steps_match_single_ones),
         cmocka_unit_test(slots_have_the_same_bits),        cmocka_unit_test(dead_outputs_are_exact),
-        cmocka_unit_test(other_shapes_are_direct),
+        cmocka_unit_test(other_shapes_are_direct),         cmocka_unit_test(networks_tell_their_layers),
     };
     RETURN_RUN_ON_EVERY_BACKEND(tests, NULL, NULL);
 }
