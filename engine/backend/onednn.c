@@ -60,7 +60,7 @@ static const char *version(void)
                        : (isa & dnnl_cpu_isa_avx2) == (unsigned)dnnl_cpu_isa_avx2       ? "AVX2"
                        : (isa & dnnl_cpu_isa_sse41) == (unsigned)dnnl_cpu_isa_sse41     ? "SSE4.1"
                                                                                         : "any processor";
-    (void)snprintf(text, sizeof text, "oneDNN %d.%d.%d, convolutions for %s (instruction set 0x%x); %s", v->major,
+    (void)snprintf(text, sizeof text, "oneDNN %d.%d.%d, kernels for %s (instruction set 0x%x); %s", v->major,
                    v->minor, v->patch, name, isa, backend_openblas.version());
     return text;
 }

@@ -1,7 +1,9 @@
 /* Images per second of a core, and which share of its multiply-add peak that is: all ranks, each on a processor of its
  * own, measure the peak and every network at the same time. docs/benchmarks.md tells how to run it and what the lines
  * mean. */
+#include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "bench/clock.h"
 #include "bench/engine.h"
@@ -10,6 +12,7 @@
 #include "bench/peak.h"
 #include "bench/pin.h"
 #include "bench/report.h"
+#include "nn/forward.h"
 
 typedef struct bench {
     comm *c;
@@ -79,23 +82,57 @@ static status measure_between_peaks(bench *b, engine *e, times *t, report_case *
     return report_print(b->c, b->scratch, what, &mine);
 }
 
-static status prepare(bench *b, const graph *g, const backend_def *backend, engine_task task, engine **e, times *t,
-                      uint64_t *macs)
+static double largest_difference(size_t n, const float *x, const float *expected)
 {
-    arena_reset(b->run);
+    double off = 0.0, largest = 0.0;
+    for (size_t i = 0; i < n; i++) {
+        off = fmax(off, fabs((double)x[i] - (double)expected[i]));
+        largest = fmax(largest, fabs((double)expected[i]));
+    }
+    return off / largest;
+}
+
+/* Of the first micro-batch: logits by Winograd's algorithm and by direct convolutions. */
+static status compare_logits(bench *b, const graph *g, const backend_def *backend, double *off)
+{
+    const size_t n = b->o->batch * g->n_classes;
+    const float *logits[2];
+    for (size_t i = 0; i < COUNT(logits); i++) {
+        engine *e = NULL;
+        float *copy;
+        arena_reset(b->run);
+        TRY_ALLOC(copy, b->scratch, n);
+        TRY(engine_open(b->run, g, backend, i == 0 ? TASK_FORWARD : TASK_WINOGRAD, b->o->batch, b->o->masks, &e));
+        engine_run(e);
+        memcpy(copy, engine_logits(e), n * sizeof *copy);
+        logits[i] = copy;
+    }
+    *off = largest_difference(n, logits[1], logits[0]);
+    return STATUS_OK;
+}
+
+static status prepare(bench *b, const graph *g, const backend_def *backend, engine_task task, engine **e, times *t,
+                      report_case *what)
+{
+    uint64_t macs = 0;
+    const node_id *layers;
     arena_reset(b->scratch);
     TRY_ALLOC(t->wall, b->scratch, b->o->repeats);
     TRY_ALLOC(t->processor, b->scratch, b->o->repeats);
-    TRY(engine_macs(g, task, macs));
-    return engine_open(b->run, g, backend, task, b->o->batch, e);
+    TRY(engine_macs(g, task, &macs));
+    what->flops_per_image = 2.0 * (double)macs;
+    if (task == TASK_WINOGRAD) {
+        TRY(forward_winograd_layers(b->scratch, g, backend, b->o->batch, &what->winograd_layers, &layers));
+        TRY(compare_logits(b, g, backend, &what->off));
+    }
+    arena_reset(b->run);
+    return engine_open(b->run, g, backend, task, b->o->batch, b->o->masks, e);
 }
 
 static status measure(bench *b, const char *network, const graph *g, const backend_def *backend, engine_task task)
 {
     engine *e = NULL;
     times t = {NULL, NULL};
-    uint64_t macs = 0;
-    TRY(comm_agree(b->c, prepare(b, g, backend, task, &e, &t, &macs)));
     report_case what = {.network = network,
                         .what = engine_task_name(task),
                         .backend = backend->name,
@@ -103,7 +140,9 @@ static status measure(bench *b, const char *network, const graph *g, const backe
                         .size = b->o->size,
                         .shrink = b->o->shrink,
                         .repeats = b->o->repeats,
-                        .flops_per_image = 2.0 * (double)macs};
+                        .masks = task == TASK_LRP ? 0 : b->o->masks,
+                        .off = -1.0};
+    TRY(comm_agree(b->c, prepare(b, g, backend, task, &e, &t, &what)));
     return measure_between_peaks(b, e, &t, &what);
 }
 

@@ -13,6 +13,8 @@ struct engine {
     size_t batch;
     float *images;
     forward *forward;
+    size_t n_masks, n_runs;
+    const uint8_t *const *mask; /* [n_masks] */
     const criterion_def *lrp;
     void *walk;
     uint64_t *sample;
@@ -23,7 +25,7 @@ struct engine {
 
 const char *engine_task_name(engine_task t)
 {
-    return t == TASK_FORWARD ? "forward" : "lrp";
+    return t == TASK_FORWARD ? "forward" : t == TASK_WINOGRAD ? "winograd" : "lrp";
 }
 
 static status find_lrp(const criterion_def **out, double parameters[MAX_CRITERION_PARAMETERS])
@@ -54,7 +56,25 @@ static status open_lrp(arena *a, const backend_def *backend, engine *e)
     return e->lrp->open(a, &setup, &e->walk);
 }
 
-status engine_open(arena *a, const graph *g, const backend_def *backend, engine_task task, size_t batch, engine **out)
+static status draw_masks(arena *a, size_t n, engine *e)
+{
+    const uint8_t **mask;
+    TRY_ALLOC(mask, a, n);
+    for (size_t i = 0; i < n; i++) {
+        uint8_t *alive;
+        TRY_ALLOC(alive, a, e->g->n_components);
+        for (size_t c = 0; c < e->g->n_components; c++) {
+            alive[c] = rng_uniform(3, RNG_TEST, (uint32_t)i, (uint32_t)c) < 0.5;
+        }
+        mask[i] = alive;
+    }
+    e->mask = mask;
+    e->n_masks = n;
+    return STATUS_OK;
+}
+
+status engine_open(arena *a, const graph *g, const backend_def *backend, engine_task task, size_t batch, size_t masks,
+                   engine **out)
 {
     engine *e;
     const size_t n = batch * shape_count(g->input);
@@ -65,24 +85,30 @@ status engine_open(arena *a, const graph *g, const backend_def *backend, engine_
         e->images[i] = (float)(4.0 * rng_uniform(2, RNG_TEST, 0, (uint32_t)i) - 2.0);
     }
     *out = e;
-    return task == TASK_FORWARD ? forward_build(a, g, backend, batch, KEEP_LOGITS, &e->forward)
-                                : open_lrp(a, backend, e);
+    TRY(draw_masks(a, masks, e));
+    return task == TASK_LRP ? open_lrp(a, backend, e)
+                            : forward_build_for_logits(a, g, backend, batch, task == TASK_WINOGRAD, &e->forward);
 }
 
 void engine_run(engine *e)
 {
-    if (e->task == TASK_FORWARD) {
-        forward_run(e->forward, e->images, NULL);
+    if (e->task != TASK_LRP) {
+        forward_run(e->forward, e->images, e->n_masks == 0 ? NULL : e->mask[e->n_runs++ % e->n_masks]);
     } else {
         const criterion_batch b = {.images = e->images, .target = e->target, .sample = e->sample};
         e->lrp->rows(e->walk, &b, e->rows);
     }
 }
 
+const float *engine_logits(const engine *e)
+{
+    return forward_logits(e->forward);
+}
+
 status engine_check(const engine *e)
 {
-    const float *x = e->task == TASK_FORWARD ? forward_logits(e->forward) : e->rows;
-    const size_t n = e->batch * (e->task == TASK_FORWARD ? e->g->n_classes : e->n_row);
+    const float *x = e->task == TASK_LRP ? e->rows : engine_logits(e);
+    const size_t n = e->batch * (e->task == TASK_LRP ? e->n_row : e->g->n_classes);
     bool differ = false;
     for (size_t i = 0; i < n; i++) {
         differ |= x[i] != x[0];
@@ -153,7 +179,7 @@ status engine_macs(const graph *g, engine_task task, uint64_t *out)
     arena *scratch = NULL;
     uint64_t parameters;
     graph_cost(g, &parameters, out, NULL, NULL);
-    if (task == TASK_FORWARD) {
+    if (task != TASK_LRP) {
         return STATUS_OK;
     }
     status st = arena_open("bench costs", &scratch);

@@ -11,7 +11,7 @@ typedef struct options {
     const char *networks; /* "resnet18,vit_b_16"; NULL: all */
     const char *backend;  /* NULL: all */
     bool task[TASK_COUNT];
-    size_t batch, repeats, size, shrink;
+    size_t batch, repeats, size, shrink, masks;
 } options;
 
 extern const char options_help[];

@@ -9,6 +9,8 @@ typedef struct report_case {
     const char *network, *what, *backend, *peak_isa;
     size_t batch, size, shrink, repeats;
     double flops_per_image;
+    size_t winograd_layers, masks;
+    double off; /* largest difference of the logits to those of direct convolutions, of the largest; negative: not compared */
 } report_case;
 
 /* Of this rank. */
