@@ -52,6 +52,7 @@ typedef struct config {
     curve_prediction prediction;  /* which count of correct images makes accuracies and A_PR; both are kept */
     size_t micro_batch;
     const char *backend;          /* "auto" or the name of a backend, which need not be built in */
+    bool winograd;                /* `convolutions: winograd` */
     const char *output;           /* result path, relative to the working directory; <study>.h5 where none is given */
 } config;
 

@@ -42,6 +42,9 @@ static const char *preset_choice(size_t i)
     return i < preset_count ? preset_table[i].name : NULL;
 }
 
+static const char *const convolution_choices[] = {
+    [CONVOLUTIONS_DIRECT] = "direct", [CONVOLUTIONS_WINOGRAD] = "winograd", NULL};
+
 static const setting data_settings[DATA_KEYS] = {
     [DATA_REFERENCE] = {.field = {.name = "reference", .kind = FIELD_PATH, .required = true,
                                   .help = "folder of class folders with the images that are explained"}},
@@ -181,6 +184,10 @@ static const setting study_settings[STUDY_KEYS] = {
     [STUDY_BACKEND] = {.field = {.name = "backend", .kind = FIELD_CHOICE, .def = 0,
                                  .help = "library of the convolutions; auto: onednn where it is built in. Results differ in the last digits"},
                        .choice = backend_choice},
+    [STUDY_CONVOLUTIONS] = {.field = {.name = "convolutions", .kind = FIELD_CHOICE, .choices = convolution_choices,
+                                      .def = CONVOLUTIONS_DIRECT,
+                                      .help = "how accuracy is measured; winograd: where the library has it for a layer, which is "
+                                              "faster and rounds more. Explanations are always direct"}},
     [STUDY_OUTPUT] = {.field = {.name = "output", .kind = FIELD_PATH,
                                 .help = "result file, relative to the working directory, not to the study file"},
                       .absent = "<study>.h5"},
