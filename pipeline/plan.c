@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "pipeline/winograd.h"
+
 enum { LARGEST_CONFIG = 1 << 20 };
 
 /* Rank 0 lists the folder, everybody parses the same text. */
@@ -43,6 +45,7 @@ static status load_models(comm *c, arena *a, arena *scratch, plan *out)
     for (size_t i = 0; i < s->n_models; i++) {
         TRY(model_load(c, a, scratch, &s->config->models[i], &models[i], &inputs[i]));
         TRY(comm_agree(c, model_check_classes(&models[i], s->reference_data)));
+        TRY(comm_agree(c, winograd_find(a, s->config, s->backend, &models[i])));
     }
     s->models = models;
     out->inputs = inputs;
