@@ -57,7 +57,7 @@ static status list_steps(arena *a, const graph *g, const walk_program *p, size_t
 status walk_audit_steps(arena *a, const graph *g, const composite *c, size_t *n, const audit_step **out)
 {
     walk_program p;
-    TRY(walk_compile(a, g, c, NULL, 1, 1, false, &p));
+    TRY(walk_compile(a, g, c, 1, 1, &(walk_options){0}, &p));
     return list_steps(a, g, &p, n, out);
 }
 
