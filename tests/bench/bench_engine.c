@@ -186,8 +186,8 @@ static status measure_network(bench *b, const network_def *d)
         const backend_def *backend = backend_table[k];
         if (options_want_backend(b->o, backend->name)) {
             TRY(backend->start());
-            TRY(measure_tasks(
-                b, d->name, (engine_case){.g = g, .backend = backend, .batch = b->o->batch, .masks = b->o->masks}));
+            TRY(measure_tasks(b, d->name,
+                              (engine_case){.g = g, .backend = backend, .batch = b->o->batch, .masks = b->o->masks}));
         }
     }
     return STATUS_OK;
