@@ -343,6 +343,20 @@ static status read_study_choice(const yaml_node *at, size_t key, size_t *out)
     return at != NULL ? read_choice(at, s, out) : STATUS_OK;
 }
 
+/* A backend that is named and has no such algorithm contradicts the key. With `auto` the study means whatever there is. */
+static status read_convolutions(reader *r, const yaml_node *at)
+{
+    const backend_def *named = backend_find(r->c->backend);
+    size_t choice = CONVOLUTIONS_DIRECT;
+    TRY(read_study_choice(at, STUDY_CONVOLUTIONS, &choice));
+    r->c->winograd = choice == CONVOLUTIONS_WINOGRAD;
+    if (r->c->winograd && named != NULL && !named->winograd) {
+        return FAIL_AT(at, "expected direct, since `backend: %s` has no other, found winograd; take `backend: auto` or leave the key out",
+                       named->name);
+    }
+    return STATUS_OK;
+}
+
 static status read_study(reader *r, const yaml_node *root)
 {
     const yaml_node *v[STUDY_KEYS];
@@ -366,10 +380,11 @@ static status read_study(reader *r, const yaml_node *root)
     c->micro_batch = (size_t)micro_batch;
     TRY(read_study_choice(v[STUDY_PREDICTION], STUDY_PREDICTION, &prediction));
     TRY(read_study_choice(v[STUDY_BACKEND], STUDY_BACKEND, &backend));
-    c->prediction = (curve_prediction)prediction;
     TRY(read_study_choice(v[STUDY_ROWS], STUDY_ROWS, &rows));
-    c->rows = (config_rows)rows;
+    c->prediction = (curve_prediction)prediction;
     c->backend = setting_choice(setting_of(&study_section, STUDY_BACKEND), backend);
+    c->rows = (config_rows)rows;
+    TRY(read_convolutions(r, v[STUDY_CONVOLUTIONS]));
     return read_output(r, v[STUDY_OUTPUT]);
 }
 

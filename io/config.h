@@ -56,6 +56,7 @@ typedef struct config {
     size_t micro_batch;
     const char *backend;          /* "auto" or the name of a backend, which need not be built in */
     config_rows rows;
+    bool winograd;                /* `convolutions: winograd` */
     const char *output;           /* result path, relative to the working directory; <study>.h5 where none is given */
 } config;
 

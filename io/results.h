@@ -128,6 +128,7 @@ typedef struct results {
     const char *const *class_name; /* [n_classes] of the data set */
     size_t n_classes;
     const result_cell *cells;
+    bool winograd; /* some layer was run by Winograd's algorithm where accuracy was measured */
     const result_track *tracks;
     const result_stability *stability;
     const result_summary *summary;

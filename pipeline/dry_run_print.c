@@ -1,11 +1,13 @@
 /* The report of a dry run: tables for a person. */
 #include <inttypes.h>
+#include <string.h>
 
 #include "io/config_schema.h"
 #include "io/text_table.h"
 #include "pipeline/dry_run_parts.h"
 #include "pipeline/gather.h"
 #include "pipeline/gather_rows.h"
+#include "pipeline/winograd.h"
 
 /* A table that is filled row by row. */
 typedef struct rows {
@@ -93,6 +95,22 @@ static status print_models(arena *a, FILE *to, const study *s)
         }
     }
     rows_print(&r, to, "Networks (batch norm folded; multiply-adds for one image):");
+    return STATUS_OK;
+}
+
+/* Which layers, where the study asks for it. */
+static status print_winograd(arena *a, FILE *to, const study *s)
+{
+    const char *text = winograd_text(a, s);
+    if (text == NULL || !s->config->winograd) {
+        return text == NULL ? (status){ST_ENVIRONMENT} : STATUS_OK;
+    }
+    (void)fprintf(to, "\nEvaluated by Winograd's algorithm:\n");
+    for (const char *line = text; *line != '\0';) {
+        const size_t n = strcspn(line, "\n");
+        (void)fprintf(to, "  %.*s\n", (int)n, line);
+        line += n + (line[n] != '\0');
+    }
     return STATUS_OK;
 }
 
@@ -289,6 +307,7 @@ status dry_run_print(arena *a, FILE *to, const dry_run_report *r)
                   path, r->ranks, r->ranks == 1 ? "" : "s", r->node.n_nodes, r->node.n_nodes == 1 ? "" : "s",
                   s->backend->name);
     TRY(print_models(a, to, s));
+    TRY(print_winograd(a, to, s));
     TRY(print_criteria(a, to, s));
     TRY(print_tasks(a, to, s));
     TRY(print_work(a, to, r));

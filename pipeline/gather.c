@@ -7,6 +7,7 @@
 #include "nn/op.h"
 #include "pipeline/gather_audit.h"
 #include "pipeline/gather_rows.h"
+#include "pipeline/winograd.h"
 #include "pruning/curve.h"
 
 const double gather_kept_accuracy = 0.95;
@@ -284,7 +285,7 @@ static status gather_all(arena *a, arena *scratch, const study *s, const stage_c
                      .n_rates = s->config->n_rates, .n_cells = s->n_cells, .models = models, .criterion_name = names,
                      .criterion_method = methods, .criterion_composite = composites, .criterion_ranking = rankings, .prediction = s->config->prediction,
                      .rates = s->config->rates, .class_name = s->evaluation_data->class_name,
-                     .n_classes = s->evaluation_data->n_classes, .cells = cells};
+                     .n_classes = s->evaluation_data->n_classes, .cells = cells, .winograd = winograd_any(s)};
     for (size_t i = 0; i < s->n_models; i++) {
         TRY(gather_model(a, &s->models[i], &models[i]));
     }

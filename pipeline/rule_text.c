@@ -2,6 +2,7 @@
 
 #include "io/config_schema.h"
 
+/* "epsilon (epsilon=1e-06)", "pass instead of norm" */
 static const char *given_rule(arena *a, const composite_entry *e, const op_def *op)
 {
     const char *text = arena_text(a, "%s", e->rule->name);
@@ -13,6 +14,7 @@ static const char *given_rule(arena *a, const composite_entry *e, const op_def *
     return text == NULL || op->relevance_name == NULL ? text : arena_text(a, "%s instead of %s", text, op->relevance_name);
 }
 
+/* "attention (epsilon=1e-06, softmax=epsilon)" */
 static const char *own_rule(arena *a, const composite *c, const op_def *op)
 {
     const schema_words epsilon = number_text(c->epsilon);

@@ -8,6 +8,7 @@
 #include "pipeline/progress.h"
 #include "pipeline/provenance.h"
 #include "pipeline/report.h"
+#include "pipeline/winograd.h"
 
 static status stages_run(stage_ctx *s, progress *p, double seconds[])
 {
@@ -29,6 +30,9 @@ static void announce(const comm *c, const study *s)
     size_t points = s->n_cells * s->config->n_rates;
     log_line(LOG_INFO, "study=%s ranks=%d models=%zu criteria=%zu tasks=%zu cells=%zu curve_points=%zu explained_images=%zu", s->config->name,
              c->size, s->n_models, s->config->n_criteria, s->n_tasks, s->n_cells, points, s->explained.n);
+    if (c->rank == 0) {
+        winograd_announce(s);
+    }
 }
 
 static status open_marks(arena *a, const study *s, stage_ctx *out)

@@ -32,6 +32,7 @@ typedef struct explainer {
     const criterion_def *method;
     void *state;
     size_t n_values; /* the length of a row */
+    size_t passes;   /* of a micro-batch through the network */
     exact_sum *sums; /* [n_references, n_values] */
     float *rows;     /* [micro_batch, n_values] */
     size_t *target;  /* [micro_batch] */
@@ -50,6 +51,7 @@ static status explainer_open(const stage_ctx *c, arena *a, arena *scratch, size_
     *e = (explainer){.model = &s->models[model], .method = cc->method, .scratch = scratch};
     const criterion_setup setup = study_setup(s, model, criterion);
     e->n_values = criterion_row(e->method, &setup);
+    e->passes = criterion_passes(e->method, &setup);
     TRY_ALLOC(e->sums, a, s->n_references * e->n_values);
     TRY_ALLOC(e->rows, a, micro_batch * e->n_values);
     TRY_ALLOC(e->target, a, micro_batch);
@@ -102,7 +104,7 @@ static status explain_batch(stage_ctx *c, explainer *e, size_t index)
     e->method->rows(e->state, &b, e->rows);
     add_rows(s, e);
     rows_keep(&e->rows_kept, index, e->batch.n, e->rows, e->n_values);
-    c->tick(c->progress, (double)micro_batch);
+    c->tick(c->progress, (double)(micro_batch * e->passes));
     return STATUS_OK;
 }
 
@@ -166,11 +168,24 @@ static size_t explaining(const study *s)
     return n;
 }
 
+/* How often every micro-batch goes through a model's network for one criterion. */
+static size_t passes_of(const study *s, size_t model, size_t criterion)
+{
+    const criterion_setup setup = study_setup(s, model, criterion);
+    return criterion_passes(s->config->criteria[criterion].method, &setup);
+}
+
 static double work(const stage_ctx *c)
 {
     const study *s = c->study;
     const size_t batches = study_batches(&s->explained, s->config->micro_batch);
-    return (double)(s->n_models * explaining(s) * batches * s->config->micro_batch) / (double)c->comm->size;
+    double passes = 0.0;
+    for (size_t m = 0; m < s->n_models; m++) {
+        for (size_t k = 0; k < s->config->n_criteria; k++) {
+            passes += s->config->criteria[k].method->uses_samples ? (double)passes_of(s, m, k) : 0.0;
+        }
+    }
+    return passes * (double)(batches * s->config->micro_batch) / (double)c->comm->size;
 }
 
 static status run_all(stage_ctx *c, arena *a, arena *scratch)
@@ -226,7 +241,7 @@ static status forecast_pair(const stage_ctx *c, size_t model, size_t criterion, 
     }
     out->kept += one.kept;
     out->items += batches;
-    out->passes += batches;
+    out->passes += batches * passes_of(c->study, model, criterion);
     out->images = c->study->explained.n;
     return STATUS_OK;
 }
@@ -245,8 +260,11 @@ static status forecast(stage_ctx *c, arena *scratch, stage_forecast *out)
         }
     }
     for (size_t i = 0; i < s->n_cells; i++) {
-        const size_t r = s->cells[i].reference;
-        out->unshared += r == NO_REFERENCE ? 0 : study_batches(&s->references[r].samples, s->config->micro_batch);
+        const study_cell *cell = &s->cells[i];
+        if (cell->reference != NO_REFERENCE) {
+            out->unshared += study_batches(&s->references[cell->reference].samples, s->config->micro_batch) *
+                             passes_of(s, cell->model, cell->criterion);
+        }
     }
     return STATUS_OK;
 }
@@ -254,14 +272,15 @@ static status forecast(stage_ctx *c, arena *scratch, stage_forecast *out)
 /* Seconds for one image. */
 static status try_pair(const stage_ctx *c, arena *a, arena *images, size_t model, size_t criterion, double budget, double *seconds)
 {
-    static const double walk_costs = 3.0; /* forward passes, roughly */
+    static const double walk_costs = 3.0; /* of a pass, in forward passes, roughly */
     trial t;
     trial_clock clock = {0};
     explainer e;
     uint64_t parameters, macs;
     stage_ctx mine = *c;
     graph_cost(c->study->models[model].graph, &parameters, &macs, NULL, NULL);
-    trial_open(c->study, walk_costs * (double)macs, budget / 2.0, &t);
+    const double passes = (double)passes_of(c->study, model, criterion);
+    trial_open(c->study, passes * walk_costs * (double)macs, budget / 2.0, &t);
     mine.study = &t.study;
     arena_release(a);
     TRY(explainer_open(&mine, a, images, model, criterion, &e));
@@ -277,11 +296,18 @@ static status try_pair(const stage_ctx *c, arena *a, arena *images, size_t model
     return STATUS_OK;
 }
 
-/* The earliest criterion of the same method: parameters do not change what it costs. */
-static size_t same_method(const config *cfg, size_t criterion)
+/* Parameters and rules decide what a method costs: steps, draws, terms of a rule. */
+static bool costs_the_same(const config_criterion *a, const config_criterion *b)
+{
+    return a->method == b->method && a->composite == b->composite &&
+           memcmp(a->parameters, b->parameters, a->method->n_fields * sizeof a->parameters[0]) == 0;
+}
+
+/* The earliest criterion that costs what this one does. */
+static size_t same_cost(const config *cfg, size_t criterion)
 {
     size_t first = 0;
-    while (cfg->criteria[first].method != cfg->criteria[criterion].method) {
+    while (!costs_the_same(&cfg->criteria[first], &cfg->criteria[criterion])) {
         first++;
     }
     return first;
@@ -298,10 +324,10 @@ static status try_model(stage_ctx *c, arena *a, arena *images, size_t model, dou
     }
     for (size_t k = 0; k < cfg->n_criteria; k++) {
         if (is_explained(cfg, k)) {
-            if (same_method(cfg, k) == k) {
+            if (same_cost(cfg, k) == k) {
                 TRY(try_pair(c, a, images, model, k, budget, &each[k]));
             }
-            each[k] = each[same_method(cfg, k)];
+            each[k] = each[same_cost(cfg, k)];
             *seconds += each[k] * (double)(forecast_share(batches, c->comm->size) * cfg->micro_batch);
         }
     }
