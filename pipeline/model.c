@@ -48,7 +48,7 @@ status model_tensors(arena *a, const char *path, file_bytes checkpoint, const ch
 {
     size_t n_json = 0;
     fact *json_facts = NULL;
-    TRY(safetensors_parse(a, path, checkpoint, out));
+    TRY(checkpoint_parse(a, path, checkpoint, out));
     if (json.data != NULL) {
         TRY(model_json_parse(a, json_path, json, &n_json, &json_facts));
     }
