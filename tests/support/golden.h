@@ -15,7 +15,7 @@ typedef struct golden_array {
     const int64_t *integer;
 } golden_array;
 
-golden *golden_open(const char *name); /* "vit_tiny.h5" of tests/golden */
+golden *golden_open(const char *name); /* "vit_tiny.h5" of tests/golden, or a whole path */
 void golden_close(golden **g);
 
 bool golden_has(const golden *g, const char *path_fmt, ...) PRINTF_LIKE(2, 3);

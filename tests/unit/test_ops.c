@@ -40,6 +40,9 @@ static const linear_attr linear_row = {.out_features = 520}, linear_small = {.ou
 static const maxpool_attr pool_vgg = {.kernel = 2, .stride = 2}, pool_stem = {.kernel = 3, .stride = 2, .padding = 1};
 static const avgpool_attr average_one = {.output = {1, 1}}, average_more = {.output = {7, 7}},
                           average_uneven = {.output = {3, 4}};
+static const subsample_attr subsample_half = {.stride = 2, .out_channels = 40, .before = 8},
+                            subsample_one = {.stride = 1, .out_channels = 7, .before = 3},
+                            subsample_third = {.stride = 3, .out_channels = 18, .before = 0};
 static const layernorm_attr norm_attr = {.eps = 1e-6};
 static const attention_attr three_heads = {.heads = 3};
 static const token_row_attr first_row = {.row = 0}, third_row = {.row = 2};
@@ -63,6 +66,9 @@ static const layer_spec specs[] = {
     {"avgpool 1x1", &op_avgpool2d, &average_one, 1, {SHAPE3(3, 5, 6)}, 0, 0, 0},
     {"avgpool 7x7", &op_avgpool2d, &average_more, 1, {SHAPE3(3, 4, 4)}, 0, 0, 0},
     {"avgpool 3x4", &op_avgpool2d, &average_uneven, 1, {SHAPE3(2, 10, 9)}, 0, 0, 0},
+    {"subsample half", &op_subsample, &subsample_half, 1, {SHAPE3(24, 6, 5)}, 0, 0, 0},
+    {"subsample odd", &op_subsample, &subsample_one, 1, {SHAPE3(3, 4, 5)}, 0, 0, 0},
+    {"subsample third", &op_subsample, &subsample_third, 1, {SHAPE3(18, 8, 7)}, 0, 0, 0},
     {"add", &op_add, NULL, 2, {SHAPE3(2, 3, 4), SHAPE3(2, 3, 4)}, 0, 0, 0},
     {"flatten", &op_flatten, NULL, 1, {SHAPE3(2, 3, 4)}, 0, 0, 0},
     {"layernorm", &op_layernorm, &norm_attr, 1, {SHAPE2(5, 24)}, 24, 24, 0},
@@ -192,6 +198,42 @@ static void pools_match_naive(void **state)
             }
         }
         assert_close(s->what, l.batch * l.n_out, l.out, z, 1e-6);
+        layer_close(&l);
+    }
+}
+
+/* y[c,i,j] = x[c - before, s i, s j], else 0; relevance goes back the same way and to nothing else. */
+static void subsampling_matches_its_definition(void **state)
+{
+    (void)state;
+    for (size_t k = 0; k < COUNT(specs); k++) {
+        if (specs[k].op != &op_subsample) {
+            continue;
+        }
+        const subsample_attr *a = specs[k].attr;
+        layer l;
+        layer_open(&l, &specs[k], 3, k);
+        layer_forward(&l, NULL);
+        const shape in = specs[k].in[0], out = l.n.out;
+        assert_int_equal(out.dim[1], (in.dim[1] + a->stride - 1) / a->stride);
+        assert_int_equal(out.dim[2], (in.dim[2] + a->stride - 1) / a->stride);
+        float *r_out = layer_random(&l, l.batch * l.n_out, 5),
+              *r_in[MAX_INPUTS] = {layer_floats(&l, l.batch * l.n_x[0])};
+        double *z = doubles(&l, l.batch * l.n_out), *r = doubles(&l, l.batch * l.n_x[0]);
+        for (size_t i = 0; i < l.batch * l.n_out; i++) {
+            const size_t x = i % out.dim[2], y = i / out.dim[2] % out.dim[1],
+                         c = i / out.dim[2] / out.dim[1] % out.dim[0];
+            const size_t b = i / l.n_out;
+            if (c >= a->before && c < a->before + in.dim[0]) {
+                const size_t from =
+                    ((b * in.dim[0] + c - a->before) * in.dim[1] + y * a->stride) * in.dim[2] + x * a->stride;
+                z[i] = (double)l.x[0][from];
+                r[from] = (double)r_out[i];
+            }
+        }
+        assert_close(specs[k].what, l.batch * l.n_out, l.out, z, 0.0);
+        layer_relevance(&l, 1e-6, r_out, r_in, NULL);
+        assert_close(specs[k].what, l.batch * l.n_x[0], r_in[0], r, 0.0);
         layer_close(&l);
     }
 }
@@ -522,6 +564,7 @@ int main(void)
         cmocka_unit_test(conv_matches_naive),
         cmocka_unit_test(linear_matches_naive),
         cmocka_unit_test(pools_match_naive),
+        cmocka_unit_test(subsampling_matches_its_definition),
         cmocka_unit_test(rows_match_naive),
         cmocka_unit_test(attention_matches_naive),
         cmocka_unit_test(tokens_are_in_order),
