@@ -24,8 +24,9 @@ MUST_CHECK status model_json_parse(arena *a, const char *source, file_bytes byte
 
 /* Puts facts in canonical form and order: config first, then model.json, then metadata (the first of a name wins). Canonical names:
  *   arch, num_heads, num_classes, channels, image_size ("HxW"), resize ("HxW" | "S" | "none"), crop ("HxW" | "none"),
- *   mean ("a,b,c"), std ("a,b,c"), classes ("a,b,c").
- * `architecture` and `heads` are read as arch and num_heads, `input` "CxHxW" as channels and image_size, `height` with `width` as
+ *   mean ("a,b,c"), std ("a,b,c"), classes ("a,b,c"), preprocess, evaluation_preprocess, interpolation, crop_pct.
+ * `architecture` and `heads` are read as arch and num_heads, `crop_fraction` as crop_pct, `input` or `input_size` "CxHxW" as channels and
+ * image_size, `height` with `width` as
  * image_size, each only where the same source does not say it by the canonical name. A remark behind a size ("48x48 bilinear") is left
  * out; one number for three channels is repeated; a known fact other than resize and crop that is "none" is dropped. Unknown facts are
  * kept. Errors: ST_DATA where a winning value does not have its form. */

@@ -123,12 +123,24 @@ static status read_colours(reader *r, const yaml_node *at, size_t key, const cha
 static status read_fact(reader *r, const yaml_node *at, size_t key, const char **out)
 {
     uint64_t count = 0;
+    size_t choice = 0;
+    double fraction = 0.0;
     switch (key) {
     case MODEL_ARCHITECTURE:
         return read_name(at, setting_of(&model_section, key), out);
     case MODEL_HEADS:
         TRY(read_count(at, setting_of(&model_section, key), &count));
         TRY_TEXT(*out, r->a, "%" PRIu64, count);
+        return STATUS_OK;
+    case MODEL_PREPROCESS:
+    case MODEL_EVALUATION_PREPROCESS:
+    case MODEL_INTERPOLATION:
+        TRY(read_choice(at, setting_of(&model_section, key), &choice));
+        *out = setting_choice(setting_of(&model_section, key), choice);
+        return STATUS_OK;
+    case MODEL_CROP_FRACTION:
+        TRY(read_real(at, setting_of(&model_section, key), &fraction));
+        TRY_TEXT(*out, r->a, "%s", number_text(fraction).text);
         return STATUS_OK;
     case MODEL_MEAN:
     case MODEL_STD:

@@ -8,7 +8,8 @@
 
 const config_fact_name config_fact_names[CONFIG_FACTS] = {
     {MODEL_ARCHITECTURE, "arch"}, {MODEL_HEADS, "num_heads"}, {MODEL_IMAGE_SIZE, "image_size"}, {MODEL_RESIZE, "resize"},
-    {MODEL_CROP, "crop"}, {MODEL_MEAN, "mean"}, {MODEL_STD, "std"},
+    {MODEL_CROP, "crop"}, {MODEL_MEAN, "mean"}, {MODEL_STD, "std"}, {MODEL_PREPROCESS, "preprocess"},
+    {MODEL_EVALUATION_PREPROCESS, "evaluation_preprocess"}, {MODEL_INTERPOLATION, "interpolation"}, {MODEL_CROP_FRACTION, "crop_pct"},
 };
 
 /* Counts without a buffer, writes with one: the text is made twice, the first time to know its size. */

@@ -16,7 +16,7 @@ typedef struct config_fact_name {
     size_t setting; /* MODEL_HEADS, ... */
     const char *fact;
 } config_fact_name;
-enum { CONFIG_FACTS = 7 };
+enum { CONFIG_FACTS = 11 };
 extern const config_fact_name config_fact_names[CONFIG_FACTS];
 
 #endif

@@ -7,6 +7,7 @@
 
 #include "backend/backend.h"
 #include "core/status.h"
+#include "io/image.h"
 #include "pruning/criterion.h"
 
 static const char *kind_choice(size_t i)
@@ -32,11 +33,12 @@ static const setting data_settings[DATA_KEYS] = {
 };
 const section data_section = {DATA_KEYS, data_settings};
 
+static const char *const interpolations[] = {"bilinear", "bicubic", NULL};
 static const setting model_settings[MODEL_KEYS] = {
     [MODEL_NAME] = {.field = {.name = "name", .kind = FIELD_TEXT, .required = true, .help = "what results call the model; unique"},
                     .form = "name"},
     [MODEL_CHECKPOINT] = {.field = {.name = "checkpoint", .kind = FIELD_PATH, .required = true,
-                                    .help = "trained weights (safetensors); a model.json beside it is read too"}},
+                                    .help = "trained weights (safetensors or PyTorch); a model.json beside it is read too"}},
     [MODEL_COMPONENTS] = {.field = {.name = "components", .kind = FIELD_LIST,
                                     .help = "what is pruned; each kind gets a ranking and a curve of its own"},
                           .item = FIELD_CHOICE, .choice = kind_choice, .absent = "what the architecture offers"},
@@ -59,6 +61,18 @@ static const setting model_settings[MODEL_KEYS] = {
     [MODEL_STD] = {.field = {.name = "std", .kind = FIELD_LIST, .min = 0.001, .max = 1,
                              .help = "standard deviation of red, green and blue (values in 0..1): divides"},
                    .item = FIELD_REAL, .length = 3, .absent = "as the checkpoint says"},
+    [MODEL_PREPROCESS] = {.field = {.name = "preprocess", .kind = FIELD_CHOICE, .choices = preprocess_names,
+                                    .help = "recipe for what is not stated: docs/preprocessing.md"},
+                          .absent = "none; single steps are stated"},
+    [MODEL_EVALUATION_PREPROCESS] = {.field = {.name = "evaluation_preprocess", .kind = FIELD_CHOICE, .choices = preprocess_names,
+                                               .help = "another recipe for the images on which accuracy is measured"},
+                                     .absent = "as preprocess"},
+    [MODEL_INTERPOLATION] = {.field = {.name = "interpolation", .kind = FIELD_CHOICE, .choices = interpolations,
+                                       .help = "of resize, both antialiased as Pillow does it"},
+                             .absent = "as the recipe or the checkpoint says"},
+    [MODEL_CROP_FRACTION] = {.field = {.name = "crop_fraction", .kind = FIELD_REAL, .min = 0.01, .max = 1,
+                                       .help = "share of the shorter side that the crop leaves: sets resize and crop"},
+                             .absent = "as the recipe or the checkpoint says"},
 };
 const section model_section = {MODEL_KEYS, model_settings};
 

@@ -109,6 +109,7 @@ static status build(arena *a, arena *scratch, const config_model *cm, const mode
     out->config = cm;
     out->graph = g;
     TRY(preprocess_from_facts(t, g->input.dim[1], g->input.dim[2], &out->preprocess));
+    TRY(preprocess_for_evaluation(t, g->input.dim[1], g->input.dim[2], &out->evaluation_preprocess));
     const char *classes = tensors_fact(t, "classes");
     if (classes != NULL) {
         TRY_TEXT(out->class_names, a, "%s", classes);

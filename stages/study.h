@@ -16,7 +16,7 @@ typedef struct sample_list {
 typedef struct study_model {
     const config_model *config;
     const graph *graph;
-    preprocess preprocess;
+    preprocess preprocess, evaluation_preprocess; /* of images that are explained, and of those on which accuracy is measured */
     const char *class_names; /* "a,b,c" as the checkpoint's facts say, or NULL */
     size_t n_kinds;
     component_kind kinds[COMPONENT_KINDS];
