@@ -50,8 +50,21 @@ static status read_data(reader *r, const yaml_node *at)
     TRY(read_section(at, &data_section, v));
     TRY(read_input_path(r, v[DATA_REFERENCE], setting_of(&data_section, DATA_REFERENCE), &r->written.reference,
                         &c->reference));
-    return read_input_path(r, v[DATA_EVALUATION], setting_of(&data_section, DATA_EVALUATION), &r->written.evaluation,
-                           &c->evaluation);
+    TRY(read_input_path(r, v[DATA_EVALUATION], setting_of(&data_section, DATA_EVALUATION), &r->written.evaluation, &c->evaluation));
+    if (v[DATA_REFERENCE_LIST] != NULL) {
+        TRY(read_input_path(r, v[DATA_REFERENCE_LIST], setting_of(&data_section, DATA_REFERENCE_LIST), &r->written.reference_list,
+                            &c->reference_list));
+    }
+    if (v[DATA_EVALUATION_LIST] != NULL) {
+        TRY(read_input_path(r, v[DATA_EVALUATION_LIST], setting_of(&data_section, DATA_EVALUATION_LIST), &r->written.evaluation_list,
+                            &c->evaluation_list));
+    }
+    if (v[DATA_SAMPLING] != NULL) {
+        size_t choice = 0;
+        TRY(read_choice(v[DATA_SAMPLING], setting_of(&data_section, DATA_SAMPLING), &choice));
+        c->sampling = (sampling)choice;
+    }
+    return STATUS_OK;
 }
 
 static status read_components(const yaml_node *at, config_model *m)

@@ -5,7 +5,7 @@
 
 /* Paths as they were written (in `config` they are ready to be opened). */
 typedef struct config_written {
-    const char *reference, *evaluation;
+    const char *reference, *evaluation, *reference_list, *evaluation_list; /* the lists may be NULL */
     const char *const *checkpoint; /* [n_models] */
 } config_written;
 

@@ -25,11 +25,19 @@ static const char *backend_choice(size_t i)
     return i == 0 ? "auto" : backend_name(i - 1);
 }
 
+static const char *const samplings[] = {"pollard", "torch", NULL};
 static const setting data_settings[DATA_KEYS] = {
     [DATA_REFERENCE] = {.field = {.name = "reference", .kind = FIELD_PATH, .required = true,
                                   .help = "folder of class folders with the images that are explained"}},
     [DATA_EVALUATION] = {.field = {.name = "evaluation", .kind = FIELD_PATH, .required = true,
                                    .help = "folder of class folders with the images on which accuracy is measured"}},
+    [DATA_REFERENCE_LIST] = {.field = {.name = "reference_list", .kind = FIELD_PATH,
+                                       .help = "text or CSV with the class of each image, where the folder has no class folders"},
+                             .absent = "the folder's class folders"},
+    [DATA_EVALUATION_LIST] = {.field = {.name = "evaluation_list", .kind = FIELD_PATH, .help = "the same for evaluation"},
+                              .absent = "the folder's class folders"},
+    [DATA_SAMPLING] = {.field = {.name = "sampling", .kind = FIELD_CHOICE, .choices = samplings, .def = 0,
+                                 .help = "who draws classes and references: pollard, or torch as the paper's program does"}},
 };
 const section data_section = {DATA_KEYS, data_settings};
 
