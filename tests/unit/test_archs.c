@@ -331,7 +331,7 @@ static void heads_of_published_networks_are_known(void **state)
     const graph *g = build(timm_vit(192, 12, 768, 197));
     assert_int_equal(g->input.dim[1], 224);
     assert_int_equal(g->nodes[g->layers[0]].n_components, 3);
-    const made *others[] = {timm_vit(192, 6, 384, 65), timm_vit(192, 6, 768, 65), timm_vit(96, 12, 384, 65)};
+    const made *others[] = {timm_vit(192, 12, 384, 65), timm_vit(192, 6, 768, 65), timm_vit(96, 12, 384, 65)};
     for (size_t i = 0; i < COUNT(others); i++) {
         assert_fails(graph_build(a, &others[i]->t, &g), ST_DATA, "the number of attention heads cannot be seen", NULL);
     }

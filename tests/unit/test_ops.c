@@ -517,7 +517,7 @@ static void live_channels_are_true(void **state)
 {
     (void)state;
     for (size_t k = 0; k < COUNT(specs); k++) {
-        if (specs[k].op->live != op_relu.live && specs[k].op != &op_flatten) {
+        if (specs[k].op->live != op_relu.live && specs[k].op != &op_flatten && specs[k].op != &op_subsample) {
             continue;
         }
         layer l;

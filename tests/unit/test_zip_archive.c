@@ -239,12 +239,38 @@ static void tensors_stay_in_their_storage(void **state)
                  NULL);
 }
 
+/* One tensor is as large as the file allows; two of them are not, though neither alone is refused. */
+static void all_tensors_together_are_bounded(void **state)
+{
+    (void)state;
+#define LARGE(name)                                                                                                    \
+    "X\x01\x00\x00\x00" name                                                                                           \
+    "ctorch._utils\n_rebuild_tensor\n((X\x07\x00\x00\x00storagectorch\nFloatStorage\nX\x01\x00\x00\x00"                \
+    "0X\x03\x00\x00\x00"                                                                                               \
+    "cpuK\x04tQK\x00M\x2c\x01\x85K\x00\x85tR"
+    static const char single[] = "}(" LARGE("a") "u.",
+                      pair[] = "}(" LARGE("a") LARGE("b") LARGE("c") LARGE("d") LARGE("e") "u.";
+    const float numbers[4] = {0.5f};
+    const part storage = {.name = "n/data/0", .content = (const char *)numbers, .size = sizeof numbers};
+    const part one[] = {{.name = "n/data.pkl", .content = single, .size = sizeof single - 1}, storage};
+    const part two[] = {{.name = "n/data.pkl", .content = pair, .size = sizeof pair - 1}, storage};
+    tensors *t = NULL;
+    bytes b = make(2, one, false);
+    assert_ok(checkpoint_parse(a, "net.pt", (file_bytes){b.data, b.n}, &t));
+    assert_int_equal(t->list[0].dim[0], 300);
+    b = make(2, two, false);
+    assert_true(b.n > 300 && b.n < 5 * 300);
+    assert_fails(checkpoint_parse(a, "net.pt", (file_bytes){b.data, b.n}, &t), ST_DATA,
+                 "as many elements as the file has bytes", NULL);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(stored_entries_are_found),
         cmocka_unit_test(dishonest_archives_are_refused),
         cmocka_unit_test(tensors_stay_in_their_storage),
+        cmocka_unit_test(all_tensors_together_are_bounded),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

@@ -167,6 +167,19 @@ static void torch_draws_as_the_reference_program(void **state)
     for (size_t k = 31; k < 35; k++) {
         assert_int_equal(many[k], many[k - 1] + 1);
     }
+    static size_t other[ALL + 1]; /* the first class has too few: the second one's draw is the first */
+    for (size_t i = 0; i < ALL; i++) {
+        other[i + 1] = other[i] + (i == 37 ? 1300 : 5);
+    }
+    const dataset few = {.root = "data", .n_classes = ALL, .n_samples = other[ALL], .class_name = names, .class_first = other};
+    assert_ok(plan_torch_references(a, &few, &t, 10, &n, sample));
+    assert_int_equal(n, 20);
+    g = golden_open("preproc_rng.h5");
+    const golden_array images = golden_read(g, "randperm/seed0/then0_perm1300_first10");
+    for (size_t k = 0; k < 10; k++) {
+        assert_int_equal(sample[5 + k], other[37] + (size_t)images.integer[k]);
+    }
+    golden_close(&g);
     arena_close(&a);
 }
 
