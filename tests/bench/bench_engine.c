@@ -3,6 +3,7 @@
  * mean. */
 #include <stdlib.h>
 
+#include "attribution/rule.h"
 #include "bench/clock.h"
 #include "bench/engine.h"
 #include "bench/networks.h"
@@ -10,6 +11,7 @@
 #include "bench/peak.h"
 #include "bench/pin.h"
 #include "bench/report.h"
+#include "nn/passes/needed_rows.h"
 
 typedef struct bench {
     comm *c;
@@ -79,46 +81,71 @@ static status measure_between_peaks(bench *b, engine *e, times *t, report_case *
     return report_print(b->c, b->scratch, what, &mine);
 }
 
-static status prepare(bench *b, const graph *g, const backend_def *backend, engine_task task, engine **e, times *t,
-                      uint64_t *macs)
+static status prepare(bench *b, const engine_case *c, engine **e, times *t, uint64_t *macs)
 {
     arena_reset(b->run);
     arena_reset(b->scratch);
     TRY_ALLOC(t->wall, b->scratch, b->o->repeats);
     TRY_ALLOC(t->processor, b->scratch, b->o->repeats);
-    TRY(engine_macs(g, task, macs));
-    return engine_open(b->run, g, backend, task, b->o->batch, e);
+    TRY(engine_open(b->run, c, e));
+    return engine_macs(*e, macs);
 }
 
-static status measure(bench *b, const char *network, const graph *g, const backend_def *backend, engine_task task)
+static status measure(bench *b, const char *network, const engine_case *c)
 {
     engine *e = NULL;
     times t = {NULL, NULL};
     uint64_t macs = 0;
-    TRY(comm_agree(b->c, prepare(b, g, backend, task, &e, &t, &macs)));
+    TRY(comm_agree(b->c, prepare(b, c, &e, &t, &macs)));
     report_case what = {.network = network,
-                        .what = engine_task_name(task),
-                        .backend = backend->name,
+                        .what = engine_task_name(c->task),
+                        .rule = c->task == TASK_LRP ? c->rule : "",
+                        .backend = c->backend->name,
                         .batch = b->o->batch,
                         .size = b->o->size,
                         .shrink = b->o->shrink,
                         .repeats = b->o->repeats,
+                        .all_rows = b->o->all_rows,
                         .flops_per_image = 2.0 * (double)macs};
     return measure_between_peaks(b, e, &t, &what);
+}
+
+/* As a study runs it, unless all token rows are asked for. */
+static status build_network(const bench *b, const network_def *d, const graph **out)
+{
+    const graph *whole = NULL;
+    TRY(network_build(b->network, d, b->o->size, b->o->shrink, &whole));
+    *out = whole;
+    return b->o->all_rows ? STATUS_OK : graph_needed_rows(b->network, whole, out);
+}
+
+/* Every task that is wanted; lrp with each rule that is. */
+static status measure_tasks(bench *b, const char *network, engine_case c)
+{
+    if (b->o->task[TASK_FORWARD]) {
+        c.task = TASK_FORWARD;
+        TRY(measure(b, network, &c));
+    }
+    c.task = TASK_LRP;
+    for (size_t i = 0; b->o->task[TASK_LRP] && i < rule_count; i++) {
+        c.rule = rule_table[i]->name;
+        if (options_want_rule(b->o, c.rule)) {
+            TRY(measure(b, network, &c));
+        }
+    }
+    return STATUS_OK;
 }
 
 static status measure_network(bench *b, const network_def *d)
 {
     const graph *g = NULL;
     arena_reset(b->network);
-    TRY(comm_agree(b->c, network_build(b->network, d, b->o->size, b->o->shrink, &g)));
+    TRY(comm_agree(b->c, build_network(b, d, &g)));
     for (size_t k = 0; k < backend_count; k++) {
         const backend_def *backend = backend_table[k];
-        for (engine_task t = TASK_FORWARD; t < TASK_COUNT; t++) {
-            if (b->o->task[t] && options_want_backend(b->o, backend->name)) {
-                backend->start();
-                TRY(measure(b, d->name, g, backend, t));
-            }
+        if (options_want_backend(b->o, backend->name)) {
+            TRY(backend->start());
+            TRY(measure_tasks(b, d->name, (engine_case){.g = g, .backend = backend, .batch = b->o->batch}));
         }
     }
     return STATUS_OK;

@@ -6,8 +6,9 @@
 
 /* The same on every rank. */
 typedef struct report_case {
-    const char *network, *what, *backend, *peak_isa;
+    const char *network, *what, *rule, *backend, *peak_isa;
     size_t batch, size, shrink, repeats;
+    bool all_rows;
     double flops_per_image;
 } report_case;
 

@@ -72,6 +72,7 @@ static void live(const node *n, const shape in[], const uint8_t *alive, const ui
 const op_def op_subsample = {
     .name = "subsample",
     .help = "every s-th pixel, between channels of zeros",
+    .keeps_nonnegative = true,
     .n_in = 1,
     .infer = infer,
     .forward = forward,
