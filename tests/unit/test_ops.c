@@ -508,7 +508,8 @@ static void live_channels_are_true(void **state)
 {
     (void)state;
     for (size_t k = 0; k < layer_case_count; k++) {
-        if (layer_cases[k].op->live != op_relu.live && layer_cases[k].op != &op_flatten && layer_cases[k].op != &op_subsample) {
+        if (layer_cases[k].op->live != op_relu.live && layer_cases[k].op != &op_flatten &&
+            layer_cases[k].op != &op_subsample) {
             continue;
         }
         layer l;
