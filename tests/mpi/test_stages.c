@@ -288,7 +288,7 @@ static void count_alone(const study_cell *cell, forward *f, const uint8_t *alive
     if (images[cell->model] == NULL) {
         images[cell->model] = zeroed(d->n_samples * size, sizeof(float));
         for (size_t i = 0; i < d->n_samples; i++) {
-            load(d, i, &m->preprocess, images[cell->model] + i * size);
+            load(d, i, &m->evaluation_preprocess, images[cell->model] + i * size);
         }
     }
     memset(out, 0, sizeof *out);
