@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "io/config_composite.h"
 #include "io/config_rates.h"
 #include "io/config_resolve.h"
 #include "io/config_set.h"
@@ -177,12 +178,12 @@ static status read_models(reader *r, const yaml_node *at)
     return STATUS_OK;
 }
 
-/* A criterion's section has the keys of every criterion and then the fields of its method. */
-static status read_criterion(const yaml_node *at, config_criterion *c)
+/* A criterion's section has the keys of every criterion, then the fields of its method, then the composite where the method takes one. */
+static status read_criterion(reader *r, const yaml_node *at, config_criterion *c)
 {
-    setting settings[CRITERION_KEYS + MAX_CRITERION_PARAMETERS];
+    setting settings[CRITERION_KEYS + MAX_CRITERION_PARAMETERS + 1];
     section own = {CRITERION_KEYS, settings};
-    const yaml_node *v[CRITERION_KEYS + MAX_CRITERION_PARAMETERS];
+    const yaml_node *v[CRITERION_KEYS + MAX_CRITERION_PARAMETERS + 1];
     memcpy(settings, criterion_section.settings, CRITERION_KEYS * sizeof *settings);
     const yaml_node *method = at->kind == YAML_MAPPING ? yaml_find(at, settings[CRITERION_METHOD].field.name) : NULL;
     if (method != NULL) {
@@ -193,29 +194,40 @@ static status read_criterion(const yaml_node *at, config_criterion *c)
         for (size_t i = 0; i < c->method->n_fields; i++) {
             settings[own.n++] = (setting){.field = c->method->fields[i]};
         }
+        if (c->method->takes_composite) {
+            settings[own.n++] = composite_setting;
+        }
     }
     TRY(read_section(at, &own, v));
     TRY(read_unique_name(v[CRITERION_NAME], &settings[CRITERION_NAME], &c->name));
-    for (size_t i = CRITERION_KEYS; i < own.n; i++) {
-        double *out = &c->parameters[i - CRITERION_KEYS];
-        *out = settings[i].field.def;
-        if (v[i] != NULL) {
-            TRY(read_value(v[i], &settings[i], out));
+    for (size_t i = 0; i < c->method->n_fields; i++) {
+        const size_t k = CRITERION_KEYS + i;
+        c->parameters[i] = settings[k].field.def;
+        if (v[k] != NULL) {
+            TRY(read_value(v[k], &settings[k], &c->parameters[i]));
         }
     }
-    return STATUS_OK;
+    return c->method->takes_composite ? composite_read(r->a, v[own.n - 1], c) : STATUS_OK;
 }
 
 static status read_criteria(reader *r, const yaml_node *at)
 {
     config_criterion *criteria = NULL;
+    const char **stated = NULL;
     TRY(read_list(at, setting_of(&study_section, STUDY_CRITERIA), 1, MOST_CRITERIA));
     TRY_ALLOC(criteria, r->a, at->n);
+    TRY_ALLOC(stated, r->a, at->n);
     for (const yaml_node *v = at->first; v != NULL; v = v->next) {
-        TRY(read_criterion(v, &criteria[v->index]));
+        config_criterion *c = &criteria[v->index];
+        TRY(read_criterion(r, v, c));
+        if (c->composite != NULL) {
+            stated[v->index] = composite_stated_text(r->a, c);
+            TRY(stated[v->index] != NULL ? STATUS_OK : (status){ST_ENVIRONMENT});
+        }
     }
     r->c->n_criteria = at->n;
     r->c->criteria = criteria;
+    r->written.composite = stated;
     return STATUS_OK;
 }
 
@@ -365,4 +377,35 @@ status config_parse(arena *a, const char *path, file_bytes text, size_t n_sets, 
     TRY(config_resolve(a, r.c, &r.written, &r.c->resolved));
     *out = r.c;
     return STATUS_OK;
+}
+
+/* A text as a value of a mapping. */
+static status add_scalar(arena *a, yaml_node *mapping, const char *key, const char *text)
+{
+    yaml_node *value = yaml_add(a, mapping, YAML_SCALAR, key, mapping->at);
+    if (value == NULL) {
+        return (status){ST_ENVIRONMENT};
+    }
+    value->text = text;
+    value->size = strlen(text);
+    return STATUS_OK;
+}
+
+status config_criterion_parse(arena *a, const char *method, size_t n_sets, const char *const sets[], config_criterion *out)
+{
+    const yaml_place at = {.origin = method};
+    reader r = {.a = a};
+    yaml_node *root = yaml_add(a, NULL, YAML_MAPPING, NULL, at);
+    yaml_node *list = root == NULL ? NULL : yaml_add(a, root, YAML_SEQUENCE, setting_of(&study_section, STUDY_CRITERIA)->field.name, at);
+    yaml_node *criterion = list == NULL ? NULL : yaml_add(a, list, YAML_MAPPING, NULL, at);
+    if (criterion == NULL) {
+        return (status){ST_ENVIRONMENT};
+    }
+    TRY(add_scalar(a, criterion, setting_of(&criterion_section, CRITERION_NAME)->field.name, method));
+    TRY(add_scalar(a, criterion, setting_of(&criterion_section, CRITERION_METHOD)->field.name, method));
+    for (size_t i = 0; i < n_sets; i++) {
+        TRY(config_set(a, criterion, sets[i]));
+    }
+    *out = (config_criterion){0};
+    return read_criterion(&r, criterion, out);
 }

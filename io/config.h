@@ -4,6 +4,7 @@
  * names file, line and column, what was expected and found, and for an unknown key the closest known one. docs/config.md and
  * `--help config` follow from the same tables. */
 #include "io/files.h"
+#include "attribution/preset.h"
 #include "nn/tensors.h"
 #include "pruning/criterion.h"
 
@@ -20,7 +21,9 @@ typedef struct config_criterion {
     const char *name; /* unique */
     const criterion_def *method;
     double parameters[MAX_CRITERION_PARAMETERS];
-    const struct composite *composite; /* criterion_setup.composite */
+    const composite *composite; /* criterion_setup.composite: a preset's list or a stated one; NULL where the method takes none */
+    const preset_def *preset;   /* NULL: the list was stated entry by entry */
+    double preset_parameters[MAX_PRESET_PARAMETERS];
 } config_criterion;
 
 typedef struct config {
@@ -52,7 +55,12 @@ typedef struct config {
  * ST_ENVIRONMENT (memory). */
 MUST_CHECK status config_parse(arena *a, const char *path, file_bytes text, size_t n_sets, const char *const sets[], config **out);
 
+/* A criterion of this method alone, for commands that have no study; `sets` are "key=value" of its section. Errors as above. */
+MUST_CHECK status config_criterion_parse(arena *a, const char *method, size_t n_sets, const char *const sets[], config_criterion *out);
+
 /* For `--help config`: every key with kind, default, range and help. */
 void config_print_help(FILE *to);
+/* The part of it about the rules of composites and the presets. */
+void config_print_rules(FILE *to);
 
 #endif

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "attribution/preset.h"
 #include "backend/backend.h"
 #include "core/status.h"
 #include "pruning/criterion.h"
@@ -22,6 +23,21 @@ static const char *method_choice(size_t i)
 static const char *backend_choice(size_t i)
 {
     return i == 0 ? "auto" : backend_name(i - 1);
+}
+
+static const char *group_choice(size_t i)
+{
+    return i < GROUP_FC ? depth_group_name((depth_group)(i + 1)) : NULL;
+}
+
+static const char *rule_choice(size_t i)
+{
+    return i < rule_count ? rule_table[i]->name : NULL;
+}
+
+static const char *preset_choice(size_t i)
+{
+    return i < preset_count ? preset_table[i].name : NULL;
 }
 
 static const setting data_settings[DATA_KEYS] = {
@@ -71,6 +87,37 @@ static const setting criterion_settings[CRITERION_KEYS] = {
                           .choice = method_choice},
 };
 const section criterion_section = {CRITERION_KEYS, criterion_settings};
+
+static const char *const places[] = {"first", "last", NULL};
+static const setting entry_settings[ENTRY_KEYS] = {
+    [ENTRY_MATCH] = {.field = {.name = "match", .kind = FIELD_TEXT,
+                               .help = "layers with such a name, as `pollard inspect --composite` prints it; * and ? stand for anything"},
+                     .form = "pattern", .absent = "any name"},
+    [ENTRY_TYPE] = {.field = {.name = "type", .kind = FIELD_TEXT, .help = "layers of such a type, as it prints it"},
+                    .form = "pattern", .absent = "conv2d and linear"},
+    [ENTRY_GROUP] = {.field = {.name = "group", .kind = FIELD_CHOICE, .help = "layers of this depth group"},
+                     .choice = group_choice, .absent = "any depth"},
+    [ENTRY_PLACE] = {.field = {.name = "place", .kind = FIELD_CHOICE, .choices = places,
+                               .help = "the first or the last convolution or linear layer alone"},
+                     .absent = "any place"},
+    [ENTRY_RULE] = {.field = {.name = "rule", .kind = FIELD_CHOICE, .required = true,
+                              .help = "what such layers get; its own keys are listed below"},
+                    .choice = rule_choice},
+};
+const section entry_section = {ENTRY_KEYS, entry_settings};
+
+static const setting preset_settings[PRESET_KEYS] = {
+    [PRESET_NAME] = {.field = {.name = "preset", .kind = FIELD_CHOICE, .required = true,
+                               .help = "a list that has a name; its own keys are listed below"},
+                     .choice = preset_choice},
+};
+const section preset_section = {PRESET_KEYS, preset_settings};
+
+const setting composite_setting = {
+    .field = {.name = "composite", .kind = FIELD_LIST,
+              .help = "the rule of every layer: entries, of which the first that matches a layer wins"},
+    .item = FIELD_SECTION, .section = &entry_section,
+    .form = "name of a preset, section of preset and its parameters, or list of sections", .absent = "epsilon"};
 
 static const setting tasks_settings[TASKS_KEYS] = {
     [TASKS_CLASSES] = {.field = {.name = "classes", .kind = FIELD_LIST, .min = 2, .max = 100000, .required = true,

@@ -33,12 +33,16 @@ enum {
     MODEL_MEAN, MODEL_STD, MODEL_KEYS
 };
 enum { CRITERION_NAME, CRITERION_METHOD, CRITERION_KEYS }; /* then the fields of the method */
+enum { ENTRY_MATCH, ENTRY_TYPE, ENTRY_GROUP, ENTRY_PLACE, ENTRY_RULE, ENTRY_KEYS }; /* then the fields of the rule */
+enum { PRESET_NAME, PRESET_KEYS }; /* then the fields of the preset */
 enum { TASKS_CLASSES, TASKS_SEEDS, TASKS_REFERENCES, TASKS_KEYS };
 enum { RATES_FROM, RATES_TO, RATES_STEP, RATES_KEYS };
 
-extern const section study_section, data_section, model_section, criterion_section, tasks_section, rates_section;
+extern const section study_section, data_section, model_section, criterion_section, entry_section, preset_section, tasks_section,
+    rates_section;
+extern const setting composite_setting; /* a key more of criteria whose method takes a composite */
 
-enum { MOST_MODELS = 256, MOST_CRITERIA = 256, MOST_SIZES = 100, MOST_SEEDS = 10000, MOST_RATES = 1000, MOST_PATH = 4000, MOST_NAME = 64 };
+enum { MOST_MODELS = 256, MOST_CRITERIA = 256, MOST_ENTRIES = 256, MOST_SIZES = 100, MOST_SEEDS = 10000, MOST_RATES = 1000, MOST_PATH = 4000, MOST_NAME = 64 };
 
 typedef struct schema_words {
     char text[400];

@@ -85,7 +85,8 @@ typedef struct results {
     size_t n_models, n_criteria, n_rates, n_cells, n_tracks, n_stability, n_summary;
     const result_model *models;
     const char *const *criterion_name;   /* [n_criteria] */
-    const char *const *criterion_method; /* [n_criteria] "lrp", with its parameters: "lrp epsilon=1e-06 absolute=token target=label initial=one normalise=none" */
+    const char *const *criterion_method; /* [n_criteria] "lrp", with its parameters: "lrp composite=epsilon epsilon=1e-06 ..." */
+    const char *const *criterion_composite; /* [n_criteria] relevance rules as a list of entries in YAML, "" where there are none */
     const double *rates;
     const char *const *class_name; /* [n_classes] of the data set */
     size_t n_classes;

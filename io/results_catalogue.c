@@ -82,11 +82,14 @@ static status put_criteria(const results_writer *w)
 {
     static const h5_variable name = {"criterion", "criterion", H5_STRING, NULL, "name of the criterion", NULL, NULL};
     static const h5_variable method = {"method", "criterion", H5_STRING, NULL, "method and its parameters", NULL, NULL};
+    static const h5_variable composite = {"composite", "criterion", H5_STRING, NULL,
+                                          "relevance rules, the first entry that matches a layer wins; empty: none", NULL, NULL};
     status st = STATUS_OK;
     h5_group g;
     TRY(h5_group_create(w->file, "/criteria", &g));
     TRY_OR(cleanup, st, h5_dim_add(&g, &name, w->r->n_criteria, w->r->criterion_name));
     TRY_OR(cleanup, st, h5_put(&g, &method, w->r->criterion_method));
+    TRY_OR(cleanup, st, h5_put(&g, &composite, w->r->criterion_composite));
 cleanup:
     return h5_group_close(st, &g);
 }

@@ -174,6 +174,25 @@ static status print_models(inspector *in)
 
 static const inspect_column criteria_columns[] = {{"criterion", "criterion", AS_TEXT}, {"method", "method", AS_TEXT}};
 
+/* A line for each criterion with relevance rules, whole: they are too long for a table. */
+static status print_rules(inspector *in)
+{
+    enum { LONGEST_LIST = 1 << 16 };
+    const char *const *name = NULL, *const *rules = NULL, *shown;
+    size_t n = H5_ANY_SIZE, printed = 0;
+    TRY(h5_get_texts(in->a, &in->file, "/criteria/criterion", 1, &n, &name));
+    TRY(h5_get_texts(in->a, &in->file, "/criteria/composite", 1, &n, &rules));
+    for (size_t i = 0; i < n; i++) {
+        if (rules[i][0] != '\0') {
+            TRY(text_printable(in->a, name[i], LONGEST_CELL, &shown));
+            (void)fprintf(in->to, "%s  %s: ", printed++ == 0 ? "\nRelevance rules\n" : "", shown);
+            TRY(text_printable(in->a, rules[i], LONGEST_LIST, &shown));
+            (void)fprintf(in->to, "%s\n", shown);
+        }
+    }
+    return STATUS_OK;
+}
+
 static const inspect_column summary_columns[] = {
     {"model", "model", AS_TEXT},
     {"kind", "pruned", AS_TEXT},
@@ -357,6 +376,7 @@ static status print_all(inspector *in)
     TRY(print_study(in));
     TRY(print_models(in));
     TRY(print_group(in, "Criteria", "/criteria", COUNT(criteria_columns), criteria_columns));
+    TRY(print_rules(in));
     TRY(print_group(in, "Summary: means over the seeds, +- standard errors", "/summary", COUNT(summary_columns),
                     summary_columns));
     TRY(print_group(in, "Stability of the rankings over pairs of seeds", "/stability", COUNT(stability_columns),

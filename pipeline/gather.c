@@ -3,7 +3,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "io/config_schema.h"
+#include "io/config_composite.h"
 #include "nn/op.h"
 #include "pruning/curve.h"
 #include "pruning/ranking.h"
@@ -204,16 +204,32 @@ status gather_criteria(arena *a, const config *cfg, const char ***names, const c
     TRY_ALLOC(*names, a, cfg->n_criteria);
     TRY_ALLOC(*methods, a, cfg->n_criteria);
     for (size_t i = 0; i < cfg->n_criteria; i++) {
-        const config_criterion *cc = &cfg->criteria[i];
-        const char *text;
-        TRY_TEXT(text, a, "%s", cc->method->name);
-        for (size_t k = 0; k < cc->method->n_fields; k++) {
-            const setting key = {.field = cc->method->fields[k]};
-            TRY_TEXT(text, a, "%s %s=%s", text, key.field.name, value_text(&key, cc->parameters[k]).text);
+        (*names)[i] = cfg->criteria[i].name;
+        (*methods)[i] = criterion_text(a, &cfg->criteria[i]);
+        if ((*methods)[i] == NULL) {
+            return (status){ST_ENVIRONMENT};
         }
-        (*names)[i] = cc->name;
-        (*methods)[i] = text;
     }
+    return STATUS_OK;
+}
+
+/* The composite of every criterion in full: presets as the lists that they are, stabilisers of entries too. */
+static status gather_composites(arena *a, const config *cfg, const char *const **out)
+{
+    const char **text;
+    TRY_ALLOC(text, a, cfg->n_criteria);
+    for (size_t i = 0; i < cfg->n_criteria; i++) {
+        const config_criterion *cc = &cfg->criteria[i];
+        const criterion_setup setup = {.parameters = cc->parameters, .composite = cc->composite};
+        const composite *c;
+        text[i] = "";
+        if (cc->method->composite != NULL) {
+            TRY(cc->method->composite(a, &setup, &c));
+            text[i] = composite_text(a, c);
+            TRY(text[i] != NULL ? STATUS_OK : (status){ST_ENVIRONMENT});
+        }
+    }
+    *out = text;
     return STATUS_OK;
 }
 
@@ -233,12 +249,14 @@ static status gather_all(arena *a, arena *scratch, const study *s, const stage_c
     result_model *models;
     result_cell *cells;
     const char **names = NULL, **methods = NULL;
+    const char *const *composites = NULL;
     TRY_ALLOC(models, a, s->n_models);
     TRY_ALLOC(cells, a, s->n_cells);
     TRY(gather_criteria(a, s->config, &names, &methods));
+    TRY(gather_composites(a, s->config, &composites));
     *out = (results){.study = s->config->name, .n_models = s->n_models, .n_criteria = s->config->n_criteria,
                      .n_rates = s->config->n_rates, .n_cells = s->n_cells, .models = models, .criterion_name = names,
-                     .criterion_method = methods, .rates = s->config->rates, .class_name = s->evaluation_data->class_name,
+                     .criterion_method = methods, .criterion_composite = composites, .rates = s->config->rates, .class_name = s->evaluation_data->class_name,
                      .n_classes = s->evaluation_data->n_classes, .cells = cells};
     for (size_t i = 0; i < s->n_models; i++) {
         TRY(gather_model(a, &s->models[i], &models[i]));

@@ -76,7 +76,10 @@ static inline criterion_setup study_setup(const study *s, size_t model, size_t c
                              .backend = s->backend,
                              .batch = s->config->micro_batch,
                              .parameters = c->parameters,
-                             .composite = c->composite};
+                             .composite = c->composite,
+                             .n_channels = COUNT(s->models[model].preprocess.mean),
+                             .mean = s->models[model].preprocess.mean,
+                             .std = s->models[model].preprocess.std};
 }
 
 static inline size_t study_batches(const sample_list *list, size_t micro_batch)

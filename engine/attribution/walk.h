@@ -24,8 +24,8 @@ enum {
 typedef struct walk_options {
     bool keep;        /* no buffer is used twice, for walk_read_relevance() */
     bool to_input;    /* relevance goes down to the image; else no further than a component is on the way */
+    const bool *watched; /* [n_nodes] it goes there too and shows these nodes to the visitor; NULL: none. Borrowed */
     unsigned without; /* rewrites that are not made */
-    const bool *watched; /* [n_nodes] the walk goes to these nodes too and shows them to the visitor; NULL: to none. Borrowed */
 } walk_options;
 
 /* Graph and composite are borrowed for the life of the walk. Errors: ST_CONFIG (composite_resolve), ST_ENVIRONMENT (memory). */

@@ -28,8 +28,8 @@ static bool reaches(const compiler *p, node_id id, size_t input)
     return !own || op->reaches == NULL || op->reaches(p->c->softmax_rule, input);
 }
 
-/* Relevance is wanted where a component or a watched node is or lies further down: a pass towards the logits marks both. One back from the logits leaves out
- * what no relevance reaches; a component there is a mistake that plan_step() reports. */
+/* Relevance is wanted where a component or a watched node is or lies further down: a pass towards the logits marks both. One back from the
+ * logits leaves out what no relevance reaches; a component there is a mistake that plan_step() reports. */
 static void mark_wanted(const compiler *p)
 {
     bool *reached = p->reached;

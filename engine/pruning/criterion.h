@@ -19,6 +19,8 @@ typedef struct criterion_setup {
     size_t batch;             /* micro-batch */
     const double *parameters; /* in the order of the fields */
     const struct composite *composite; /* that the study states for a criterion with takes_composite; NULL: by the parameters */
+    size_t n_channels;        /* how the images were normalised, x = (pixel - mean) / std for each channel; 0: not known */
+    const float *mean, *std;
 } criterion_setup;
 
 /* A micro-batch. */

@@ -74,9 +74,13 @@ def check_costs(data):
 
 def check_criteria(data):
     """Methods as a study would say them, with the shortest text of each number."""
-    texts = {"lrp-epsilon": "lrp epsilon=1e-06 absolute=token target=label initial=one normalise=none", "magnitude": "magnitude", "random": "random"}
-    for name, method in zip(data["/criteria"].criterion.values, data["/criteria"].method.values):
+    texts = {"lrp-epsilon": "lrp composite=epsilon epsilon=1e-06 absolute=token target=label initial=one normalise=none "
+                            "softmax=epsilon proj_bias=textbook", "magnitude": "magnitude", "random": "random"}
+    composites = {"lrp-epsilon": "[{rule: epsilon, epsilon: 1e-06}]", "magnitude": "", "random": ""}
+    criteria = data["/criteria"]
+    for name, method, composite in zip(criteria.criterion.values, criteria.method.values, criteria.composite.values):
         check(method == texts[name], f"/criteria: {name} is '{method}'")
+        check(composite == composites[name], f"/criteria: the composite of {name} is '{composite}'")
 
 
 def check_digits(data):

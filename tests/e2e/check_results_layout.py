@@ -25,7 +25,7 @@ ROW = {"row": ("row", "i8"), "model": ("row", "text"), "kind": ("row", "text"), 
 STABILITY = ROW | {"rate": ("rate", "f8"), "pairs": ("row", "i8"), "kendall_mean": ("row", "f8"), "jaccard_mean": ("row rate", "f8")}
 SUMMARY = ROW | {name: ("row", "f8") for name in ("accuracy", "a_pr_mean", "a_pr_mean_error", "a_pr_trapezoid",
                                                    "a_pr_trapezoid_error", "highest_rate_95")} | {"seeds": ("row", "i8")}
-CRITERIA = {"criterion": ("criterion", "text"), "method": ("criterion", "text")}
+CRITERIA = {"criterion": ("criterion", "text"), "method": ("criterion", "text"), "composite": ("criterion", "text")}
 CLASSES = {"class": ("class", "i8"), "name": ("class", "text")}
 PROVENANCE = {"input": ("input", "i8"), "path": ("input", "text"), "sha256": ("input", "text"), "bytes": ("input", "i8"),
               "rank": ("rank", "i8"), "host": ("rank", "text"), "busy": ("rank", "f8"), "idle": ("rank", "f8")}

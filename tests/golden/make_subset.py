@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Makes the golden files of this folder from the full golden vectors: the networks with one composite and its pruning,
-the gradient methods, and all unit rules, compressed.
+"""Makes the golden files of this folder from the full golden vectors: the networks with their composites (of
+most without maps) and their pruning, the gradient methods, and all unit rules, compressed.
 
     python3 tests/golden/make_subset.py FULL_FOLDER tests/golden
 
@@ -11,14 +11,13 @@ from pathlib import Path
 
 import h5py
 
-# network -> its composites that the tests use
-COMPOSITES = {
-    "vgg_bn_tiny": ["eps", "ref_gamma_none"],
-    "vgg_tiny": ["eps", "ref_gamma_none"],
-    "resnet_basic_tiny": ["eps", "ref_gamma_none"],
-    "resnet_bottleneck_tiny": ["eps", "ref_gamma_none"],
-    "vit_tiny": ["eps_softmax_Epsilon"],
-}
+NETWORKS = ["vgg_bn_tiny", "vgg_tiny", "resnet_basic_tiny", "resnet_bottleneck_tiny", "vit_tiny"]
+
+# Of every composite: what is small. Maps and heatmaps, ten times as large, of some; heatmaps also where only the first layer differs from
+# another composite, which nothing else shows.
+LARGE = {"map_sample0", "linear_map_sample0", "heatmap", "heatmap_conv_proj_eps"}
+WHOLE = {"eps", "ref_gamma_none", "eps_softmax_Epsilon", "mixed_softmax_ZPlus_vbias_T_projbias_corrected"}
+HEATMAPS = {"epsplus_flat", "epsgamma_box", "eps_wsquare"}
 ALWAYS = ["weights", "inputs", "targets", "logits", "folded", "gradient_methods"]
 
 
@@ -54,12 +53,24 @@ def make(source_path, target_path, paths):
             copy_item(source, target, path)
 
 
+def composite_paths(file):
+    """The data sets and groups of the composites of a network that are kept, and its whole pruning."""
+    paths = ["pruning"]
+    for name, group in file["composites"].items():
+        for part in group:
+            heatmap = name in HEATMAPS and part.startswith("heatmap")
+            if part not in LARGE or name in WHOLE or heatmap:
+                paths.append(f"composites/{name}/{part}")
+    return paths
+
+
 def main():
     if len(sys.argv) != 3:
         sys.exit(__doc__)
     full, here = Path(sys.argv[1]), Path(sys.argv[2])
-    for network, composites in COMPOSITES.items():
-        paths = ALWAYS + [f"{part}/{name}" for part in ("composites", "pruning") for name in composites]
+    for network in NETWORKS:
+        with h5py.File(full / f"{network}.h5", "r") as f:
+            paths = ALWAYS + composite_paths(f)
         make(full / f"{network}.h5", here / f"{network}.h5", paths)
     with h5py.File(full / "unit_rules.h5", "r") as f:
         cases = list(f)

@@ -19,6 +19,7 @@ static const size_t task_classes[N_TASKS] = {3, 10};
 static const char *const class_names[N_CLASSES] = {"zero", "one", "zwei", "trois", "четыре", "五", "6", "7", "8", "9"};
 static const char *const criterion_names[N_CRITERIA] = {"lrp-epsilon", "random"};
 static const char *const criterion_methods[N_CRITERIA] = {"lrp epsilon=1e-06", "random"};
+static const char *const criterion_composites[N_CRITERIA] = {"[{rule: epsilon, epsilon: 1e-06}]", ""};
 static const char *const moment_names[] = {"absolute", "signed"};
 
 static arena *memory;
@@ -238,6 +239,7 @@ static const results *sample(size_t n)
                    .models = models,
                    .criterion_name = criterion_names,
                    .criterion_method = criterion_methods,
+                   .criterion_composite = criterion_composites,
                    .rates = rates,
                    .class_name = class_names,
                    .n_classes = N_CLASSES,

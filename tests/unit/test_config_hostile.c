@@ -65,7 +65,7 @@ static const bad_case bad_cases[] = {
      "components[2]: expected each kind once, found 'heads' again"},
     {"[filters, heads]", "[filters, [heads]]", "8:27", "found a list"},
     {"    method: lrp", "    method: ltp", "14:13",
-     "criteria[0].method: expected one of lrp, magnitude, random, found 'ltp'; did you mean 'lrp'?"},
+     "magnitude, bn-scale, random, found 'ltp'; did you mean 'lrp'?"},
     {"    heads: 4", "    mean: [0.5, 0.5]", "9:11", "models[0].mean: expected a list of exactly 3 elements, found 2"},
     {"    heads: 4", "    std: [0.5, 0, 0.5]", "9:16", "models[0].std[1]: expected a number in [0.001, 1], found 0"},
     {"    heads: 4", "    image_size: 16by16", "9:17", "expected a size N or HxW in [1, 65535], found '16by16'"},

@@ -2,9 +2,11 @@
 #include "pruning/aggregate.h"
 #include "pruning/criterion.h"
 
-/* Layer-wise relevance propagation, epsilon rule in every layer (docs/attribution.md, sections b to f): relevance of
+/* Layer-wise relevance propagation (docs/attribution.md, sections b to f) by the rules of a composite: relevance of
  * the explained class's logit at each component. */
-enum { EPSILON, ABSOLUTE, TARGET, INITIAL, NORMALISE };
+enum { EPSILON, ABSOLUTE, TARGET, INITIAL, NORMALISE, SOFTMAX, PROJ_BIAS };
+enum { TEXTBOOK, REFERENCE };
+static const char *const proj_biases[] = {[TEXTBOOK] = "textbook", [REFERENCE] = "reference", NULL};
 
 static const field fields[] = {
     [EPSILON] = {.name = "epsilon",
@@ -13,11 +15,21 @@ static const field fields[] = {
                  .min = 0.0,
                  .max = 1.0,
                  .scale = SCALE_LOG,
-                 .help = "stabiliser of every denominator"},
+                 .help = "stabiliser of every denominator for which the composite states none of its own"},
     [ABSOLUTE] = AGGREGATE_FIELD_ABSOLUTE(ABSOLUTE_TOKEN),
     [TARGET] = START_FIELD_TARGET,
     [INITIAL] = START_FIELD_INITIAL_OF_RULES,
     [NORMALISE] = AGGREGATE_FIELD_NORMALISE,
+    [SOFTMAX] = {.name = "softmax",
+                 .kind = FIELD_CHOICE,
+                 .choices = softmax_rule_names,
+                 .help = "rule of the softmax in attention (transformers)"},
+    [PROJ_BIAS] = {.name = "proj_bias",
+                   .kind = FIELD_CHOICE,
+                   .def = TEXTBOOK,
+                   .choices = proj_biases,
+                   .help = "bias of q, k, v and output projections in z-plus, alpha-beta and gamma: as in other layers, or as in the "
+                           "paper's program, where it enters every term"},
 };
 
 typedef struct explainer {
@@ -28,9 +40,18 @@ typedef struct explainer {
     size_t batch, row;
 } explainer;
 
+/* Without a stated list, the epsilon rule in every layer. */
 static status choose(arena *a, const criterion_setup *s, const composite **out)
 {
-    return composite_epsilon(a, s->parameters[EPSILON], out);
+    const composite *stated = s->composite;
+    const composite settings = {.epsilon = s->parameters[EPSILON],
+                                .softmax_rule = (int)s->parameters[SOFTMAX],
+                                .proj_bias = s->parameters[PROJ_BIAS] == REFERENCE,
+                                .pixels = {s->n_channels, s->mean, s->std}};
+    if (stated == NULL) {
+        TRY(composite_epsilon(a, s->parameters[EPSILON], &stated));
+    }
+    return composite_complete(a, stated, &settings, out);
 }
 
 static aggregate aggregate_of(const criterion_setup *s)
@@ -83,10 +104,11 @@ static void finish(const criterion_setup *s, size_t n_samples, const double *sum
 
 const criterion_def criterion_lrp = {
     .name = "lrp",
-    .help = "layer-wise relevance propagation, epsilon rule in every layer, from one class's logit",
+    .help = "layer-wise relevance propagation from one class's logit, by the rules of a composite",
     .fields = fields,
     .n_fields = COUNT(fields),
     .uses_samples = true,
+    .takes_composite = true,
     .logits_only = true,
     .n_moments = AGGREGATE_MOMENTS,
     .moments = aggregate_moments,
