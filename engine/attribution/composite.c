@@ -131,7 +131,7 @@ status composite_matches(arena *a, const composite *c, const graph *g, const siz
     TRY_ALLOC(n, a, c->n);
     for (node_id id = 1; id < g->n_nodes; id++) {
         for (size_t i = 0; i < c->n; i++) {
-            n[i] += matches(&c->entries[i], g, id, at);
+            n[i] += !g->nodes[id].inserted && matches(&c->entries[i], g, id, at);
         }
     }
     *out = n;

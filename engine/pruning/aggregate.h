@@ -41,14 +41,12 @@ extern const char *const aggregate_absolutes[], *const aggregate_norms[];
     {.name = "absolute",                                                                                               \
      .kind = FIELD_CHOICE,                                                                                             \
      .def = (default_),                                                                                                \
-     .max = 3.0,                                                                                                       \
      .choices = aggregate_absolutes,                                                                                   \
      .help = "where the absolute value is taken: per token and sample, per sample, after the sum over samples, never "  \
              "(signed scores)"}
 #define AGGREGATE_FIELD_NORMALISE                                                                                      \
     {.name = "normalise",                                                                                              \
      .kind = FIELD_CHOICE,                                                                                             \
-     .max = 3.0,                                                                                                       \
      .choices = aggregate_norms,                                                                                       \
      .help = "norm over all components of a kind by which each image's values are divided first"}
 

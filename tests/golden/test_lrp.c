@@ -194,7 +194,7 @@ static void transformers_are_golden(void **state)
 }
 
 /* A composite that no test knows would go unchecked. The plain gradient in the place of gamma (ref_gamma_none) is what float32 cannot do
- * to the tolerance of the others: tests/unit has it. */
+ * to the tolerance of the others: a test of its own has it in double precision. */
 static void no_composite_is_left_out(void **state)
 {
     (void)state;

@@ -28,12 +28,12 @@ static const char *const head_values[] = {"output", "attention", NULL};
 static const field fields[] = {
     [ABSOLUTE] = AGGREGATE_FIELD_ABSOLUTE(ABSOLUTE_TOKEN),
     [NORMALISE] = AGGREGATE_FIELD_NORMALISE,
-    [STATISTIC] = {.name = "statistic", .kind = FIELD_CHOICE, .max = 2.0, .choices = statistics,
+    [STATISTIC] = {.name = "statistic", .kind = FIELD_CHOICE, .choices = statistics,
                    .help = "mean or sum over an image's positions, or the variance over all positions of all images, for which `absolute` and "
                            "`normalise` do nothing"},
-    [VALUES] = {.name = "values", .kind = FIELD_CHOICE, .max = 1.0, .choices = parts,
+    [VALUES] = {.name = "values", .kind = FIELD_CHOICE, .choices = parts,
                 .help = "the component's values as they are, or only what is positive of them"},
-    [HEADS] = {.name = "heads", .kind = FIELD_CHOICE, .max = 1.0, .choices = head_values,
+    [HEADS] = {.name = "heads", .kind = FIELD_CHOICE, .choices = head_values,
                .help = "what a head's values are: mean absolute output of each token, or its attention, whose mean says nothing"},
 };
 
