@@ -71,6 +71,7 @@ static void emit_parameter(emitter *e, const field *f, double value)
 
 static void emit_criterion(emitter *e, const config_criterion *c, const char *composite_text)
 {
+    const setting *s = criterion_section.settings;
     emit(e, "  - %s: ", key_of(&criterion_section, CRITERION_NAME));
     emit_text(e, c->name);
     emit(e, "    %s: ", key_of(&criterion_section, CRITERION_METHOD));
@@ -81,6 +82,9 @@ static void emit_criterion(emitter *e, const config_criterion *c, const char *co
     for (size_t i = 0; i < c->method->n_fields; i++) {
         emit_parameter(e, &c->method->fields[i], c->parameters[i]);
     }
+    emit_parameter(e, &s[CRITERION_ORDER].field, c->ranking.order);
+    emit_parameter(e, &s[CRITERION_SCOPE].field, c->ranking.scope);
+    emit_parameter(e, &s[CRITERION_FLOOR].field, c->ranking.floor);
 }
 
 static void emit_sizes(emitter *e, size_t key, size_t n, const size_t value[])
@@ -126,20 +130,56 @@ static void emit_study(emitter *e, const config *c, const config_written *w)
         emit_criterion(e, &c->criteria[i], w->composite[i]);
     }
     emit_tasks(e, c);
+    emit(e, "%s: %s\n", key_of(&study_section, STUDY_PREDICTION), curve_prediction_names[c->prediction]);
     emit(e, "%s: %zu\n", key_of(&study_section, STUDY_MICRO_BATCH), c->micro_batch);
     emit(e, "%s: %s\n", key_of(&study_section, STUDY_BACKEND), c->backend);
+    emit(e, "%s: %s\n", key_of(&study_section, STUDY_ROWS), setting_choice(&study_section.settings[STUDY_ROWS], c->rows));
+    emit(e, "%s: %s\n", key_of(&study_section, STUDY_CONVOLUTIONS),
+         setting_choice(&study_section.settings[STUDY_CONVOLUTIONS], c->winograd ? CONVOLUTIONS_WINOGRAD : CONVOLUTIONS_DIRECT));
     emit(e, "%s: ", key_of(&study_section, STUDY_OUTPUT));
     emit_text(e, c->output);
+}
+
+/* After a first pass that has counted: room for the second. */
+static status emitter_fill(emitter *e, arena *a)
+{
+    e->size = e->used + 1;
+    e->used = 0;
+    TRY_ALLOC(e->to, a, e->size);
+    return STATUS_OK;
 }
 
 status config_resolve(arena *a, const config *c, const config_written *w, const char **out)
 {
     emitter e = {0};
     emit_study(&e, c, w);
-    e.size = e.used + 1;
-    e.used = 0;
-    TRY_ALLOC(e.to, a, e.size);
+    TRY(emitter_fill(&e, a));
     emit_study(&e, c, w);
     *out = e.to;
+    return STATUS_OK;
+}
+
+/* Everything that a study says of a criterion decides its scores, except for its name and how it is ranked. */
+static status scoring_text(arena *a, const config *c, const config_written *w, size_t criterion, const char **out)
+{
+    emitter e = {0};
+    config_criterion same = c->criteria[criterion];
+    same.name = "";
+    same.ranking = (ranking_options){0};
+    emit_criterion(&e, &same, w->composite[criterion]);
+    TRY(emitter_fill(&e, a));
+    emit_criterion(&e, &same, w->composite[criterion]);
+    *out = e.to;
+    return STATUS_OK;
+}
+
+status config_scoring(arena *a, const config *c, const config_written *w, const char *const **out)
+{
+    const char **texts;
+    TRY_ALLOC(texts, a, c->n_criteria);
+    for (size_t i = 0; i < c->n_criteria; i++) {
+        TRY(scoring_text(a, c, w, i, &texts[i]));
+    }
+    *out = texts;
     return STATUS_OK;
 }

@@ -11,6 +11,8 @@ typedef struct config_written {
 } config_written;
 
 MUST_CHECK status config_resolve(arena *a, const config *c, const config_written *w, const char **out);
+/* config.scoring: the section of each criterion as above, without what does not matter to its scores. */
+MUST_CHECK status config_scoring(arena *a, const config *c, const config_written *w, const char *const **out);
 
 /* How facts about a model are called in study files and elsewhere (io/checkpoint.h). */
 typedef struct config_fact_name {

@@ -8,7 +8,10 @@
 #include "attribution/preset.h"
 #include "backend/backend.h"
 #include "core/status.h"
+#include "io/config.h"
 #include "pruning/criterion.h"
+#include "pruning/curve.h"
+#include "pruning/ranking.h"
 
 static const char *kind_choice(size_t i)
 {
@@ -39,6 +42,15 @@ static const char *preset_choice(size_t i)
 {
     return i < preset_count ? preset_table[i].name : NULL;
 }
+
+static const char *rows_choice(size_t i)
+{
+    static const char *const names[CONFIG_ROWS] = {[ROWS_STREAM] = "stream", [ROWS_KEEP] = "keep"};
+    return i < CONFIG_ROWS ? names[i] : NULL;
+}
+
+static const char *const convolution_choices[] = {
+    [CONVOLUTIONS_DIRECT] = "direct", [CONVOLUTIONS_WINOGRAD] = "winograd", NULL};
 
 static const setting data_settings[DATA_KEYS] = {
     [DATA_REFERENCE] = {.field = {.name = "reference", .kind = FIELD_PATH, .required = true,
@@ -85,6 +97,13 @@ static const setting criterion_settings[CRITERION_KEYS] = {
     [CRITERION_METHOD] = {.field = {.name = "method", .kind = FIELD_CHOICE, .required = true,
                                     .help = "how components are scored; its own keys are listed below"},
                           .choice = method_choice},
+    [CRITERION_ORDER] = {.field = {.name = "order", .kind = FIELD_CHOICE, .choices = ranking_order_names, .def = RANKING_LEAST_FIRST,
+                                   .help = "which end of the scores is removed first: the least relevant components or the most relevant"}},
+    [CRITERION_SCOPE] = {.field = {.name = "scope", .kind = FIELD_CHOICE, .choices = ranking_scope_names, .def = RANKING_GLOBAL,
+                                   .help = "scores of all layers are ranked together (global), or every layer loses the same share (layer)"}},
+    [CRITERION_FLOOR] = {.field = {.name = "floor", .kind = FIELD_REAL, .def = 0, .min = 0, .max = 1,
+                                   .help = "share of every layer that stays as long as anything else can go; with scope: global"},
+                         .below = true},
 };
 const section criterion_section = {CRITERION_KEYS, criterion_settings};
 
@@ -163,11 +182,22 @@ static const setting study_settings[STUDY_KEYS] = {
                      .item = FIELD_REAL, .below = true, .section = &rates_section,
                      .form = "section of from, to, step or list of ascending numbers",
                      .absent = "the section's defaults"},
+    [STUDY_PREDICTION] = {.field = {.name = "prediction", .kind = FIELD_CHOICE, .choices = curve_prediction_names,
+                                    .def = PREDICTION_RESTRICTED,
+                                    .help = "accuracies: the largest logit among a task's classes (restricted), or among all with the others set to 0 "
+                                            "(masked)"}},
     [STUDY_MICRO_BATCH] = {.field = {.name = "micro_batch", .kind = FIELD_COUNT, .def = 16, .min = 1, .max = 1024,
                                      .help = "images computed together; more need more memory, the number of ranks does not matter"}},
     [STUDY_BACKEND] = {.field = {.name = "backend", .kind = FIELD_CHOICE, .def = 0,
                                  .help = "library of the convolutions; auto: onednn where it is built in. Results differ in the last digits"},
                        .choice = backend_choice},
+    [STUDY_ROWS] = {.field = {.name = "rows", .kind = FIELD_CHOICE, .def = ROWS_STREAM,
+                              .help = "scores of single images: stream adds them up and forgets them, keep stores them in the result too"},
+                    .choice = rows_choice},
+    [STUDY_CONVOLUTIONS] = {.field = {.name = "convolutions", .kind = FIELD_CHOICE, .choices = convolution_choices,
+                                      .def = CONVOLUTIONS_DIRECT,
+                                      .help = "how accuracy is measured; winograd: where the library has it for a layer, which is "
+                                              "faster and rounds more. Explanations are always direct"}},
     [STUDY_OUTPUT] = {.field = {.name = "output", .kind = FIELD_PATH,
                                 .help = "result file, relative to the working directory, not to the study file"},
                       .absent = "<study>.h5"},

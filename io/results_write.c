@@ -66,6 +66,7 @@ static status put_root(const results_writer *w)
     TRY_OR(cleanup, st, h5_attr_text(&g, "source", "Pollard " POLLARD_VERSION));
     TRY_OR(cleanup, st, h5_attr_count(&g, "schema_version", RESULTS_SCHEMA_VERSION));
     TRY_OR(cleanup, st, h5_attr_text(&g, "study", r->study));
+    TRY_OR(cleanup, st, h5_attr_text(&g, "prediction", curve_prediction_names[r->prediction]));
     if (r->n_rates > 0) {
         TRY_OR(cleanup, st, h5_attr_reals(&g, "rates", r->n_rates, r->rates));
     }
@@ -77,7 +78,8 @@ static status put_parts(const results_writer *w)
 {
     status (*const parts[])(const results_writer *) = {
         put_root,           results_put_catalogue,  results_put_curves,
-        results_put_tracks, results_put_statistics, results_put_provenance};
+        results_put_tracks, results_put_statistics,
+        results_put_audits, results_put_rows,       results_put_provenance};
     for (size_t i = 0; i < COUNT(parts); i++) {
         TRY(parts[i](w));
         arena_reset(w->file->scratch);

@@ -87,6 +87,9 @@ static status choose_kinds(arena *a, study_model *m)
             m->kinds[m->n_kinds] = kind;
             m->component[m->n_kinds] = list;
             m->n_components[m->n_kinds] = n;
+            ranking_layers *l = &m->layers[m->n_kinds];
+            l->n = n;
+            TRY(graph_layer_sizes(a, m->graph, kind, &l->n_layers, &l->size));
             m->n_kinds++;
         } else if (wanted && cm->n_kinds > 0) {
             return FAIL(ST_CONFIG, "model '%s': components: the network (%s) has no %s; leave the key out to prune what it has",

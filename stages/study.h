@@ -6,6 +6,7 @@
 #include "io/dataset.h"
 #include "io/image.h"
 #include "nn/graph.h"
+#include "pruning/ranking.h"
 
 /* A set of samples cut into micro-batches of the study's fixed size; the last one is padded by repeating its first sample. */
 typedef struct sample_list {
@@ -23,6 +24,9 @@ typedef struct study_model {
     component_kind kinds[COMPONENT_KINDS];
     const size_t *component[COMPONENT_KINDS]; /* by kind index: components of that kind in the graph's vector */
     size_t n_components[COMPONENT_KINDS];
+    ranking_layers layers[COMPONENT_KINDS]; /* how they are divided */
+    size_t n_winograd; /* layers that `evaluate` runs by Winograd's algorithm (`convolutions: winograd`) */
+    const node_id *winograd; /* which of logits_graph */
 } study_model;
 
 /* A class subset drawn by a seed. */

@@ -6,6 +6,7 @@
 #include "attribution/rule_kernels.h"
 
 enum { LANE = 16 }; /* floats in 64 bytes: every scratch array starts aligned */
+_Static_assert((int)MAX_SHARE_GROUPS == (int)MAX_RULE_GROUPS, "every group has its shares");
 
 typedef struct builder {
     arena *a;
@@ -80,8 +81,8 @@ static status build_shares(builder *b, const signed_form *form, double epsilon)
     r->n_shares = r->with_sums ? form->n_groups : 1;
     for (size_t g = 0; g < form->n_groups; g++) {
         const signed_group *from = &form->group[g];
-        r->with_extra = r->with_extra ||
-                        (b->l->n->n_bias > 0 && (from->extra_positive != 0.0 || from->extra_negative != 0.0));
+        r->with_extra =
+            r->with_extra || (b->l->n->n_bias > 0 && (from->extra_positive != 0.0 || from->extra_negative != 0.0));
     }
     for (size_t g = 0; g < form->n_groups; g++) {
         const signed_group *from = &form->group[g];
@@ -90,6 +91,8 @@ static status build_shares(builder *b, const signed_form *form, double epsilon)
                             .oppose = (float)from->oppose,
                             .above = from->gate == GATE_POSITIVE ? 0.0f : -INFINITY,
                             .below = from->gate == GATE_NEGATIVE ? 0.0f : INFINITY};
+        to->of_z = (float)(r->absolute ? (from->agree + from->oppose) / 2.0 : from->oppose);
+        to->of_sums = (float)(r->absolute ? (from->agree - from->oppose) / 2.0 : from->agree - from->oppose);
         choose_shares(from, b->p, to->to);
         if (r->with_extra) {
             TRY(build_extra(b, from, &to->extra));
@@ -114,7 +117,8 @@ static status build_forward(builder *b)
     const weight_part part = b->p->sums == SUMS_ABSOLUTE ? absolute_part : positive_part;
     return b->p->sums == SUMS_NONE
                ? STATUS_OK
-               : build_product(b, (conv_pass){.bias = b->l->n->n_bias > 0, .n_parts = 1, .part = {part}}, &b->p->forward);
+               : build_product(b, (conv_pass){.bias = b->l->n->n_bias > 0, .n_parts = 1, .part = {part}},
+                               &b->p->forward);
 }
 
 static status build_adjoints(builder *b, const signed_group *g)
@@ -236,7 +240,8 @@ static float relevance_of(const piece *v, size_t i)
     return v->f == NULL ? v->t[i] : v->t[i] * v->f[i];
 }
 
-static void exact_shares(const signed_plan *p, const rule_call *c, const piece *v, size_t i, exact_place *place, double share[2])
+static void exact_shares(const signed_plan *p, const rule_call *c, const piece *v, size_t i, exact_place *place,
+                         double share[2])
 {
     double agreeing, opposing;
     *place = exact_find(&p->exact, c->in, v->row, v->at + i);

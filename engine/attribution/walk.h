@@ -18,14 +18,14 @@ enum { WALK_ABSOLUTE, WALK_SIGNED, WALK_MOMENTS };
 enum {
     REWRITE_NONNEGATIVE = 1, /* inputs that cannot be negative have no terms of negative inputs */
     REWRITE_GATED = 2,       /* no terms of outputs that a ReLU sets to 0, where the layer above multiplies by them */
-    REWRITE_SIGNS = 4       /* rules of sums by sign share their products (attribution/rule_signed.h) */
+    REWRITE_SIGNS = 4        /* rules of sums by sign share their products (attribution/rule_signed.h) */
 };
 
 typedef struct walk_options {
-    bool keep;        /* no buffer is used twice, for walk_read_relevance() */
-    bool to_input;    /* relevance goes down to the image; else no further than a component is on the way */
-    const bool *watched; /* [n_nodes] it goes there too and shows these nodes to the visitor; NULL: none. Borrowed */
-    unsigned without; /* rewrites that are not made */
+    bool keep;           /* no buffer is used twice, for walk_read_relevance() */
+    bool to_input;       /* relevance goes down to the image; else no further than a component is on the way */
+    const bool *watched; /* [n_nodes] it also goes to these nodes and shows them to the visitor of walk_backward(); NULL: none. Borrowed */
+    unsigned without;    /* rewrites that are not made */
 } walk_options;
 
 /* Graph and composite are borrowed for the life of the walk. Errors: ST_CONFIG (composite_resolve), ST_ENVIRONMENT (memory). */
@@ -36,6 +36,8 @@ MUST_CHECK status walk_build_with(arena *a, const graph *g, const composite *c, 
 size_t walk_bytes(const walk *w); /* activations and relevance together */
 /* The same of a walk that is yet to be built. Errors: those of walk_build. */
 MUST_CHECK status walk_needs(const graph *g, const composite *c, const backend_def *backend, size_t batch, size_t *bytes);
+MUST_CHECK status walk_needs_with(const graph *g, const composite *c, const backend_def *backend, size_t batch,
+                                  const walk_options *options, size_t *bytes);
 
 /* What the walk does at a node. */
 typedef enum walk_way {
@@ -63,7 +65,7 @@ void walk_forward(walk *w, const float *images);
 forward *walk_activations(const walk *w); /* what the forward pass has left, and the walk reads */
 float *walk_initial(walk *w);             /* [batch, n_classes]; NULL where the network has no components */
 
-/* What is seen on the way down at a layer with components, and at a node that was asked for. Arrays as stored, of the micro-batch. */
+/* What is seen on the way down at a layer with components, and at a node that is watched. Arrays as stored, of the micro-batch. */
 typedef struct walk_view {
     node_id id;
     const float *r, *factor; /* relevance at the node's output: R = r factor, or r where factor is NULL */
@@ -80,16 +82,15 @@ typedef struct walk_visitor {
 } walk_visitor;
 void walk_backward(walk *w, const walk_visitor *v);
 
-/* A walk that also goes to the nodes with watched [n_nodes] and shows them to the visitor; borrowed for the call and the walk's life. */
-MUST_CHECK status walk_build_watching(arena *a, const graph *g, const composite *c, const backend_def *backend, size_t batch,
-                                      const bool watched[], walk **out);
-MUST_CHECK status walk_needs_watching(const graph *g, const composite *c, const backend_def *backend, size_t batch,
-                                      const bool watched[], size_t *bytes);
-
 /* For tests and audits: relevance at a node's output after walk_run, [batch, out] in plain order; false where the walk does not go. Only
  * when built with walk_build_keeping(): no buffer is used twice. */
 MUST_CHECK status walk_build_keeping(arena *a, const graph *g, const composite *c, const backend_def *backend,
                                      size_t batch, walk **out);
 bool walk_read_relevance(const walk *w, node_id id, float *out);
+
+/* From now on runs are audited (attribution/walk_audit.h): walk_read_audit() tells of the last one, [n_nodes, AUDIT_SUMS]. The rows stay
+ * the same. */
+MUST_CHECK status walk_start_audit(arena *a, walk *w);
+void walk_read_audit(const walk *w, size_t sample, float *out);
 
 #endif

@@ -35,6 +35,9 @@ function(check_line line)
             message(FATAL_ERROR "'${key}': expected a positive number, found ${value} in:\n${line}")
         endif()
     endforeach()
+    check_type("${line}" masks NUMBER)
+    check_type("${line}" winograd_layers NUMBER)
+    check_type("${line}" off "NUMBER|NULL")
     check_type("${line}" rank "NUMBER|STRING")
     check_type("${line}" cpu "NUMBER|NULL")
 endfunction()
@@ -72,12 +75,36 @@ check_value("${line}" flop_per_image 3628146688)
 list(GET lines 3 line)
 check_value("${line}" flop_per_image 7020265472)
 
-# The rules' products, forward pass (F = 1,814,073,344) and first convolution as above; inputs are not negative. Convolutions that a ReLU follows
-# directly, conv1 of every block, have 57,802,752 x 2 (layer1: x 2 blocks) + ... ; z+ and gamma behind a ReLU: 1 + 1 products, gamma elsewhere and
-# alpha-beta 1 + 2.
-run(1 3 --backend openblas --network resnet18 --batch 1 --repeats 1 --size 64 --what lrp --rule z-plus)
-list(GET lines 1 line)
-check_value("${line}" rule z-plus)
+# Rules there: no input of the other layers (F - first = 1,696,059,392) is negative, so that z+ makes one product forward and one back, alpha-beta one
+# and two; gamma too, but behind a ReLU, which follows the first convolutions of the eight blocks (751,435,776), one and one. All beside F.
+run(1 6 --backend openblas --network resnet18 --what lrp --rule gamma,alpha-beta,z-plus --batch 1 --repeats 1)
+set(at 1)
+foreach(expected z-plus:10412384256 gamma:12301631488 alpha-beta:13804503040)
+    string(REPLACE ":" ";" expected ${expected})
+    list(GET lines ${at} line)
+    math(EXPR at "${at} + 2")
+    list(GET expected 0 rule)
+    list(GET expected 1 flops)
+    check_value("${line}" rule ${rule})
+    check_value("${line}" flop_per_image ${flops})
+endforeach()
+
+# Forward by Winograd's algorithm, with masks that change: OpenBLAS has none and computes the direct ones, bit for bit.
+run(1 6 --backend openblas --network resnet18 --what all --masks 2 --shrink 16 --size 32 --batch 3 --repeats 3)
+set(at 0)
+foreach(what forward winograd lrp)
+    list(GET lines ${at} line)
+    math(EXPR at "${at} + 2")
+    check_line("${line}")
+    check_value("${line}" what ${what})
+    check_value("${line}" winograd_layers 0)
+    if(what STREQUAL "winograd")
+        check_value("${line}" off 0)
+        check_value("${line}" masks 2)
+    else()
+        check_type("${line}" off NULL)
+    endif()
+endforeach()
 
 # A wrong command line is refused.
 foreach(wrong "--network;resnet19" "--what;nothing" "--batch;0" "--shrink;3" "--backend;none" "--repeats" "--speed;1" "--rows;some" "--rule;pass" "--rule;epsilon,none")

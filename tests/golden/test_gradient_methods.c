@@ -1,12 +1,11 @@
 /* Criteria that are not LRP against the golden gradient methods of the five networks: values per sample and component. */
 #include "support/backends.h"
-#include "support/golden.h"
+#include "support/network.h"
 #include "support/parameters.h"
 
-#include "nn/arch.h"
 #include "pruning/aggregate.h"
 
-enum { BATCH = 6 };
+enum { BATCH = NETWORK_BATCH };
 
 static const char *const cnns[] = {"vgg_bn_tiny.h5", "vgg_tiny.h5", "resnet_basic_tiny.h5", "resnet_bottleneck_tiny.h5"};
 static const char *const vit = "vit_tiny.h5";
@@ -31,37 +30,6 @@ static const method methods[] = {
     {"activation_relu_sum", NULL, "activation", "statistic=sum values=relu"},
 };
 
-typedef struct network {
-    arena *a;
-    golden *file;
-    const char *name;
-    const graph *g;
-    const float *images;
-    size_t target[BATCH];
-    uint64_t sample[BATCH];
-} network;
-
-static void open_network(const char *name, network *n)
-{
-    *n = (network){.name = name};
-    assert_ok(arena_open("golden test", &n->a));
-    n->file = golden_open(name);
-    assert_ok(graph_build(n->a, golden_tensors(n->file), &n->g));
-    n->images = golden_read(n->file, "inputs").f32;
-    const golden_array target = golden_read(n->file, "targets");
-    assert_int_equal(target.count, BATCH);
-    for (size_t b = 0; b < BATCH; b++) {
-        n->target[b] = (size_t)target.integer[b];
-        n->sample[b] = b;
-    }
-}
-
-static void close_network(network *n)
-{
-    golden_close(&n->file);
-    arena_close(&n->a);
-}
-
 static const double tolerance = 2e-5; /* of the tensor's largest value; README.md */
 
 /* A ReLU's derivative jumps at 0 and a pooling window's winner changes at a tie: where float64 is closer to such a point than float32 can tell,
@@ -80,18 +48,15 @@ typedef struct result {
 
 static const float *rows_of(const network *n, const criterion_def *c, const double parameters[], float nudge, size_t *stride)
 {
-    const criterion_setup setup = {.graph = n->g, .backend = test_backend(), .batch = BATCH, .parameters = parameters};
     const size_t pixels = BATCH * shape_count(n->g->input);
-    void *state = NULL;
-    *stride = criterion_row(c, &setup);
-    float *rows = arena_alloc(n->a, BATCH * *stride, sizeof *rows), *images = arena_alloc(n->a, pixels, sizeof *images);
-    assert_true(rows != NULL && images != NULL);
+    float *images = arena_alloc(n->a, pixels, sizeof *images);
+    assert_non_null(images);
     for (size_t i = 0; i < pixels; i++) {
         images[i] = nudge * n->images[i];
     }
-    assert_ok(c->open(n->a, &setup, &state));
-    c->rows(state, &(criterion_batch){images, n->target, n->sample}, rows);
-    return rows;
+    network moved = *n;
+    moved.images = images;
+    return network_rows(&moved, c, parameters, stride);
 }
 
 /* Errors of every sample in one tensor [BATCH, components]. */
@@ -158,7 +123,7 @@ static void check_method(const char *name, const method *m)
     result r = {0};
     double worst = 0.0;
     size_t beside = 0;
-    open_network(name, &n);
+    network_open(name, &n);
     for (size_t b = 0; b < BATCH; b++) {
         size_t nudge;
         if (!is_golden(&n, m, b, &r, &nudge)) {
@@ -170,7 +135,7 @@ static void check_method(const char *name, const method *m)
     }
     print_message("%-26s %-20s %s: %.1e%s\n", name, m->of_cnn, m->criterion, worst, beside > 0 ? ", a sample at a jump" : "");
     assert_true(beside <= 1);
-    close_network(&n);
+    network_close(&n);
 }
 
 static void check_methods(const char *name)
@@ -201,9 +166,9 @@ static void check_norms(const char *name, const char *norm, const char *suffix)
     network n;
     double parameters[MAX_CRITERION_PARAMETERS];
     const criterion_def *c = criterion_find("magnitude");
-    open_network(name, &n);
+    network_open(name, &n);
     parameters_read(c, norm, parameters);
-    const criterion_setup setup = {.graph = n.g, .backend = test_backend(), .batch = BATCH, .parameters = parameters};
+    const criterion_setup setup = network_setup(&n, parameters);
     double *score = arena_alloc(n.a, n.g->n_components, sizeof *score);
     assert_non_null(score);
     assert_ok(c->scores(&setup, 0, score));
@@ -219,7 +184,7 @@ static void check_norms(const char *name, const char *norm, const char *suffix)
             assert_true(fabs(score[layer->first_component + k] - expected.real[k]) <= 1e-6 * expected.real[k]);
         }
     }
-    close_network(&n);
+    network_close(&n);
 }
 
 static void norms_of_weights_are_golden(void **state)

@@ -7,7 +7,7 @@
 
 typedef struct naive_layer {
     conv_shape shape;
-    const double *w, *b; /* b NULL: no bias */
+    const double *w, *b;      /* b NULL: no bias */
     const double *low, *high; /* per input channel; NULL: those of the table */
 } naive_layer;
 
@@ -17,8 +17,14 @@ size_t naive_outputs(const conv_shape *s);
 /* z = x * W + b */
 void naive_layer_forward(const naive_layer *l, const double *x, double *z);
 void naive_layer_gradient(const naive_layer *l, const double *r_out, double *r_in); /* W' R */
-/* R_in, and if wanted what a rule hands on in all by the adjoint identity: *total = sum coef (D without what the bias adds) s. */
-void naive_rule(const naive_layer *l, const rule_terms *t, double epsilon, const double *x, const double *z, const double *r_out,
-                double *r_in, double *total);
+/* total: what a rule hands on in all by the adjoint identity, sum coef (D without what the bias adds) s. condition: the most that a denominator's
+ * rounding is magnified, the largest (sum of the sizes of what D adds up) / |st(D)|. */
+typedef struct naive_facts {
+    double total, condition;
+} naive_facts;
+
+/* facts: may be NULL. */
+void naive_rule(const naive_layer *l, const rule_terms *t, double epsilon, const double *x, const double *z,
+                const double *r_out, double *r_in, naive_facts *facts);
 
 #endif

@@ -140,7 +140,10 @@ static void set_layer(const layer_path *p, size_t each, double alpha)
     forward *f = walk_activations(p->walk);
     float *a = forward_component(f, p->layer);
     const float *zero = p->zero + p->first_zero[p->layer];
-    for (size_t b = 0; b < p->s.batch; b++) {
+    if (alpha == 1.0) { /* to the bit */
+        memcpy(a, p->full, p->s.batch * each * sizeof *a);
+    }
+    for (size_t b = 0; alpha != 1.0 && b < p->s.batch; b++) {
         for (size_t i = 0; i < each; i++) {
             a[b * each + i] = (float)((double)zero[i] + alpha * ((double)p->full[b * each + i] - (double)zero[i]));
         }
@@ -183,7 +186,9 @@ static void run_layer(layer_path *p, node_id layer, size_t stride, float *rows)
         sums_of_values(tokens, n->n_components, p->sums + b * tokens * n->n_components,
                        row + WALK_ABSOLUTE * g->n_components, row + WALK_SIGNED * g->n_components);
     }
-    set_layer(p, each, 1.0); /* as it was, for the next layer */
+    if (p->s.left) {
+        set_layer(p, each, 1.0); /* as it was, for the next layer; points on the right end with that */
+    }
 }
 
 void layer_path_run(layer_path *p, const float *images, const size_t label[], size_t stride, float *rows)
@@ -208,7 +213,7 @@ size_t layer_path_passes(const layer_path_setup *s)
         for (size_t i = 0; i < n->n_in; i++) {
             in[i] = g->nodes[n->in[i]].out;
         }
-        passes += n->n_components > 0 ? behind / (double)macs * (double)(s->n + 1) : 0.0;
+        passes += n->n_components > 0 ? behind / (double)macs * (double)(s->n + s->left) : 0.0;
         behind += n->op->cost == NULL ? 0.0 : (double)n->op->cost(n, in, NULL, NULL).macs;
     }
     return (size_t)(passes + 0.5);

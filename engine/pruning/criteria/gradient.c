@@ -28,10 +28,12 @@ const criterion_def criterion_gradient = {
     .fields = fields,
     .n_fields = COUNT(fields),
     .uses_samples = true,
+    .logits_only = true,
     .n_moments = AGGREGATE_MOMENTS,
     .moments = aggregate_moments,
     .open = open_path,
     .bytes = bytes,
     .rows = derived_rows,
     .finish = derived_finish,
+    .score_moment = derived_score_moment,
 };

@@ -117,11 +117,13 @@ const criterion_def criterion_integrated_gradients = {
     .fields = fields,
     .n_fields = COUNT(fields),
     .uses_samples = true,
+    .logits_only = true,
     .n_moments = AGGREGATE_MOMENTS,
     .moments = aggregate_moments,
     .open = open_path,
     .bytes = bytes,
     .rows = rows,
     .finish = derived_finish,
+    .score_moment = derived_score_moment,
     .passes = passes,
 };

@@ -52,6 +52,14 @@ static const char known[] = "  - {name: size, method: magnitude}\n  - {name: cha
 static const char all[] =
     "  - {name: size, method: magnitude}\n  - {name: chance, method: random}\n"
     "  - {name: narrow, method: lrp, epsilon: 1e-6}\n  - {name: wide, method: lrp, epsilon: 0.1}\n";
+/* The same scores ranked in several ways. */
+static const char known_ranked[] =
+    "  - {name: size, method: magnitude}\n  - {name: layers, method: magnitude, scope: layer}\n"
+    "  - {name: most, method: random, order: most-first, floor: 0.2}\n";
+static const char all_ranked[] =
+    "  - {name: narrow, method: lrp, epsilon: 1e-6}\n  - {name: wide, method: lrp, epsilon: 0.1, scope: layer}\n"
+    "  - {name: layers, method: lrp, epsilon: 1.0e-6, scope: layer}\n  - {name: most, method: lrp, order: most-first}\n"
+    "  - {name: floor, method: lrp, floor: 0.1}\n";
 
 /* A plan and a run of the same study. */
 typedef struct both {
@@ -67,6 +75,11 @@ static void count_pass(void *progress, double images)
     (void)images;
     both *b = progress;
     b->passes++;
+}
+
+static void count_images(void *progress, double images)
+{
+    *(double *)progress += images;
 }
 
 static void open_both(both *b, const char *criteria)
@@ -155,6 +168,7 @@ static void a_plan_without_relevance_is_exact(void **state)
 {
     (void)state;
     check_against_run(known, false);
+    check_against_run(known_ranked, false);
 }
 
 static void a_plan_with_relevance_is_a_bound(void **state)
@@ -202,6 +216,66 @@ static void sharing_is_counted(void **state)
     assert_int_equal(of_stage(&b, "evaluate")->distinct, masks_of_sets(0));
     assert_int_equal(of_stage(&b, "attribute")->passes, 0);
     close_both(&b);
+}
+
+/* Images are explained for scores, not for rankings. */
+static void rankings_of_the_same_scores_share_their_explanation(void **state)
+{
+    (void)state;
+    both b;
+    size_t passes[8];
+    open_both(&b, all_ranked);
+    const study *s = &b.p.study;
+    assert_int_equal(of_stage(&b, "attribute")->passes,
+                     2 * 2 * study_batches(&s->explained, 4)); /* two networks, two epsilons */
+    assert_true(stage_count <= COUNT(passes));
+    run_stages(&b, passes);
+    for (size_t r = 0; r < s->n_references; r++) {
+        const double *narrow = b.run.attribute.sums[attribute_index(s, 1, 0, r)];
+        assert_non_null(narrow);
+        for (size_t k = 2; k < 5; k++) {
+            assert_ptr_equal(b.run.attribute.sums[attribute_index(s, 1, k, r)], narrow);
+        }
+        assert_ptr_not_equal(b.run.attribute.sums[attribute_index(s, 1, 1, r)], narrow);
+    }
+    close_both(&b);
+}
+
+/* Methods that go through the network more often say so in the plan and in what is counted down while they run. */
+static void passes_of_a_method_are_counted(void **state)
+{
+    (void)state;
+    both b;
+    double ticked = 0.0;
+    open_both(&b, "  - {name: steps, method: integrated-gradients, steps: 5}\n"
+                  "  - {name: logits, method: smoothgrad, draws: 7, initial: logit}\n  - {name: mean, method: activation}\n");
+    const stage_forecast *f = of_stage(&b, "attribute");
+    const size_t union_batches = (b.p.study.explained.n + 3) / 4, kinds = 1 + 2, seeds = 3, batches = 1 + 3 + 3 + 8;
+    const size_t each = (5 + 1) + (7 + 1) + 1; /* and the zero input; and the image itself for its logit */
+    assert_int_equal(f->passes, 2 * each * union_batches); /* two networks */
+    assert_int_equal(f->items, 2 * 3 * union_batches);
+    assert_int_equal(f->unshared, kinds * seeds * batches * each);
+    b.run.tick = count_images;
+    b.run.progress = &ticked;
+    for (size_t i = 0; i < stage_count; i++) {
+        if (strcmp(stage_table[i]->name, "attribute") == 0) {
+            assert_ok(stage_table[i]->run(&b.run));
+            assert_true(ticked == stage_table[i]->work(&b.run));
+        }
+    }
+    assert_true(ticked == (double)(2 * each * union_batches * 4));
+    close_both(&b);
+}
+
+static void a_network_without_what_a_criterion_looks_at_is_refused(void **state)
+{
+    (void)state;
+    arena *a;
+    plan p;
+    assert_ok(arena_open("planned", &a));
+    assert_fails(plan_build(&world, a, study_file("  - {name: size, method: bn-scale}\n"), 0, NULL, &p), ST_CONFIG, "criterion 'size'",
+                 "model 'vit'", "bn-scale needs a batch norm", "softmax' (heads", NULL);
+    arena_close(&a);
 }
 
 /* What a stage allocates while it runs is what was forecast, beside small change. */
@@ -280,6 +354,9 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_plan_without_relevance_is_exact),
         cmocka_unit_test(a_plan_with_relevance_is_a_bound),
         cmocka_unit_test(sharing_is_counted),
+        cmocka_unit_test(rankings_of_the_same_scores_share_their_explanation),
+        cmocka_unit_test(passes_of_a_method_are_counted),
+        cmocka_unit_test(a_network_without_what_a_criterion_looks_at_is_refused),
         cmocka_unit_test(memory_is_what_is_allocated),
         cmocka_unit_test(parts_of_a_forecast),
     };
