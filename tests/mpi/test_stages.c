@@ -374,7 +374,7 @@ static void explain_alone(size_t model, size_t criterion, size_t sample, float *
     assert_ok(cc->method->open(memory, &setup, &method));
     cc->method->rows(method, &(criterion_batch){pixels, &target, &id}, row);
     memcpy(score, row + criterion_score_moment(cc->method, &setup) * n, n * sizeof *score);
-    memcpy(audit, row + criterion_audit(cc->method, &setup), m->graph->n_nodes * AUDIT_SUMS * sizeof *audit);
+    memcpy(audit, row + criterion_audit(cc->method, &setup), setup.graph->n_nodes * AUDIT_SUMS * sizeof *audit);
 }
 
 static size_t place_of(const study_reference *r, size_t sample)
@@ -399,8 +399,8 @@ static void rows_and_audits_are_those_of_the_images(void **state)
         if (rows == NULL) {
             continue;
         }
-        const graph *g = s->models[model].graph;
         const criterion_setup setup = study_setup(s, model, criterion);
+        const graph *g = setup.graph;
         const size_t n = g->n_components, n_audit = g->n_nodes * AUDIT_SUMS;
         float *score = zeroed(n, sizeof *score), *audit = zeroed(n_audit, sizeof *audit);
         double *sums = zeroed(s->n_references * n_audit, sizeof *sums), *sizes = zeroed(s->n_references * n_audit, sizeof *sizes);
