@@ -368,12 +368,26 @@ static status read_study_choice(const yaml_node *at, size_t key, size_t *out)
     return at != NULL ? read_choice(at, s, out) : STATUS_OK;
 }
 
+/* A backend that is named and has no such algorithm contradicts the key. With `auto` the study means whatever there is. */
+static status read_convolutions(reader *r, const yaml_node *at)
+{
+    const backend_def *named = backend_find(r->c->backend);
+    size_t choice = CONVOLUTIONS_DIRECT;
+    TRY(read_study_choice(at, STUDY_CONVOLUTIONS, &choice));
+    r->c->winograd = choice == CONVOLUTIONS_WINOGRAD;
+    if (r->c->winograd && named != NULL && !named->winograd) {
+        return FAIL_AT(at, "expected direct, since `backend: %s` has no other, found winograd; take `backend: auto` or leave the key out",
+                       named->name);
+    }
+    return STATUS_OK;
+}
+
 static status read_study(reader *r, const yaml_node *root)
 {
     const yaml_node *v[STUDY_KEYS];
     config *c = r->c;
     rate_list rates;
-    size_t prediction = 0, backend = 0;
+    size_t prediction = 0, backend = 0, rows = 0;
     uint64_t micro_batch = (uint64_t)setting_of(&study_section, STUDY_MICRO_BATCH)->field.def;
     TRY(read_section(root, &study_section, v));
     TRY(read_name(v[STUDY_NAME], setting_of(&study_section, STUDY_NAME), &c->name));
@@ -391,8 +405,11 @@ static status read_study(reader *r, const yaml_node *root)
     c->micro_batch = (size_t)micro_batch;
     TRY(read_study_choice(v[STUDY_PREDICTION], STUDY_PREDICTION, &prediction));
     TRY(read_study_choice(v[STUDY_BACKEND], STUDY_BACKEND, &backend));
+    TRY(read_study_choice(v[STUDY_ROWS], STUDY_ROWS, &rows));
     c->prediction = (curve_prediction)prediction;
     c->backend = setting_choice(setting_of(&study_section, STUDY_BACKEND), backend);
+    c->rows = (config_rows)rows;
+    TRY(read_convolutions(r, v[STUDY_CONVOLUTIONS]));
     return read_output(r, v[STUDY_OUTPUT]);
 }
 

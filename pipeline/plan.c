@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "core/log.h"
+#include "pipeline/winograd.h"
 
 enum { LARGEST_CONFIG = 1 << 20 };
 
@@ -67,9 +68,29 @@ static status load_models(comm *c, arena *a, arena *scratch, plan *out)
     for (size_t i = 0; i < s->n_models; i++) {
         TRY(model_load(c, a, scratch, &s->config->models[i], &models[i], &inputs[i]));
         TRY(comm_agree(c, model_check_classes(&models[i], s->reference_data)));
+        TRY(comm_agree(c, winograd_find(a, s->config, s->backend, &models[i])));
     }
     s->models = models;
     out->inputs = inputs;
+    return STATUS_OK;
+}
+
+/* Every criterion has to have what it looks at in every network, before anything is computed. */
+static status check_criteria(const study *s)
+{
+    for (size_t m = 0; m < s->n_models; m++) {
+        for (size_t k = 0; k < s->config->n_criteria; k++) {
+            const config_criterion *cc = &s->config->criteria[k];
+            const criterion_setup setup = study_setup(s, m, k);
+            const status st = criterion_check(cc->method, &setup);
+            if (!status_ok(st)) {
+                char why[512];
+                (void)snprintf(why, sizeof why, "%s", status_message());
+                status_clear();
+                return FAIL(st.code, "%s: criterion '%s' on model '%s': %s", s->config->path, cc->name, s->models[m].config->name, why);
+            }
+        }
+    }
     return STATUS_OK;
 }
 
@@ -138,6 +159,7 @@ static status build(comm *c, arena *a, arena *scratch, const char *path, size_t 
     status st = plan_samples(a, scratch, s);
     TRY(comm_agree(c, st));
     TRY(load_models(c, a, scratch, out));
+    TRY(comm_agree(c, check_criteria(s)));
     return comm_agree(c, build_cells(a, s));
 }
 

@@ -42,7 +42,7 @@ static status evaluator_open(const stage_ctx *c, arena *a, arena *scratch, size_
     *e = (evaluator){.model = model, .scratch = scratch};
     TRY_ALLOC(e->batch.images, a, micro_batch * shape_count(g->input));
     TRY(masks_collect(a, s, model, c->prune.removed_at, c->prune.removed, &e->masks));
-    return forward_build(a, g, s->backend, micro_batch, KEEP_LOGITS, &e->forward);
+    return forward_build_for_logits(a, g, s->backend, micro_batch, s->config->winograd, &e->forward);
 }
 
 static void count_batch(const evaluator *e, const dataset *d, const study_evaluation *set, size_t n_logits, int64_t *counter)
@@ -224,7 +224,7 @@ static status forecast_model(const stage_ctx *c, arena *scratch, size_t model, s
 {
     const study *s = c->study;
     const graph *g = s->models[model].logits_graph;
-    const size_t activations = forward_bytes(g, s->backend, s->config->micro_batch, KEEP_LOGITS);
+    const size_t activations = forward_bytes_for_logits(g, s->backend, s->config->micro_batch, s->config->winograd);
     stage_forecast one = {0};
     mask_list masks;
     size_t counters = 0;

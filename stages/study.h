@@ -25,6 +25,8 @@ typedef struct study_model {
     const size_t *component[COMPONENT_KINDS]; /* by kind index: components of that kind in the graph's vector */
     size_t n_components[COMPONENT_KINDS];
     ranking_layers layers[COMPONENT_KINDS]; /* how they are divided */
+    size_t n_winograd; /* layers that `evaluate` runs by Winograd's algorithm (`convolutions: winograd`) */
+    const node_id *winograd; /* which of logits_graph */
 } study_model;
 
 /* A class subset drawn by a seed. */

@@ -69,6 +69,8 @@ static void absent_keys_get_their_defaults(void **state)
     assert_string_equal(c->rate_text[19], "0.95");
     assert_int_equal(c->micro_batch, 16);
     assert_string_equal(c->backend, "auto");
+    assert_false(c->winograd);
+    assert_non_null(strstr(c->resolved, "convolutions: direct\n"));
     assert_string_equal(c->output, "d.h5");
 }
 
@@ -225,6 +227,7 @@ static void overrides_win(void **state)
                                        "models[0].name=x",
                                        "micro_batch=4",
                                        "backend=onednn", /* built in or not */
+                                       "convolutions=winograd",
                                        "criteria[0].epsilon=0",
                                        "tasks.classes=[3]",
                                        "output=r=1.h5",
@@ -239,6 +242,8 @@ static void overrides_win(void **state)
     assert_int_equal(c->micro_batch, 4);
     assert_string_equal(c->backend, "onednn");
     assert_non_null(strstr(c->resolved, "backend: onednn\n"));
+    assert_true(c->winograd);
+    assert_non_null(strstr(c->resolved, "convolutions: winograd\n"));
     assert_true(c->criteria[0].parameters[0] == 0.0);
     assert_int_equal(c->n_tasks, 1);
     assert_string_equal(c->output, "r=1.h5");
@@ -302,6 +307,7 @@ static void bad_overrides_are_named(void **state)
         {"data={reference: x}", "--set data={reference: x}: data: the key 'evaluation' is missing; expected a path"},
         {"prediction=maskd", "expected one of restricted, masked, found 'maskd'; did you mean 'masked'?"},
         {"backend=onedn", "expected one of auto, onednn, openblas, found 'onedn'; did you mean 'onednn'?"},
+        {"convolutions=wino", "--set convolutions=wino: convolutions: expected one of direct, winograd, found 'wino'"},
         {"micro_batch=\"8\"", "expected an integer in [1, 1024], found the quoted text '8'; leave out the quotes"},
     };
     for (size_t i = 0; i < COUNT(cases); i++) {
@@ -322,6 +328,19 @@ static void parameters_do_not_hide_the_keys_of_every_criterion(void **state)
             }
         }
     }
+}
+
+/* A backend that is named must have what is asked for; `auto` takes what there is. */
+static void a_backend_without_winograd_contradicts_it(void **state)
+{
+    (void)state;
+    static const char *const sets[] = {"backend=openblas", "convolutions=winograd", "convolutions=direct"};
+    config *c;
+    assert_fails(parse(good, sizeof good - 1, 2, sets, &c), ST_CONFIG,
+                 "--set convolutions=winograd: convolutions: expected direct, since `backend: openblas` has no other, found winograd",
+                 "`backend: auto`", NULL);
+    assert_false(parse_good(good, 3, sets)->winograd);
+    assert_true(parse_good(good, 1, &sets[1])->winograd);
 }
 
 static const char *help_text(void)
@@ -403,6 +422,7 @@ int main(void)
         TEST(scoring_is_all_that_decides_scores),
         TEST(bad_overrides_are_named),
         TEST(parameters_do_not_hide_the_keys_of_every_criterion),
+        TEST(a_backend_without_winograd_contradicts_it),
         TEST(help_names_every_key),
         TEST(the_manual_agrees_with_the_tables),
         TEST(the_first_study_is_good),

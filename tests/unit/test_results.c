@@ -108,6 +108,29 @@ static void dimensions_have_scales(void **state)
     (void)H5Fclose(file);
 }
 
+static void winograd_is_marked(void **state)
+{
+    (void)state;
+    const char *path = scratch_path("winograd.h5");
+    for (int winograd = 0; winograd < 2; winograd++) {
+        results r = *sample(9);
+        char text[9] = "";
+        r.winograd = winograd != 0;
+        assert_ok(results_write(path, &r));
+        const hid_t file = H5Fopen(path, H5F_ACC_RDONLY, H5P_DEFAULT), type = H5Tcopy(H5T_C_S1);
+        const hid_t attr = H5Aopen_by_name(file, "/curves", "convolutions", H5P_DEFAULT, H5P_DEFAULT);
+        char *read = NULL;
+        assert_true(H5Tset_size(type, H5T_VARIABLE) >= 0 && H5Tset_cset(type, H5T_CSET_UTF8) >= 0);
+        assert_true(attr >= 0 && H5Aread(attr, type, &read) >= 0);
+        (void)snprintf(text, sizeof text, "%s", read);
+        (void)H5free_memory(read);
+        (void)H5Tclose(type);
+        (void)H5Aclose(attr);
+        (void)H5Fclose(file);
+        assert_string_equal(text, winograd ? "winograd" : "direct");
+    }
+}
+
 static void file_names_need_not_be_utf8(void **state)
 {
     (void)state;
@@ -376,6 +399,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(rankings_of_criteria_are_kept, open_memory, close_memory),
         cmocka_unit_test_setup_teardown(dimensions_have_scales, open_memory, close_memory),
         cmocka_unit_test_setup_teardown(file_names_need_not_be_utf8, open_memory, close_memory),
+        cmocka_unit_test_setup_teardown(winograd_is_marked, open_memory, close_memory),
         cmocka_unit_test_setup_teardown(large_masks_are_whole, open_memory, close_memory),
         cmocka_unit_test_setup_teardown(same_results_give_the_same_bytes, open_memory, close_memory),
         cmocka_unit_test_setup_teardown(folders_are_made_and_folders_are_refused, open_memory, close_memory),
