@@ -39,7 +39,7 @@ typedef struct bytes {
 static void put(bytes *b, uint64_t value, size_t width)
 {
     for (size_t i = 0; i < width; i++) {
-        b->data[b->n++] = i < 8 ? (unsigned char)(value >> (8 * i)) : 0;
+        b->data[b->n++] = (unsigned char)(i < 8 ? value >> (8 * i) : 0);
     }
 }
 
