@@ -7,6 +7,7 @@
     >>> f.groupby(["model", "kind", "criterion", "n_classes", "rate"]).accuracy.mean().unstack("rate")
     >>> t = r.track("digits_vgg_bn", "filters", "lrp-epsilon")      # relevance, ranking, masks
     >>> t.mask.sel(rate=0.5).mean("cell")                           # how often each filter survives
+    >>> r.image_scores("digits_vgg_bn", "filters", "lrp-epsilon").error    # standard error over the reference images
     >>> r.model("digits_vgg_bn").layer.values
     >>> print(r.provenance()["config"])
 
@@ -116,6 +117,25 @@ class Results:
             raise KeyError(f"no cell of ({model}, {kind}, {criterion}); the file has {known}")
         data = self.group(f"tracks/{model}/{kind}/{criterion}")
         return data.assign_coords({name: curves[name].sel(cell=data.cell) for name in ("seed", "n_classes", "references")})
+
+    def image_scores(self, model, kind, criterion):
+        """What one reference image says of each component: mean, variance (n - 1) and standard error over a cell's images.
+
+        xarray.Dataset [cell, component]; for criteria that keep the sum of squares, which all that explain images do but wanda. What is
+        averaged is the summand of the score, so with `absolute: sum` and `never` it is signed.
+        """
+        data = self.track(model, kind, criterion)
+        if "moment" not in data or "square" not in data.moment.values:
+            raise KeyError(f"the criterion {criterion} keeps no squares; nothing is known about single images")
+        methods = self.group("criteria")
+        words = str(methods.method.sel(criterion=criterion).item()).split()
+        signed = {"absolute=sum", "absolute=never"} & set(words)
+        total = data.moments.sel(moment="signed" if signed else "absolute", drop=True)
+        square = data.moments.sel(moment="square", drop=True)
+        n = (data.references * data.n_classes).astype("f8")
+        spread = (square - total**2 / n).clip(min=0.0)  # below 0 is rounding
+        variance = (spread / (n - 1)).where(n > 1)
+        return total.to_dataset(name="sum").assign(mean=total / n, variance=variance, error=(variance / n) ** 0.5)
 
     def model(self, name):
         """Layers and components of a model, with their parameters and multiply-adds: xarray.Dataset."""

@@ -127,6 +127,7 @@ status results_put_curves(const results_writer *w)
     h5_group g;
     TRY(h5_group_create(w->file, "/curves", &g));
     TRY_OR(cleanup, st, h5_attr_text(&g, "coordinates", "model kind criterion seed references n_classes"));
+    TRY_OR(cleanup, st, h5_attr_text(&g, "convolutions", r->winograd ? "winograd" : "direct"));
     TRY_OR(cleanup, st, results_put_numbering(&g, "cell", r->n_cells, "cell of the study"));
     TRY_OR(cleanup, st, results_put_rates(&g, r));
     TRY_OR(cleanup, st, results_put_numbering(&g, "class_slot", slots, "place of a class in the task"));

@@ -42,7 +42,7 @@ static status evaluator_open(const stage_ctx *c, arena *a, arena *scratch, size_
     *e = (evaluator){.model = model, .scratch = scratch};
     TRY_ALLOC(e->batch.images, a, micro_batch * shape_count(g->input));
     TRY(masks_collect(a, s, model, c->prune.removed_at, c->prune.removed, &e->masks));
-    return forward_build(a, g, s->backend, micro_batch, KEEP_LOGITS, &e->forward);
+    return forward_build_for_logits(a, g, s->backend, micro_batch, s->config->winograd, &e->forward);
 }
 
 static void count_batch(const evaluator *e, const dataset *d, const study_evaluation *set, size_t n_logits, int64_t *counter)
@@ -90,7 +90,7 @@ static status evaluate_batch(stage_ctx *c, evaluator *e, size_t first, size_t en
     const study_model *m = &s->models[e->model];
     const study_evaluation *set = &s->evaluations[e->masks.use[first].evaluation];
     const size_t micro_batch = s->config->micro_batch;
-    TRY(batch_read(e->scratch, s->evaluation_data, &set->samples, index, micro_batch, &m->preprocess, c->evaluation_mark,
+    TRY(batch_read(e->scratch, s->evaluation_data, &set->samples, index, micro_batch, &m->evaluation_preprocess, c->evaluation_mark,
                    &e->batch));
     for (size_t u = first; u < end; u = masks_end(&e->masks, u), counters += counter_size(set)) {
         forward_run(e->forward, e->batch.images, e->masks.use[u].alive);
@@ -224,7 +224,7 @@ static status forecast_model(const stage_ctx *c, arena *scratch, size_t model, s
 {
     const study *s = c->study;
     const graph *g = s->models[model].logits_graph;
-    const size_t activations = forward_bytes(g, s->backend, s->config->micro_batch, KEEP_LOGITS);
+    const size_t activations = forward_bytes_for_logits(g, s->backend, s->config->micro_batch, s->config->winograd);
     stage_forecast one = {0};
     mask_list masks;
     size_t counters = 0;
@@ -291,7 +291,7 @@ static status try_once(stage_ctx *c, evaluator *e, size_t round, uint8_t *alive,
     }
     const double started = log_seconds();
     TRY(batch_read(e->scratch, s->evaluation_data, &set->samples, (round + (size_t)c->comm->rank) % n, s->config->micro_batch,
-                   &m->preprocess, c->evaluation_mark, &e->batch));
+                   &m->evaluation_preprocess, c->evaluation_mark, &e->batch));
     const double was_read = log_seconds();
     forward_run(e->forward, e->batch.images, alive);
     count_batch(e, s->evaluation_data, set, m->graph->n_classes, counter);

@@ -18,13 +18,15 @@ typedef struct study_model {
     const config_model *config;
     const graph *graph;        /* as the architecture defines it: what costs and components are counted on */
     const graph *logits_graph; /* the same logits, of them the same relevance, and the same components (nn/passes/needed_rows.h) */
-    preprocess preprocess;
+    preprocess preprocess, evaluation_preprocess; /* of images that are explained, and of those on which accuracy is measured */
     const char *class_names; /* "a,b,c" as the checkpoint's facts say, or NULL */
     size_t n_kinds;
     component_kind kinds[COMPONENT_KINDS];
     const size_t *component[COMPONENT_KINDS]; /* by kind index: components of that kind in the graph's vector */
     size_t n_components[COMPONENT_KINDS];
     ranking_layers layers[COMPONENT_KINDS]; /* how they are divided */
+    size_t n_winograd; /* layers that `evaluate` runs by Winograd's algorithm (`convolutions: winograd`) */
+    const node_id *winograd; /* which of logits_graph */
 } study_model;
 
 /* A class subset drawn by a seed. */

@@ -40,20 +40,17 @@ extern const char *const start_targets[], *const start_values[], *const start_va
 #define START_FIELD_TARGET                                                                                             \
     {.name = "target",                                                                                                 \
      .kind = FIELD_CHOICE,                                                                                             \
-     .max = 1.0,                                                                                                       \
      .choices = start_targets,                                                                                         \
      .help = "class that is explained: the image's label, or what the network predicts out of all its classes"}
 #define START_FIELD_INITIAL(default_)                                                                                  \
     {.name = "initial",                                                                                                \
      .kind = FIELD_CHOICE,                                                                                             \
      .def = (default_),                                                                                                \
-     .max = 2.0,                                                                                                       \
      .choices = start_values,                                                                                          \
      .help = "what is derived: the class's logit (one), the same times its value (logit), or the cross entropy (loss)"}
 #define START_FIELD_INITIAL_OF_RULES                                                                                   \
     {.name = "initial",                                                                                                \
      .kind = FIELD_CHOICE,                                                                                             \
-     .max = 1.0,                                                                                                       \
      .choices = start_values_of_rules,                                                                                 \
      .help = "relevance that a walk starts with at the class's logit: 1, or the logit itself"}
 

@@ -28,12 +28,12 @@ static const char *const head_values[] = {"output", "attention", NULL};
 static const field fields[] = {
     [ABSOLUTE] = AGGREGATE_FIELD_ABSOLUTE(ABSOLUTE_TOKEN),
     [NORMALISE] = AGGREGATE_FIELD_NORMALISE,
-    [STATISTIC] = {.name = "statistic", .kind = FIELD_CHOICE, .max = 2.0, .choices = statistics,
+    [STATISTIC] = {.name = "statistic", .kind = FIELD_CHOICE, .choices = statistics,
                    .help = "mean or sum over an image's positions, or the variance over all positions of all images, for which `absolute` and "
                            "`normalise` do nothing"},
-    [VALUES] = {.name = "values", .kind = FIELD_CHOICE, .max = 1.0, .choices = parts,
+    [VALUES] = {.name = "values", .kind = FIELD_CHOICE, .choices = parts,
                 .help = "the component's values as they are, or only what is positive of them"},
-    [HEADS] = {.name = "heads", .kind = FIELD_CHOICE, .max = 1.0, .choices = head_values,
+    [HEADS] = {.name = "heads", .kind = FIELD_CHOICE, .choices = head_values,
                .help = "what a head's values are: mean absolute output of each token, or its attention, whose mean says nothing"},
 };
 
@@ -223,6 +223,12 @@ static void score_variances(const criterion_setup *s, size_t n_samples, const do
     }
 }
 
+static size_t score_moment(const criterion_setup *s)
+{
+    const aggregate how = aggregate_of(s);
+    return s->parameters[STATISTIC] == STATISTIC_VARIANCE ? NO_MOMENT : aggregate_summand(&how);
+}
+
 static void finish(const criterion_setup *s, size_t n_samples, const double *sums, double *score)
 {
     const aggregate how = aggregate_of(s);
@@ -245,4 +251,5 @@ const criterion_def criterion_activation = {
     .bytes = bytes,
     .rows = rows,
     .finish = finish,
+    .score_moment = score_moment,
 };

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "pipeline/dry_run.h"
+#include "pipeline/gather_rows.h"
 #include "pipeline/launcher.h"
 
 static comm world;
@@ -75,6 +76,11 @@ static void count_pass(void *progress, double images)
     (void)images;
     both *b = progress;
     b->passes++;
+}
+
+static void count_images(void *progress, double images)
+{
+    *(double *)progress += images;
 }
 
 static void open_both(both *b, const char *criteria)
@@ -213,6 +219,31 @@ static void sharing_is_counted(void **state)
     close_both(&b);
 }
 
+/* `rows: keep` costs what the plan says, on rank 0 and, before compression, in the file. */
+static void kept_rows_are_foreseen(void **state)
+{
+    (void)state;
+    both stream, keep;
+    size_t passes[8], scores = 0;
+    char criteria[sizeof all + 32];
+    open_both(&stream, all);
+    (void)snprintf(criteria, sizeof criteria, "%srows: keep\n", all);
+    open_both(&keep, criteria);
+    for (size_t m = 0; m < keep.p.study.n_models; m++) {
+        scores += 2 * keep.p.study.models[m].graph->n_components; /* two criteria */
+    }
+    const size_t n = keep.p.study.explained.n;
+    assert_in_range(gather_rows_kept_bytes(&keep.p.study), n * scores * sizeof(float), n * scores * sizeof(float) + 4 * 64);
+    assert_int_equal(gather_rows_kept_bytes(&stream.p.study), gather_rows_kept_bytes(&keep.p.study));
+    assert_int_equal(gather_rows_file_bytes(&stream.p.study),
+                     gather_rows_kept_bytes(&stream.p.study) + 2 * 10 * scores * sizeof(double)); /* images of all ten classes */
+    assert_int_equal(of_stage(&keep, "attribute")->kept, of_stage(&stream, "attribute")->kept + gather_rows_kept_bytes(&keep.p.study));
+    assert_true(keep.report.memory.file > stream.report.memory.file + (double)gather_rows_file_bytes(&keep.p.study));
+    run_stages(&keep, passes); /* it takes what was forecast */
+    close_both(&keep);
+    close_both(&stream);
+}
+
 /* Images are explained for scores, not for rankings. */
 static void rankings_of_the_same_scores_share_their_explanation(void **state)
 {
@@ -234,6 +265,43 @@ static void rankings_of_the_same_scores_share_their_explanation(void **state)
         assert_ptr_not_equal(b.run.attribute.sums[attribute_index(s, 1, 1, r)], narrow);
     }
     close_both(&b);
+}
+
+/* Methods that go through the network more often say so in the plan and in what is counted down while they run. */
+static void passes_of_a_method_are_counted(void **state)
+{
+    (void)state;
+    both b;
+    double ticked = 0.0;
+    open_both(&b, "  - {name: steps, method: integrated-gradients, steps: 5}\n"
+                  "  - {name: logits, method: smoothgrad, draws: 7, initial: logit}\n  - {name: mean, method: activation}\n");
+    const stage_forecast *f = of_stage(&b, "attribute");
+    const size_t union_batches = (b.p.study.explained.n + 3) / 4, kinds = 1 + 2, seeds = 3, batches = 1 + 3 + 3 + 8;
+    const size_t each = (5 + 1) + (7 + 1) + 1; /* and the zero input; and the image itself for its logit */
+    assert_int_equal(f->passes, 2 * each * union_batches); /* two networks */
+    assert_int_equal(f->items, 2 * 3 * union_batches);
+    assert_int_equal(f->unshared, kinds * seeds * batches * each);
+    b.run.tick = count_images;
+    b.run.progress = &ticked;
+    for (size_t i = 0; i < stage_count; i++) {
+        if (strcmp(stage_table[i]->name, "attribute") == 0) {
+            assert_ok(stage_table[i]->run(&b.run));
+            assert_true(ticked == stage_table[i]->work(&b.run));
+        }
+    }
+    assert_true(ticked == (double)(2 * each * union_batches * 4));
+    close_both(&b);
+}
+
+static void a_network_without_what_a_criterion_looks_at_is_refused(void **state)
+{
+    (void)state;
+    arena *a;
+    plan p;
+    assert_ok(arena_open("planned", &a));
+    assert_fails(plan_build(&world, a, study_file("  - {name: size, method: bn-scale}\n"), 0, NULL, &p), ST_CONFIG, "criterion 'size'",
+                 "model 'vit'", "bn-scale needs a batch norm", "softmax' (heads", NULL);
+    arena_close(&a);
 }
 
 /* What a stage allocates while it runs is what was forecast, beside small change. */
@@ -312,7 +380,10 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_plan_without_relevance_is_exact),
         cmocka_unit_test(a_plan_with_relevance_is_a_bound),
         cmocka_unit_test(sharing_is_counted),
+        cmocka_unit_test(kept_rows_are_foreseen),
         cmocka_unit_test(rankings_of_the_same_scores_share_their_explanation),
+        cmocka_unit_test(passes_of_a_method_are_counted),
+        cmocka_unit_test(a_network_without_what_a_criterion_looks_at_is_refused),
         cmocka_unit_test(memory_is_what_is_allocated),
         cmocka_unit_test(parts_of_a_forecast),
     };
