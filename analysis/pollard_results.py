@@ -16,7 +16,7 @@ Needs xarray, pandas and one of h5netcdf and netCDF4. The layout of the file is 
 from importlib.util import find_spec
 from pathlib import Path
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 
 def _engine():
@@ -85,9 +85,16 @@ class Results:
         return self._curves
 
     def curve_frame(self):
-        """The curves as a tidy pandas.DataFrame: one row per cell and rate."""
+        """The curves as a tidy pandas.DataFrame: one row per cell and rate.
+
+        Right answers are counted twice, `correct` and `correct_masked`; attrs["prediction"] says which of them is in `accuracy`.
+        """
         frame = self.curves.drop_dims("class_slot").to_dataframe().reset_index()
         return _with_first(frame, ["cell", *_ROW, "seed", "rate"])
+
+    def criteria_frame(self):
+        """What scored and ranked components: one row per criterion, with its method, order, scope and floor."""
+        return self.group("criteria").to_dataframe().reset_index()
 
     def summary_frame(self):
         """The table that `pollard run` prints, with both forms of A_PR: pandas.DataFrame."""

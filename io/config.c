@@ -4,6 +4,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "io/config_composite.h"
 #include "io/config_rates.h"
 #include "io/config_resolve.h"
 #include "io/config_set.h"
@@ -177,12 +178,31 @@ static status read_models(reader *r, const yaml_node *at)
     return STATUS_OK;
 }
 
-/* A criterion's section has the keys of every criterion and then the fields of its method. */
-static status read_criterion(const yaml_node *at, config_criterion *c)
+/* The keys of a criterion of any method that say how its scores become an order. */
+static status read_ranking(const setting settings[], const yaml_node *const v[], ranking_options *out)
 {
-    setting settings[CRITERION_KEYS + MAX_CRITERION_PARAMETERS];
+    double value[CRITERION_KEYS] = {0};
+    for (size_t i = CRITERION_ORDER; i <= CRITERION_FLOOR; i++) {
+        value[i] = settings[i].field.def;
+        if (v[i] != NULL) {
+            TRY(read_value(v[i], &settings[i], &value[i]));
+        }
+    }
+    *out = (ranking_options){.order = (ranking_order)value[CRITERION_ORDER], .scope = (ranking_scope)value[CRITERION_SCOPE],
+                             .floor = value[CRITERION_FLOOR]};
+    if (out->scope == RANKING_LAYER && out->floor > 0.0) {
+        return FAIL_AT(v[CRITERION_FLOOR], "expected 0 beside 'scope: layer', which takes the same share of every layer, found %s; leave one "
+                       "of the two out", yaml_found(v[CRITERION_FLOOR]).text);
+    }
+    return STATUS_OK;
+}
+
+/* A criterion's section has the keys of every criterion, then the fields of its method, then the composite where the method takes one. */
+static status read_criterion(reader *r, const yaml_node *at, config_criterion *c)
+{
+    setting settings[CRITERION_KEYS + MAX_CRITERION_PARAMETERS + 1];
     section own = {CRITERION_KEYS, settings};
-    const yaml_node *v[CRITERION_KEYS + MAX_CRITERION_PARAMETERS];
+    const yaml_node *v[CRITERION_KEYS + MAX_CRITERION_PARAMETERS + 1];
     memcpy(settings, criterion_section.settings, CRITERION_KEYS * sizeof *settings);
     const yaml_node *method = at->kind == YAML_MAPPING ? yaml_find(at, settings[CRITERION_METHOD].field.name) : NULL;
     if (method != NULL) {
@@ -193,29 +213,41 @@ static status read_criterion(const yaml_node *at, config_criterion *c)
         for (size_t i = 0; i < c->method->n_fields; i++) {
             settings[own.n++] = (setting){.field = c->method->fields[i]};
         }
+        if (c->method->takes_composite) {
+            settings[own.n++] = composite_setting;
+        }
     }
     TRY(read_section(at, &own, v));
     TRY(read_unique_name(v[CRITERION_NAME], &settings[CRITERION_NAME], &c->name));
-    for (size_t i = CRITERION_KEYS; i < own.n; i++) {
-        double *out = &c->parameters[i - CRITERION_KEYS];
-        *out = settings[i].field.def;
-        if (v[i] != NULL) {
-            TRY(read_value(v[i], &settings[i], out));
+    TRY(read_ranking(settings, v, &c->ranking));
+    for (size_t i = 0; i < c->method->n_fields; i++) {
+        const size_t k = CRITERION_KEYS + i;
+        c->parameters[i] = settings[k].field.def;
+        if (v[k] != NULL) {
+            TRY(read_value(v[k], &settings[k], &c->parameters[i]));
         }
     }
-    return STATUS_OK;
+    return c->method->takes_composite ? composite_read(r->a, v[own.n - 1], c) : STATUS_OK;
 }
 
 static status read_criteria(reader *r, const yaml_node *at)
 {
     config_criterion *criteria = NULL;
+    const char **stated = NULL;
     TRY(read_list(at, setting_of(&study_section, STUDY_CRITERIA), 1, MOST_CRITERIA));
     TRY_ALLOC(criteria, r->a, at->n);
+    TRY_ALLOC(stated, r->a, at->n);
     for (const yaml_node *v = at->first; v != NULL; v = v->next) {
-        TRY(read_criterion(v, &criteria[v->index]));
+        config_criterion *c = &criteria[v->index];
+        TRY(read_criterion(r, v, c));
+        if (c->composite != NULL) {
+            stated[v->index] = composite_stated_text(r->a, c);
+            TRY(stated[v->index] != NULL ? STATUS_OK : (status){ST_ENVIRONMENT});
+        }
     }
     r->c->n_criteria = at->n;
     r->c->criteria = criteria;
+    r->written.composite = stated;
     return STATUS_OK;
 }
 
@@ -303,15 +335,12 @@ static status read_output(reader *r, const yaml_node *at)
     return STATUS_OK;
 }
 
-static status read_backend(reader *r, const yaml_node *at)
+/* A key of the study whose value is a choice; absent, its default. */
+static status read_study_choice(const yaml_node *at, size_t key, size_t *out)
 {
-    const setting *s = setting_of(&study_section, STUDY_BACKEND);
-    size_t choice = (size_t)s->field.def;
-    if (at != NULL) {
-        TRY(read_choice(at, s, &choice));
-    }
-    r->c->backend = setting_choice(s, choice);
-    return STATUS_OK;
+    const setting *s = setting_of(&study_section, key);
+    *out = (size_t)s->field.def;
+    return at != NULL ? read_choice(at, s, out) : STATUS_OK;
 }
 
 /* A backend that is named and has no such algorithm contradicts the key. With `auto` the study means whatever there is. */
@@ -336,6 +365,7 @@ static status read_study(reader *r, const yaml_node *root)
     const yaml_node *v[STUDY_KEYS];
     config *c = r->c;
     rate_list rates;
+    size_t prediction = 0, backend = 0;
     uint64_t micro_batch = (uint64_t)setting_of(&study_section, STUDY_MICRO_BATCH)->field.def;
     TRY(read_section(root, &study_section, v));
     TRY(read_name(v[STUDY_NAME], setting_of(&study_section, STUDY_NAME), &c->name));
@@ -351,7 +381,10 @@ static status read_study(reader *r, const yaml_node *root)
         TRY(read_count(v[STUDY_MICRO_BATCH], setting_of(&study_section, STUDY_MICRO_BATCH), &micro_batch));
     }
     c->micro_batch = (size_t)micro_batch;
-    TRY(read_backend(r, v[STUDY_BACKEND]));
+    TRY(read_study_choice(v[STUDY_PREDICTION], STUDY_PREDICTION, &prediction));
+    TRY(read_study_choice(v[STUDY_BACKEND], STUDY_BACKEND, &backend));
+    c->prediction = (curve_prediction)prediction;
+    c->backend = setting_choice(setting_of(&study_section, STUDY_BACKEND), backend);
     TRY(read_convolutions(r, v[STUDY_CONVOLUTIONS]));
     return read_output(r, v[STUDY_OUTPUT]);
 }
@@ -381,6 +414,38 @@ status config_parse(arena *a, const char *path, file_bytes text, size_t n_sets, 
     }
     TRY(read_study(&r, root));
     TRY(config_resolve(a, r.c, &r.written, &r.c->resolved));
+    TRY(config_scoring(a, r.c, &r.written, &r.c->scoring));
     *out = r.c;
     return STATUS_OK;
+}
+
+/* A text as a value of a mapping. */
+static status add_scalar(arena *a, yaml_node *mapping, const char *key, const char *text)
+{
+    yaml_node *value = yaml_add(a, mapping, YAML_SCALAR, key, mapping->at);
+    if (value == NULL) {
+        return (status){ST_ENVIRONMENT};
+    }
+    value->text = text;
+    value->size = strlen(text);
+    return STATUS_OK;
+}
+
+status config_criterion_parse(arena *a, const char *method, size_t n_sets, const char *const sets[], config_criterion *out)
+{
+    const yaml_place at = {.origin = method};
+    reader r = {.a = a};
+    yaml_node *root = yaml_add(a, NULL, YAML_MAPPING, NULL, at);
+    yaml_node *list = root == NULL ? NULL : yaml_add(a, root, YAML_SEQUENCE, setting_of(&study_section, STUDY_CRITERIA)->field.name, at);
+    yaml_node *criterion = list == NULL ? NULL : yaml_add(a, list, YAML_MAPPING, NULL, at);
+    if (criterion == NULL) {
+        return (status){ST_ENVIRONMENT};
+    }
+    TRY(add_scalar(a, criterion, setting_of(&criterion_section, CRITERION_NAME)->field.name, method));
+    TRY(add_scalar(a, criterion, setting_of(&criterion_section, CRITERION_METHOD)->field.name, method));
+    for (size_t i = 0; i < n_sets; i++) {
+        TRY(config_set(a, criterion, sets[i]));
+    }
+    *out = (config_criterion){0};
+    return read_criterion(&r, criterion, out);
 }

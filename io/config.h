@@ -4,8 +4,11 @@
  * names file, line and column, what was expected and found, and for an unknown key the closest known one. docs/config.md and
  * `--help config` follow from the same tables. */
 #include "io/files.h"
+#include "attribution/preset.h"
 #include "nn/tensors.h"
 #include "pruning/criterion.h"
+#include "pruning/curve.h"
+#include "pruning/ranking.h"
 
 typedef struct config_model {
     const char *name;       /* unique; letters, digits, _ - . and not beginning with - or . */
@@ -20,7 +23,10 @@ typedef struct config_criterion {
     const char *name; /* unique */
     const criterion_def *method;
     double parameters[MAX_CRITERION_PARAMETERS];
-    const struct composite *composite; /* criterion_setup.composite */
+    const composite *composite; /* criterion_setup.composite: a preset's list or a stated one; NULL where the method takes none */
+    const preset_def *preset;   /* NULL: the list was stated entry by entry */
+    double preset_parameters[MAX_PRESET_PARAMETERS];
+    ranking_options ranking; /* of any method: how its scores become an order */
 } config_criterion;
 
 typedef struct config {
@@ -33,6 +39,7 @@ typedef struct config {
     const config_model *models;
     size_t n_criteria;
     const config_criterion *criteria;
+    const char *const *scoring;   /* [n_criteria] what decides a criterion's scores: criteria of equal texts have equal scores */
     size_t n_tasks;
     const size_t *task_classes;   /* tasks.classes: how many classes each task draws */
     size_t n_seeds;
@@ -42,6 +49,7 @@ typedef struct config {
     size_t n_rates;
     const double *rates;          /* ascending, first 0, in [0, 1); from decimal text */
     const char *const *rate_text; /* "0.35" */
+    curve_prediction prediction;  /* which count of correct images makes accuracies and A_PR; both are kept */
     size_t micro_batch;
     const char *backend;          /* "auto" or the name of a backend, which need not be built in */
     bool winograd;                /* `convolutions: winograd` */
@@ -53,7 +61,12 @@ typedef struct config {
  * ST_ENVIRONMENT (memory). */
 MUST_CHECK status config_parse(arena *a, const char *path, file_bytes text, size_t n_sets, const char *const sets[], config **out);
 
+/* A criterion of this method alone, for commands that have no study; `sets` are "key=value" of its section. Errors as above. */
+MUST_CHECK status config_criterion_parse(arena *a, const char *method, size_t n_sets, const char *const sets[], config_criterion *out);
+
 /* For `--help config`: every key with kind, default, range and help. */
 void config_print_help(FILE *to);
+/* The part of it about the rules of composites and the presets. */
+void config_print_rules(FILE *to);
 
 #endif

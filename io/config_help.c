@@ -33,6 +33,21 @@ static void print_section(FILE *to, const section *s, int level)
     }
 }
 
+/* A member of a family, "rule: gamma", before its own keys. */
+static void print_member(FILE *to, const char *key, const char *name, const char *help, const char *source)
+{
+    (void)fprintf(to, "\n%s: %s\n  %s%s%s%s\n", key, name, help, source != NULL ? " (" : "", source != NULL ? source : "",
+                  source != NULL ? ")" : "");
+}
+
+static void print_fields(FILE *to, size_t n, const field fields[])
+{
+    for (size_t i = 0; i < n; i++) {
+        const setting s = {.field = fields[i]};
+        print_setting(to, &s, 1);
+    }
+}
+
 void config_print_help(FILE *to)
 {
     (void)fprintf(to,
@@ -42,10 +57,30 @@ void config_print_help(FILE *to)
     print_section(to, &study_section, 0);
     for (size_t m = 0; m < criterion_count; m++) {
         const criterion_def *method = criterion_table[m];
-        (void)fprintf(to, "\nmethod: %s\n  %s\n", method->name, method->help);
-        for (size_t i = 0; i < method->n_fields; i++) {
-            const setting s = {.field = method->fields[i]};
+        print_member(to, criterion_section.settings[CRITERION_METHOD].field.name, method->name, method->help, NULL);
+        print_fields(to, method->n_fields, method->fields);
+        if (method->takes_composite) {
+            print_setting(to, &composite_setting, 1);
+            print_section(to, composite_setting.section, 2);
+        }
+    }
+    config_print_rules(to);
+}
+
+void config_print_rules(FILE *to)
+{
+    for (size_t i = 0; i < rule_count; i++) {
+        const rule_def *rule = rule_table[i];
+        print_member(to, entry_section.settings[ENTRY_RULE].field.name, rule->name, rule->help, NULL);
+        for (size_t k = 0; k < rule->n_fields; k++) {
+            const bool stabiliser = rule_is_stabilised(rule) && k == rule->epsilon_field;
+            const setting s = {.field = rule->fields[k], .absent = stabiliser ? "the criterion's" : NULL};
             print_setting(to, &s, 1);
         }
+    }
+    for (size_t i = 0; i < preset_count; i++) {
+        const preset_def *preset = &preset_table[i];
+        print_member(to, preset_section.settings[PRESET_NAME].field.name, preset->name, preset->help, preset->source);
+        print_fields(to, preset->n_fields, preset->fields);
     }
 }

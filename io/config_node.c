@@ -81,6 +81,32 @@ yaml_words yaml_shown(const char *text, size_t size)
     return out;
 }
 
+/* One letter more of a text that may be longer than its room. */
+static size_t put(char *out, size_t size, size_t used, char letter)
+{
+    if (used + 1 < size) {
+        out[used] = letter;
+    }
+    return used + 1;
+}
+
+size_t yaml_scalar(const char *text, char *out, size_t size)
+{
+    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_./-+";
+    const bool quoted = strspn(text, plain) != strlen(text) || text[0] == '\0' || text[0] == '-' || strcmp(text, "null") == 0 ||
+                        strncmp(text, "...", 3) == 0;
+    size_t used = quoted ? put(out, size, 0, '"') : 0;
+    for (const char *p = text; *p != '\0'; p++) {
+        used = quoted && (*p == '"' || *p == '\\') ? put(out, size, used, '\\') : used;
+        used = put(out, size, used, *p);
+    }
+    used = quoted ? put(out, size, used, '"') : used;
+    if (size > 0) {
+        out[used < size ? used : size - 1] = '\0';
+    }
+    return used;
+}
+
 static bool looks_like_a_number(const yaml_node *node)
 {
     return node->size > 0 && node->size < 40 && strspn(node->text, "+-.0123456789eE") == node->size &&

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "io/config_schema.h"
+#include "io/config_yaml.h"
 
 const config_fact_name config_fact_names[CONFIG_FACTS] = {
     {MODEL_ARCHITECTURE, "arch"}, {MODEL_HEADS, "num_heads"}, {MODEL_IMAGE_SIZE, "image_size"}, {MODEL_RESIZE, "resize"},
@@ -32,19 +33,11 @@ static const char *key_of(const section *s, size_t i)
     return s->settings[i].field.name;
 }
 
-/* Plain where YAML cannot take it for anything else. Values hold no control characters (read_text). */
+/* Values hold no control characters (read_text). */
 static void emit_text(emitter *e, const char *text)
 {
-    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_./-+";
-    if (strspn(text, plain) == strlen(text) && text[0] != '-' && strcmp(text, "null") != 0 && strncmp(text, "...", 3) != 0) {
-        emit(e, "%s\n", text);
-        return;
-    }
-    emit(e, "\"");
-    for (const char *p = text; *p != '\0'; p++) {
-        emit(e, "%s%c", *p == '"' || *p == '\\' ? "\\" : "", *p);
-    }
-    emit(e, "\"\n");
+    e->used += yaml_scalar(text, e->to != NULL ? e->to + e->used : NULL, e->to != NULL ? e->size - e->used : 0);
+    emit(e, "\n");
 }
 
 static void emit_model(emitter *e, const config_model *m, const char *checkpoint)
@@ -76,15 +69,22 @@ static void emit_parameter(emitter *e, const field *f, double value)
     emit(e, "    %s: %s\n", f->name, value_text(&s, value).text);
 }
 
-static void emit_criterion(emitter *e, const config_criterion *c)
+static void emit_criterion(emitter *e, const config_criterion *c, const char *composite_text)
 {
+    const setting *s = criterion_section.settings;
     emit(e, "  - %s: ", key_of(&criterion_section, CRITERION_NAME));
     emit_text(e, c->name);
     emit(e, "    %s: ", key_of(&criterion_section, CRITERION_METHOD));
     emit_text(e, c->method->name);
+    if (composite_text != NULL) {
+        emit(e, "    %s:%s%s\n", composite_setting.field.name, composite_text[0] == '\n' ? "" : " ", composite_text);
+    }
     for (size_t i = 0; i < c->method->n_fields; i++) {
         emit_parameter(e, &c->method->fields[i], c->parameters[i]);
     }
+    emit_parameter(e, &s[CRITERION_ORDER].field, c->ranking.order);
+    emit_parameter(e, &s[CRITERION_SCOPE].field, c->ranking.scope);
+    emit_parameter(e, &s[CRITERION_FLOOR].field, c->ranking.floor);
 }
 
 static void emit_sizes(emitter *e, size_t key, size_t n, const size_t value[])
@@ -127,9 +127,10 @@ static void emit_study(emitter *e, const config *c, const config_written *w)
     }
     emit(e, "%s:\n", key_of(&study_section, STUDY_CRITERIA));
     for (size_t i = 0; i < c->n_criteria; i++) {
-        emit_criterion(e, &c->criteria[i]);
+        emit_criterion(e, &c->criteria[i], w->composite[i]);
     }
     emit_tasks(e, c);
+    emit(e, "%s: %s\n", key_of(&study_section, STUDY_PREDICTION), curve_prediction_names[c->prediction]);
     emit(e, "%s: %zu\n", key_of(&study_section, STUDY_MICRO_BATCH), c->micro_batch);
     emit(e, "%s: %s\n", key_of(&study_section, STUDY_BACKEND), c->backend);
     emit(e, "%s: %s\n", key_of(&study_section, STUDY_CONVOLUTIONS),
@@ -138,14 +139,46 @@ static void emit_study(emitter *e, const config *c, const config_written *w)
     emit_text(e, c->output);
 }
 
+/* After a first pass that has counted: room for the second. */
+static status emitter_fill(emitter *e, arena *a)
+{
+    e->size = e->used + 1;
+    e->used = 0;
+    TRY_ALLOC(e->to, a, e->size);
+    return STATUS_OK;
+}
+
 status config_resolve(arena *a, const config *c, const config_written *w, const char **out)
 {
     emitter e = {0};
     emit_study(&e, c, w);
-    e.size = e.used + 1;
-    e.used = 0;
-    TRY_ALLOC(e.to, a, e.size);
+    TRY(emitter_fill(&e, a));
     emit_study(&e, c, w);
     *out = e.to;
+    return STATUS_OK;
+}
+
+/* Everything that a study says of a criterion decides its scores, except for its name and how it is ranked. */
+static status scoring_text(arena *a, const config *c, const config_written *w, size_t criterion, const char **out)
+{
+    emitter e = {0};
+    config_criterion same = c->criteria[criterion];
+    same.name = "";
+    same.ranking = (ranking_options){0};
+    emit_criterion(&e, &same, w->composite[criterion]);
+    TRY(emitter_fill(&e, a));
+    emit_criterion(&e, &same, w->composite[criterion]);
+    *out = e.to;
+    return STATUS_OK;
+}
+
+status config_scoring(arena *a, const config *c, const config_written *w, const char *const **out)
+{
+    const char **texts;
+    TRY_ALLOC(texts, a, c->n_criteria);
+    for (size_t i = 0; i < c->n_criteria; i++) {
+        TRY(scoring_text(a, c, w, i, &texts[i]));
+    }
+    *out = texts;
     return STATUS_OK;
 }

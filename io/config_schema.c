@@ -5,9 +5,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "attribution/preset.h"
 #include "backend/backend.h"
 #include "core/status.h"
 #include "pruning/criterion.h"
+#include "pruning/curve.h"
+#include "pruning/ranking.h"
 
 static const char *kind_choice(size_t i)
 {
@@ -26,6 +29,21 @@ static const char *backend_choice(size_t i)
 
 static const char *const convolution_choices[] = {
     [CONVOLUTIONS_DIRECT] = "direct", [CONVOLUTIONS_WINOGRAD] = "winograd", NULL};
+
+static const char *group_choice(size_t i)
+{
+    return i < GROUP_FC ? depth_group_name((depth_group)(i + 1)) : NULL;
+}
+
+static const char *rule_choice(size_t i)
+{
+    return i < rule_count ? rule_table[i]->name : NULL;
+}
+
+static const char *preset_choice(size_t i)
+{
+    return i < preset_count ? preset_table[i].name : NULL;
+}
 
 static const setting data_settings[DATA_KEYS] = {
     [DATA_REFERENCE] = {.field = {.name = "reference", .kind = FIELD_PATH, .required = true,
@@ -72,8 +90,46 @@ static const setting criterion_settings[CRITERION_KEYS] = {
     [CRITERION_METHOD] = {.field = {.name = "method", .kind = FIELD_CHOICE, .required = true,
                                     .help = "how components are scored; its own keys are listed below"},
                           .choice = method_choice},
+    [CRITERION_ORDER] = {.field = {.name = "order", .kind = FIELD_CHOICE, .choices = ranking_order_names, .def = RANKING_LEAST_FIRST,
+                                   .help = "which end of the scores is removed first: the least relevant components or the most relevant"}},
+    [CRITERION_SCOPE] = {.field = {.name = "scope", .kind = FIELD_CHOICE, .choices = ranking_scope_names, .def = RANKING_GLOBAL,
+                                   .help = "scores of all layers are ranked together (global), or every layer loses the same share (layer)"}},
+    [CRITERION_FLOOR] = {.field = {.name = "floor", .kind = FIELD_REAL, .def = 0, .min = 0, .max = 1,
+                                   .help = "share of every layer that stays as long as anything else can go; with scope: global"},
+                         .below = true},
 };
 const section criterion_section = {CRITERION_KEYS, criterion_settings};
+
+static const char *const places[] = {"first", "last", NULL};
+static const setting entry_settings[ENTRY_KEYS] = {
+    [ENTRY_MATCH] = {.field = {.name = "match", .kind = FIELD_TEXT,
+                               .help = "layers with such a name, as `pollard inspect --composite` prints it; * and ? stand for anything"},
+                     .form = "pattern", .absent = "any name"},
+    [ENTRY_TYPE] = {.field = {.name = "type", .kind = FIELD_TEXT, .help = "layers of such a type, as it prints it"},
+                    .form = "pattern", .absent = "conv2d and linear"},
+    [ENTRY_GROUP] = {.field = {.name = "group", .kind = FIELD_CHOICE, .help = "layers of this depth group"},
+                     .choice = group_choice, .absent = "any depth"},
+    [ENTRY_PLACE] = {.field = {.name = "place", .kind = FIELD_CHOICE, .choices = places,
+                               .help = "the first or the last convolution or linear layer alone"},
+                     .absent = "any place"},
+    [ENTRY_RULE] = {.field = {.name = "rule", .kind = FIELD_CHOICE, .required = true,
+                              .help = "what such layers get; its own keys are listed below"},
+                    .choice = rule_choice},
+};
+const section entry_section = {ENTRY_KEYS, entry_settings};
+
+static const setting preset_settings[PRESET_KEYS] = {
+    [PRESET_NAME] = {.field = {.name = "preset", .kind = FIELD_CHOICE, .required = true,
+                               .help = "a list that has a name; its own keys are listed below"},
+                     .choice = preset_choice},
+};
+const section preset_section = {PRESET_KEYS, preset_settings};
+
+const setting composite_setting = {
+    .field = {.name = "composite", .kind = FIELD_LIST,
+              .help = "the rule of every layer: entries, of which the first that matches a layer wins"},
+    .item = FIELD_SECTION, .section = &entry_section,
+    .form = "name of a preset, section of preset and its parameters, or list of sections", .absent = "epsilon"};
 
 static const setting tasks_settings[TASKS_KEYS] = {
     [TASKS_CLASSES] = {.field = {.name = "classes", .kind = FIELD_LIST, .min = 2, .max = 100000, .required = true,
@@ -119,6 +175,10 @@ static const setting study_settings[STUDY_KEYS] = {
                      .item = FIELD_REAL, .below = true, .section = &rates_section,
                      .form = "section of from, to, step or list of ascending numbers",
                      .absent = "the section's defaults"},
+    [STUDY_PREDICTION] = {.field = {.name = "prediction", .kind = FIELD_CHOICE, .choices = curve_prediction_names,
+                                    .def = PREDICTION_RESTRICTED,
+                                    .help = "accuracies: the largest logit among a task's classes (restricted), or among all with the others set to 0 "
+                                            "(masked)"}},
     [STUDY_MICRO_BATCH] = {.field = {.name = "micro_batch", .kind = FIELD_COUNT, .def = 16, .min = 1, .max = 1024,
                                      .help = "images computed together; more need more memory, the number of ranks does not matter"}},
     [STUDY_BACKEND] = {.field = {.name = "backend", .kind = FIELD_CHOICE, .def = 0,

@@ -26,21 +26,25 @@ struct section {
 };
 
 /* Indices into the tables. */
-enum { STUDY_NAME, STUDY_DATA, STUDY_MODELS, STUDY_CRITERIA, STUDY_TASKS, STUDY_RATES, STUDY_MICRO_BATCH, STUDY_BACKEND, STUDY_CONVOLUTIONS,
-       STUDY_OUTPUT, STUDY_KEYS };
+enum { STUDY_NAME, STUDY_DATA, STUDY_MODELS, STUDY_CRITERIA, STUDY_TASKS, STUDY_RATES, STUDY_PREDICTION, STUDY_MICRO_BATCH, STUDY_BACKEND,
+       STUDY_CONVOLUTIONS, STUDY_OUTPUT, STUDY_KEYS };
 enum { CONVOLUTIONS_DIRECT, CONVOLUTIONS_WINOGRAD }; /* choices of `convolutions` */
 enum { DATA_REFERENCE, DATA_EVALUATION, DATA_KEYS };
 enum {
     MODEL_NAME, MODEL_CHECKPOINT, MODEL_COMPONENTS, MODEL_ARCHITECTURE, MODEL_HEADS, MODEL_IMAGE_SIZE, MODEL_RESIZE, MODEL_CROP,
     MODEL_MEAN, MODEL_STD, MODEL_KEYS
 };
-enum { CRITERION_NAME, CRITERION_METHOD, CRITERION_KEYS }; /* then the fields of the method */
+enum { CRITERION_NAME, CRITERION_METHOD, CRITERION_ORDER, CRITERION_SCOPE, CRITERION_FLOOR, CRITERION_KEYS }; /* then the fields of the method */
+enum { ENTRY_MATCH, ENTRY_TYPE, ENTRY_GROUP, ENTRY_PLACE, ENTRY_RULE, ENTRY_KEYS }; /* then the fields of the rule */
+enum { PRESET_NAME, PRESET_KEYS }; /* then the fields of the preset */
 enum { TASKS_CLASSES, TASKS_SEEDS, TASKS_REFERENCES, TASKS_KEYS };
 enum { RATES_FROM, RATES_TO, RATES_STEP, RATES_KEYS };
 
-extern const section study_section, data_section, model_section, criterion_section, tasks_section, rates_section;
+extern const section study_section, data_section, model_section, criterion_section, entry_section, preset_section, tasks_section,
+    rates_section;
+extern const setting composite_setting; /* a key more of criteria whose method takes a composite */
 
-enum { MOST_MODELS = 256, MOST_CRITERIA = 256, MOST_SIZES = 100, MOST_SEEDS = 10000, MOST_RATES = 1000, MOST_PATH = 4000, MOST_NAME = 64 };
+enum { MOST_MODELS = 256, MOST_CRITERIA = 256, MOST_ENTRIES = 256, MOST_SIZES = 100, MOST_SEEDS = 10000, MOST_RATES = 1000, MOST_PATH = 4000, MOST_NAME = 64 };
 
 typedef struct schema_words {
     char text[400];

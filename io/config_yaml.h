@@ -40,6 +40,10 @@ bool yaml_is_null(const yaml_node *node);                         /* nothing aft
 /* A new node at the end of `parent` (key NULL in a sequence); parent NULL gives a root. NULL when memory is gone. */
 yaml_node *yaml_add(arena *a, yaml_node *parent, yaml_kind kind, const char *key, yaml_place at);
 
+/* A text without control characters as YAML for a block or a line of [ ] and { }: plain where it cannot be taken for anything else, else
+ * quoted. Like snprintf: what does not fit into `size` bytes is cut, the length of the whole is returned. */
+size_t yaml_scalar(const char *text, char *out, size_t size);
+
 /* UTF-8 without control characters (and so without line ends and zero bytes). */
 bool yaml_is_printable(const char *text, size_t size);
 

@@ -4,8 +4,10 @@
  * Made in memory by one rank, written to a temporary file beside the target, fsynced, renamed: the old result or none after a crash. */
 #include "io/files.h"
 #include "nn/graph.h"
+#include "pruning/curve.h"
+#include "pruning/ranking.h"
 
-enum { RESULTS_SCHEMA_VERSION = 1 };
+enum { RESULTS_SCHEMA_VERSION = 2 };
 
 /* One prunable layer of a model. */
 typedef struct result_layer {
@@ -34,8 +36,9 @@ typedef struct result_cell {
     const uint32_t *classes; /* [n_classes] ascending */
     uint64_t total;          /* evaluation images */
     const uint64_t *class_total; /* [n_classes] */
-    const uint64_t *correct, *top5, *parameters_left, *macs_left, *removed; /* [n_rates] */
-    const uint64_t *class_correct; /* [n_rates, n_classes] */
+    const uint64_t *parameters_left, *macs_left, *removed; /* [n_rates] */
+    const uint64_t *correct, *correct_masked, *top5, *top5_masked; /* [n_rates] by either prediction (pruning/curve.h) */
+    const uint64_t *class_correct, *class_correct_masked; /* [n_rates, n_classes] */
     const double *loss_sum;  /* [n_rates] exact sum of float32 cross entropies, rounded once */
     double a_pr_mean, a_pr_trapezoid, highest_rate; /* up to which every rate keeps 95 % of the unpruned accuracy */
 } result_cell;
@@ -49,7 +52,7 @@ typedef struct result_track {
     size_t n_cells;
     const size_t *cell;      /* [n_cells] index into the cells of the study */
     const double *relevance; /* [n_cells, n_components] the score that ranks */
-    const uint32_t *ranking; /* [n_cells, n_components] positions in `component`, least relevant first */
+    const uint32_t *ranking; /* [n_cells, n_components] positions in `component`; what is removed first comes first */
     const uint16_t *removed_at; /* [n_cells, n_components] index of the first rate without it; n_rates = never */
     size_t n_moments;        /* 0 for criteria without samples */
     const char *const *moment_names;
@@ -85,7 +88,10 @@ typedef struct results {
     size_t n_models, n_criteria, n_rates, n_cells, n_tracks, n_stability, n_summary;
     const result_model *models;
     const char *const *criterion_name;   /* [n_criteria] */
-    const char *const *criterion_method; /* [n_criteria] "lrp", with its parameters: "lrp epsilon=1e-06 absolute=true" */
+    const ranking_options *criterion_ranking; /* [n_criteria] */
+    curve_prediction prediction; /* whose counts make accuracy, A_PR and the summary */
+    const char *const *criterion_method; /* [n_criteria] "lrp", with its parameters: "lrp composite=epsilon epsilon=1e-06 ..." */
+    const char *const *criterion_composite; /* [n_criteria] relevance rules as a list of entries in YAML, "" where there are none */
     const double *rates;
     const char *const *class_name; /* [n_classes] of the data set */
     size_t n_classes;
@@ -102,6 +108,12 @@ typedef struct results {
     const double *rank_busy;       /* [n_ranks] seconds computing */
     const double *rank_idle;       /* [n_ranks] seconds waiting */
 } results;
+
+/* The counts of right answers that make a cell's accuracy: [n_rates]. */
+static inline const uint64_t *results_correct(const results *r, const result_cell *c)
+{
+    return r->prediction == PREDICTION_MASKED ? c->correct_masked : c->correct;
+}
 
 /* Rank-local. Makes missing folders. Needs memory for the file beside the results. Errors: ST_CANT_WRITE with the path and the system's reason,
  * ST_BUG for a model or criterion whose name is not of letters, digits, _ - . ; then no partial file stays and an old one is untouched. */

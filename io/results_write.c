@@ -66,6 +66,7 @@ static status put_root(const results_writer *w)
     TRY_OR(cleanup, st, h5_attr_text(&g, "source", "Pollard " POLLARD_VERSION));
     TRY_OR(cleanup, st, h5_attr_count(&g, "schema_version", RESULTS_SCHEMA_VERSION));
     TRY_OR(cleanup, st, h5_attr_text(&g, "study", r->study));
+    TRY_OR(cleanup, st, h5_attr_text(&g, "prediction", curve_prediction_names[r->prediction]));
     if (r->n_rates > 0) {
         TRY_OR(cleanup, st, h5_attr_reals(&g, "rates", r->n_rates, r->rates));
     }

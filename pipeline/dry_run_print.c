@@ -2,6 +2,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "io/config_schema.h"
 #include "io/text_table.h"
 #include "pipeline/dry_run_parts.h"
 #include "pipeline/gather.h"
@@ -121,13 +122,19 @@ static const char *basis(const criterion_def *c)
 
 static status print_criteria(arena *a, FILE *to, const study *s)
 {
-    static const char *const heading[] = {"name", "method", ""};
+    static const char *const heading[] = {"name", "method", "order", "scope", "floor", ""};
     const char **names, **methods;
     rows r;
     TRY(gather_criteria(a, s->config, &names, &methods));
     TRY(rows_open(a, COUNT(heading), heading, COUNT(heading), s->config->n_criteria, &r));
     for (size_t i = 0; i < s->config->n_criteria; i++) {
-        const char *const cells[] = {names[i], methods[i], basis(s->config->criteria[i].method)};
+        const config_criterion *c = &s->config->criteria[i];
+        const char *const cells[] = {names[i],
+                                     methods[i],
+                                     ranking_order_names[c->ranking.order],
+                                     ranking_scope_names[c->ranking.scope],
+                                     arena_text(a, "%s", number_text(c->ranking.floor).text),
+                                     basis(c->method)};
         TRY(rows_add(&r, cells));
     }
     rows_print(&r, to, "Criteria:");

@@ -9,7 +9,7 @@ extern const double gather_kept_accuracy; /* 0.95: share of the unpruned accurac
 
 /* Fills everything but /provenance; *out points into `a`, the study and the stage outputs. */
 MUST_CHECK status gather_results(arena *a, const study *s, const stage_ctx *c, results *out);
-/* [n_criteria] names, and methods with their parameters: "lrp epsilon=1e-06 absolute=true". */
+/* [n_criteria] names, and methods with their parameters: "lrp composite=epsilon epsilon=1e-06 ...". */
 MUST_CHECK status gather_criteria(arena *a, const config *cfg, const char ***names, const char ***methods);
 size_t gather_bytes(const study *s); /* what it takes, without the names and inputs of /provenance */
 

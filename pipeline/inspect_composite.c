@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "attribution/walk.h"
+#include "io/config_composite.h"
 #include "io/config_schema.h"
 #include "io/results.h"
 #include "io/text_table.h"
@@ -11,15 +12,16 @@
 
 enum { LARGEST_CONFIG = 1 << 20 };
 
-/* "epsilon (epsilon=1e-06)" */
-static const char *given_rule(arena *a, const composite_entry *e)
+/* "epsilon (epsilon=1e-06)", "pass instead of norm" */
+static const char *given_rule(arena *a, const composite_entry *e, const op_def *op)
 {
     const char *text = arena_text(a, "%s", e->rule->name);
     for (size_t i = 0; i < e->rule->n_fields && text != NULL; i++) {
         const setting key = {.field = e->rule->fields[i]};
         text = arena_text(a, "%s%s%s=%s", text, i == 0 ? " (" : ", ", key.field.name, value_text(&key, e->parameters[i]).text);
     }
-    return text == NULL || e->rule->n_fields == 0 ? text : arena_text(a, "%s)", text);
+    text = text == NULL || e->rule->n_fields == 0 ? text : arena_text(a, "%s)", text);
+    return text == NULL || op->relevance_name == NULL ? text : arena_text(a, "%s instead of %s", text, op->relevance_name);
 }
 
 /* "attention (epsilon=1e-06, softmax=epsilon)" */
@@ -65,14 +67,11 @@ static const char *prunable(arena *a, const node *n, const config_model *cm)
                       wanted ? "" : ", kept by the study");
 }
 
-static status print_nodes(arena *a, const graph *g, const config_model *cm, const composite *c, FILE *to)
+static status print_nodes(arena *a, const graph *g, const config_model *cm, const composite *c,
+                          const composite_entry *const given[], const walk_way way[], FILE *to)
 {
     static const char *const heading[] = {"node", "type", "group", "output", "rule", "relevance", "prunable"};
-    const composite_entry *const *given;
-    const walk_way *way;
     text_table t;
-    TRY(composite_resolve(a, c, g, &given));
-    TRY(walk_ways(a, g, c, &way));
     TRY(text_table_open(a, COUNT(heading), g->n_nodes, &t));
     memcpy(t.cell, heading, sizeof heading);
     for (node_id id = 0; id < g->n_nodes; id++) {
@@ -85,7 +84,7 @@ static status print_nodes(arena *a, const graph *g, const config_model *cm, cons
                                      n->op->name,
                                      depth_group_name(n->group),
                                      output,
-                                     given[id] != NULL ? given_rule(a, given[id]) : own_rule(a, c, n->op),
+                                     given[id] != NULL ? given_rule(a, given[id], n->op) : own_rule(a, c, n->op),
                                      way_text(way[id]),
                                      prunable(a, n, cm)};
         for (size_t i = 0; i < COUNT(cells); i++) {
@@ -99,40 +98,88 @@ static status print_nodes(arena *a, const graph *g, const config_model *cm, cons
     return STATUS_OK;
 }
 
-/* A criterion as a study has it. */
-typedef struct chosen {
-    const char *name; /* NULL: not of a study */
-    const criterion_def *method;
-    const double *parameters;
-    const composite *stated; /* by the study; NULL: none */
-} chosen;
+/* What to know about an entry that decides less than its reader may think. */
+static const char *remark(arena *a, size_t matched, size_t decided, size_t used)
+{
+    if (matched == 0) {
+        return "matches none";
+    }
+    if (decided == 0) {
+        return arena_text(a, "matches %zu, which entries before it have", matched);
+    }
+    if (used == 0) {
+        return "without effect on scores: relevance is not wanted below";
+    }
+    return decided < matched ? arena_text(a, "matches %zu, of which entries before it have %zu", matched, matched - decided) : "";
+}
 
-static status print_under(arena *a, const char *title, const graph *g, const config_model *cm, const chosen *k,
-                          FILE *to)
+static status print_entries(arena *a, const graph *g, const composite *c, const composite_entry *const given[],
+                            const walk_way way[], FILE *to)
+{
+    static const char *const heading[] = {"entry", "", "nodes", ""};
+    const size_t *matched;
+    size_t *decided, *used;
+    text_table t;
+    TRY(composite_matches(a, c, g, &matched));
+    TRY_ALLOC(decided, a, c->n);
+    TRY_ALLOC(used, a, c->n);
+    for (node_id id = 0; id < g->n_nodes; id++) {
+        if (given[id] != NULL) {
+            decided[given[id] - c->entries]++;
+            used[given[id] - c->entries] += way[id] == WALK_COMPUTES || way[id] == WALK_PASSES;
+        }
+    }
+    TRY(text_table_open(a, COUNT(heading), c->n, &t));
+    memcpy(t.cell, heading, sizeof heading);
+    t.right[0] = true;
+    t.right[2] = true;
+    for (size_t i = 0; i < c->n; i++) {
+        const char **cells = &t.cell[(i + 1) * COUNT(heading)];
+        const char *text = composite_entry_text(a, &c->entries[i]);
+        cells[0] = arena_text(a, "%zu", i + 1);
+        cells[2] = arena_text(a, "%zu", decided[i]);
+        cells[3] = remark(a, matched[i], decided[i], used[i]);
+        if (text == NULL || cells[0] == NULL || cells[2] == NULL || cells[3] == NULL) {
+            return (status){ST_ENVIRONMENT};
+        }
+        TRY(text_printable(a, text, 1000, &cells[1]));
+    }
+    (void)fputc('\n', to);
+    text_table_print(&t, to);
+    return STATUS_OK;
+}
+
+/* `named`: whether the criterion has a name of its own, as in a study. */
+static status print_under(arena *a, const char *title, const graph *g, const config_model *cm, const config_criterion *k,
+                          bool named, FILE *to)
 {
     const composite *c;
+    const composite_entry *const *given;
+    const walk_way *way;
+    const char *text = criterion_text(a, k);
     if (k->method->composite == NULL) {
-        if (k->name != NULL) {
+        if (named) {
             (void)fprintf(to, "\n%s, criterion %s (%s): no relevance rules\n", title, k->name, k->method->name);
         }
         return STATUS_OK;
     }
-    (void)fprintf(to, "\n%s, criterion %s%s%s", title, k->name != NULL ? k->name : k->method->name,
-                  k->name != NULL ? " (" : "", k->name != NULL ? k->method->name : "");
-    for (size_t i = 0; i < k->method->n_fields; i++) {
-        const setting key = {.field = k->method->fields[i]};
-        (void)fprintf(to, " %s=%s", key.field.name, value_text(&key, k->parameters[i]).text);
+    if (text == NULL) {
+        return (status){ST_ENVIRONMENT};
     }
-    (void)fprintf(to, "%s:\n", k->name != NULL ? ")" : " (its defaults)");
-    const criterion_setup setup = {.graph = g, .parameters = k->parameters, .composite = k->stated};
+    const criterion_setup setup = {.graph = g, .parameters = k->parameters, .composite = k->composite};
     TRY(k->method->composite(a, &setup, &c));
-    return print_nodes(a, g, cm, c, to);
+    TRY(composite_resolve(a, c, g, &given));
+    TRY(walk_ways(a, g, c, &way));
+    (void)fprintf(to, named ? "\n%s, criterion %s (%s):\n" : "\n%s, criterion %s%s:\n", title, named ? k->name : text,
+                  named ? text : "");
+    TRY(print_nodes(a, g, cm, c, given, way, to));
+    return print_entries(a, g, c, given, way, to);
 }
 
-static status of_study(arena *a, const char *path, file_bytes text, FILE *to)
+static status of_study(arena *a, const char *path, file_bytes text, size_t n_sets, const char *const sets[], FILE *to)
 {
     config *cfg;
-    TRY(config_parse(a, path, text, 0, NULL, &cfg));
+    TRY(config_parse(a, path, text, n_sets, sets, &cfg));
     (void)fprintf(to, "Study %s\n", cfg->name);
     for (size_t m = 0; m < cfg->n_models; m++) {
         const config_model *cm = &cfg->models[m];
@@ -142,15 +189,14 @@ static status of_study(arena *a, const char *path, file_bytes text, FILE *to)
         TRY(model_read(a, cm->checkpoint, cm, &t, &bytes));
         TRY(graph_build(a, t, &g));
         for (size_t k = 0; k < cfg->n_criteria; k++) {
-            const config_criterion *cc = &cfg->criteria[k];
-            const chosen one = {cc->name, cc->method, cc->parameters, cc->composite};
-            TRY(print_under(a, cm->name, g, cm, &one, to));
+            TRY(print_under(a, cm->name, g, cm, &cfg->criteria[k], true, to));
         }
     }
     return STATUS_OK;
 }
 
-static status of_checkpoint(arena *a, const char *path, FILE *to)
+/* With overrides those criteria that let a composite be stated; they say which. */
+static status of_checkpoint(arena *a, const char *path, size_t n_sets, const char *const sets[], FILE *to)
 {
     tensors *t;
     const graph *g;
@@ -160,12 +206,12 @@ static status of_checkpoint(arena *a, const char *path, FILE *to)
     TRY(graph_build(a, t, &g));
     TRY(text_printable(a, path, 512, &title));
     for (size_t k = 0; k < criterion_count; k++) {
-        double parameters[MAX_CRITERION_PARAMETERS] = {0.0};
-        for (size_t i = 0; i < criterion_table[k]->n_fields; i++) {
-            parameters[i] = criterion_table[k]->fields[i].def;
+        const criterion_def *method = criterion_table[k];
+        config_criterion one;
+        if (method->composite != NULL && (n_sets == 0 || method->takes_composite)) {
+            TRY(config_criterion_parse(a, method->name, n_sets, sets, &one));
+            TRY(print_under(a, title, g, NULL, &one, false, to));
         }
-        const chosen one = {NULL, criterion_table[k], parameters, NULL};
-        TRY(print_under(a, title, g, NULL, &one, to));
     }
     return STATUS_OK;
 }
@@ -177,7 +223,7 @@ static bool is_text(file_bytes bytes)
     return memchr(bytes.data, 0, n) == NULL;
 }
 
-static status inspect_in(arena *a, const char *path, FILE *to)
+static status inspect_in(arena *a, const char *path, size_t n_sets, const char *const sets[], FILE *to)
 {
     file_bytes bytes;
     if (results_recognise(path)) {
@@ -187,20 +233,20 @@ static status inspect_in(arena *a, const char *path, FILE *to)
     }
     TRY(file_read(a, path, model_largest_checkpoint, &bytes));
     if (!is_text(bytes)) {
-        return of_checkpoint(a, path, to);
+        return of_checkpoint(a, path, n_sets, sets, to);
     }
     if (bytes.size > LARGEST_CONFIG) {
         return FAIL(ST_DATA, "%s: expected a study of at most %d bytes, or a checkpoint, found %zu bytes of text", path,
                     (int)LARGEST_CONFIG, bytes.size);
     }
-    return of_study(a, path, bytes, to);
+    return of_study(a, path, bytes, n_sets, sets, to);
 }
 
-status inspect_composite(const char *path, FILE *to)
+status inspect_composite(const char *path, size_t n_sets, const char *const sets[], FILE *to)
 {
     arena *a = NULL;
     TRY(arena_open("inspect", &a));
-    const status st = inspect_in(a, path, to);
+    const status st = inspect_in(a, path, n_sets, sets, to);
     arena_close(&a);
     return st;
 }

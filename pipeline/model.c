@@ -7,6 +7,7 @@
 #include "io/checkpoint.h"
 #include "io/sha256.h"
 #include "nn/arch.h"
+#include "nn/passes/needed_rows.h"
 
 const size_t model_largest_checkpoint = (size_t)1 << 36;
 
@@ -86,6 +87,9 @@ static status choose_kinds(arena *a, study_model *m)
             m->kinds[m->n_kinds] = kind;
             m->component[m->n_kinds] = list;
             m->n_components[m->n_kinds] = n;
+            ranking_layers *l = &m->layers[m->n_kinds];
+            l->n = n;
+            TRY(graph_layer_sizes(a, m->graph, kind, &l->n_layers, &l->size));
             m->n_kinds++;
         } else if (wanted && cm->n_kinds > 0) {
             return FAIL(ST_CONFIG, "model '%s': components: the network (%s) has no %s; leave the key out to prune what it has",
@@ -108,6 +112,7 @@ static status build(arena *a, arena *scratch, const config_model *cm, const mode
     }
     out->config = cm;
     out->graph = g;
+    TRY(graph_needed_rows(a, g, &out->logits_graph));
     TRY(preprocess_from_facts(t, g->input.dim[1], g->input.dim[2], &out->preprocess));
     const char *classes = tensors_fact(t, "classes");
     if (classes != NULL) {

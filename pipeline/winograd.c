@@ -9,7 +9,7 @@ status winograd_find(arena *a, const config *cfg, const backend_def *backend, st
     m->n_winograd = 0;
     m->winograd = NULL;
     return cfg->winograd
-               ? forward_winograd_layers(a, m->graph, backend, cfg->micro_batch, &m->n_winograd, &m->winograd)
+               ? forward_winograd_layers(a, m->logits_graph, backend, cfg->micro_batch, &m->n_winograd, &m->winograd)
                : STATUS_OK;
 }
 
@@ -34,9 +34,9 @@ static size_t count_convolutions(const graph *g)
 static const char *model_text(arena *a, const study_model *m)
 {
     const char *text =
-        arena_text(a, "%s: %zu of %zu convolutions", m->config->name, m->n_winograd, count_convolutions(m->graph));
+        arena_text(a, "%s: %zu of %zu convolutions", m->config->name, m->n_winograd, count_convolutions(m->logits_graph));
     for (size_t i = 0; i < m->n_winograd && text != NULL; i++) {
-        text = arena_text(a, "%s%s %s", text, i == 0 ? ":" : ",", m->graph->nodes[m->winograd[i]].name);
+        text = arena_text(a, "%s%s %s", text, i == 0 ? ":" : ",", m->logits_graph->nodes[m->winograd[i]].name);
     }
     return text;
 }
@@ -62,6 +62,6 @@ void winograd_announce(const study *s)
     }
     for (size_t i = 0; i < s->n_models && s->config->winograd; i++) {
         log_line(LOG_INFO, "convolutions=winograd model=%s layers=%zu of=%zu", s->models[i].config->name,
-                 s->models[i].n_winograd, count_convolutions(s->models[i].graph));
+                 s->models[i].n_winograd, count_convolutions(s->models[i].logits_graph));
     }
 }

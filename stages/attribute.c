@@ -1,12 +1,28 @@
-/* Explains every reference image once per (model, criterion) and adds its row, exactly, to every reference set that contains it. */
+/* Explains every reference image once per (model, criterion with scores of its own) and adds its row, exactly, to every reference set that contains it. */
 #include <string.h>
 
 #include "stages/batch.h"
 #include "stages/stage.h"
 
+/* The earliest criterion with the same scores, which share one explanation. */
+static size_t same_scores(const config *cfg, size_t criterion)
+{
+    size_t first = 0;
+    while (strcmp(cfg->scoring[first], cfg->scoring[criterion]) != 0) {
+        first++;
+    }
+    return first;
+}
+
+/* Does the stage explain images for this criterion? */
+static bool is_explained(const config *cfg, size_t criterion)
+{
+    return cfg->criteria[criterion].method->uses_samples && same_scores(cfg, criterion) == criterion;
+}
+
 size_t attribute_index(const study *s, size_t model, size_t criterion, size_t reference)
 {
-    return (model * s->config->n_criteria + criterion) * s->n_references + reference;
+    return (model * s->config->n_criteria + same_scores(s->config, criterion)) * s->n_references + reference;
 }
 
 /* One (model, criterion) on this rank. */
@@ -134,12 +150,12 @@ static status explain(stage_ctx *c, arena *a, arena *scratch, size_t model, size
     return reduce(c, &e, model, criterion, sums);
 }
 
-/* How many criteria explain images. */
+/* For how many criteria images are explained. */
 static size_t explaining(const study *s)
 {
     size_t n = 0;
     for (size_t k = 0; k < s->config->n_criteria; k++) {
-        n += s->config->criteria[k].method->uses_samples;
+        n += is_explained(s->config, k);
     }
     return n;
 }
@@ -159,7 +175,7 @@ static status run_all(stage_ctx *c, arena *a, arena *scratch)
     TRY(comm_agree(c->comm, sums == NULL ? (status){ST_ENVIRONMENT} : STATUS_OK));
     for (size_t m = 0; m < s->n_models; m++) {
         for (size_t k = 0; k < s->config->n_criteria; k++) {
-            if (s->config->criteria[k].method->uses_samples) {
+            if (is_explained(s->config, k)) {
                 arena_release(a);
                 TRY(explain(c, a, scratch, m, k, &item, sums));
             }
@@ -214,7 +230,7 @@ static status forecast(stage_ctx *c, arena *scratch, stage_forecast *out)
     *out = (stage_forecast){.kept = forecast_block(s->n_models * s->config->n_criteria * s->n_references, sizeof(double *))};
     for (size_t m = 0; m < s->n_models; m++) {
         for (size_t k = 0; k < s->config->n_criteria; k++) {
-            if (s->config->criteria[k].method->uses_samples) {
+            if (is_explained(s->config, k)) {
                 TRY(forecast_pair(c, m, k, out));
             }
         }
@@ -272,7 +288,7 @@ static status try_model(stage_ctx *c, arena *a, arena *images, size_t model, dou
         return (status){ST_ENVIRONMENT};
     }
     for (size_t k = 0; k < cfg->n_criteria; k++) {
-        if (cfg->criteria[k].method->uses_samples) {
+        if (is_explained(cfg, k)) {
             if (same_method(cfg, k) == k) {
                 TRY(try_pair(c, a, images, model, k, budget, &each[k]));
             }

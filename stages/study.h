@@ -6,6 +6,7 @@
 #include "io/dataset.h"
 #include "io/image.h"
 #include "nn/graph.h"
+#include "pruning/ranking.h"
 
 /* A set of samples cut into micro-batches of the study's fixed size; the last one is padded by repeating its first sample. */
 typedef struct sample_list {
@@ -15,15 +16,17 @@ typedef struct sample_list {
 
 typedef struct study_model {
     const config_model *config;
-    const graph *graph;
+    const graph *graph;        /* as the architecture defines it: what costs and components are counted on */
+    const graph *logits_graph; /* the same logits, of them the same relevance, and the same components (nn/passes/needed_rows.h) */
     preprocess preprocess;
     const char *class_names; /* "a,b,c" as the checkpoint's facts say, or NULL */
     size_t n_kinds;
     component_kind kinds[COMPONENT_KINDS];
     const size_t *component[COMPONENT_KINDS]; /* by kind index: components of that kind in the graph's vector */
     size_t n_components[COMPONENT_KINDS];
+    ranking_layers layers[COMPONENT_KINDS]; /* how they are divided */
     size_t n_winograd; /* layers that `evaluate` runs by Winograd's algorithm (`convolutions: winograd`) */
-    const node_id *winograd;
+    const node_id *winograd; /* of logits_graph */
 } study_model;
 
 /* A class subset drawn by a seed. */
@@ -72,11 +75,15 @@ typedef struct study {
 static inline criterion_setup study_setup(const study *s, size_t model, size_t criterion)
 {
     const config_criterion *c = &s->config->criteria[criterion];
-    return (criterion_setup){.graph = s->models[model].graph,
+    const study_model *m = &s->models[model];
+    return (criterion_setup){.graph = c->method->logits_only ? m->logits_graph : m->graph,
                              .backend = s->backend,
                              .batch = s->config->micro_batch,
                              .parameters = c->parameters,
-                             .composite = c->composite};
+                             .composite = c->composite,
+                             .n_channels = COUNT(s->models[model].preprocess.mean),
+                             .mean = s->models[model].preprocess.mean,
+                             .std = s->models[model].preprocess.std};
 }
 
 static inline size_t study_batches(const sample_list *list, size_t micro_batch)

@@ -7,24 +7,38 @@
 
 typedef struct rule_plan rule_plan;
 
-/* Lives in `a`; everything is borrowed. shape: the product that the node is (forward_product_shape). load false: sizes only, not to run. */
-MUST_CHECK status rule_build(arena *a, const rule_def *rule, const double parameters[], const node *n,
-                             const backend_def *backend, const conv_shape *s, size_t batch, bool load, const rule_plan **out);
+/* A layer for which a rule is built. Everything is borrowed. */
+typedef struct rule_layer {
+    const node *n;
+    const backend_def *backend;
+    const conv_shape *shape; /* the product that the node is (forward_product_shape) */
+    size_t batch;
+    bool spread_bias; /* the projection bias quirk: rule_spread_bias() */
+    bool nonnegative; /* no input is below 0 */
+    bool gated;       /* R_out is 0 wherever the output is not above 0 */
+    bool by_terms;    /* every table term by term, as it is written: what the short ways are compared with */
+    rule_pixels pixels;
+} rule_layer;
+
+/* Lives in `a`. load false: sizes only, not to run. Errors: ST_CONFIG where the rule needs pixels that the layer does not see. */
+MUST_CHECK status rule_build(arena *a, const rule_def *rule, const double parameters[], const rule_layer *l, bool load,
+                             const rule_plan **out);
+/* How often a call computes the product that the layer is, forward or transposed. */
+size_t rule_products(const rule_plan *p);
 size_t rule_workspace(const rule_plan *p); /* floats */
-size_t rule_floats(const rule_plan *p);    /* of weights of its own, which load takes from the arena */
+size_t rule_floats(const rule_plan *p);    /* of weights and the like of its own, which load takes from the arena */
 
 /* Arrays as stored (nn/images.h), relevance as in nn/op.h. */
 typedef struct rule_call {
-    const float *in;             /* [batch, in] the layer's input x */
-    const float *out;            /* [batch, out] the layer's output z, bias included; read by rules that use it */
+    const float *in;  /* [batch, in] the layer's input x */
+    const float *out; /* [batch, out] the layer's output z, bias included; where R is 0 it may be anything that does not
+                                    exceed 0 (a fused ReLU's 0). Read by rules that use it */
     const float *r_out, *factor; /* [batch, out] R = r_out factor; factor NULL: R = r_out */
-    float *r_in;                 /* [batch, in] overwritten by the quotient: R_in = r_in x. Distinct from r_out */
-    float *work;                 /* [rule_workspace()] */
+    float *r_in; /* [batch, in] overwritten by the quotient, R_in = r_in x, or by R_in itself (rule_is_whole, gradient).
+                                    Distinct from r_out */
+    float *work; /* [rule_workspace()] */
 } rule_call;
 
 void rule_relevance(const rule_plan *p, const rule_call *c);
-
-/* The one term (x, W, b) shares its denominator with the forward pass: no forward operator is run. */
-bool rule_uses_output(const rule_def *rule);
 
 #endif

@@ -13,7 +13,8 @@ struct walk {
     const composite *c;
     const backend_def *backend;
     size_t batch, lanes;
-    bool keep;
+    walk_options options;
+    start_sample *start; /* [batch] */
     forward *forward;
     walk_program program;
     const rule_plan **rules; /* [n_steps] */
@@ -21,6 +22,19 @@ struct walk {
     float *work;             /* of one step */
     size_t rule_bytes;
 };
+
+/* A linear layer that makes q, k or v of attention, or reads its output (docs/attribution.md, section d). */
+static bool is_projection(const graph *g, node_id id)
+{
+    const node *n = &g->nodes[id];
+    bool found = n->op == &op_linear && g->nodes[n->in[0]].op == &op_attention;
+    for (node_id reader = id + 1; n->op == &op_linear && reader < g->n_nodes; reader++) {
+        for (size_t i = 0; i < g->nodes[reader].n_in; i++) {
+            found = found || (g->nodes[reader].in[i] == id && g->nodes[reader].op == &op_attention);
+        }
+    }
+    return found;
+}
 
 /* The plans and, unless only sizes are asked for, weights of every layer that takes a rule; the scratch of the hungriest step. */
 static status build_rules(arena *a, walk *w, bool load)
@@ -33,8 +47,16 @@ static status build_rules(arena *a, walk *w, bool load)
             continue;
         }
         forward_product_shape(w->g, s->id, &conv);
-        TRY(rule_build(a, s->rule->rule, s->rule->parameters, &w->g->nodes[s->id], w->backend, &conv, w->batch, load,
-                       &w->rules[i]));
+        const rule_layer layer = {.n = &w->g->nodes[s->id],
+                                  .backend = w->backend,
+                                  .shape = &conv,
+                                  .batch = w->batch,
+                                  .spread_bias = w->c->proj_bias && is_projection(w->g, s->id),
+                                  .nonnegative = s->nonnegative,
+                                  .gated = s->gated,
+                                  .by_terms = (w->options.without & REWRITE_SIGNS) != 0,
+                                  .pixels = w->c->pixels};
+        TRY(rule_build(a, s->rule->rule, s->rule->parameters, &layer, load, &w->rules[i]));
         const size_t work = rule_workspace(w->rules[i]);
         w->program.work_floats = work > w->program.work_floats ? work : w->program.work_floats;
         w->rule_bytes += rule_floats(w->rules[i]) * sizeof(float);
@@ -42,34 +64,55 @@ static status build_rules(arena *a, walk *w, bool load)
     return STATUS_OK;
 }
 
-static status build(arena *a, const graph *g, const composite *c, const backend_def *backend, size_t batch, bool keep,
-                    walk **out)
+static walk described(const graph *g, const composite *c, const backend_def *backend, size_t batch, const walk_options *options)
+{
+    return (walk){.g = g, .c = c, .backend = backend, .batch = batch, .lanes = backend->block(), .options = *options};
+}
+
+static status compile(arena *a, walk *w)
+{
+    return walk_compile(a, w->g, w->c, w->lanes, w->batch, &w->options, &w->program);
+}
+
+status walk_build_with(arena *a, const graph *g, const composite *c, const backend_def *backend, size_t batch,
+                       const walk_options *options, walk **out)
 {
     walk *w;
     TRY_ALLOC(w, a, 1);
-    *w = (walk){.g = g, .c = c, .backend = backend, .batch = batch, .lanes = backend->block(), .keep = keep};
-    TRY(walk_compile(a, g, c, w->lanes, batch, keep, &w->program));
+    *w = described(g, c, backend, batch, options);
+    TRY(compile(a, w));
     TRY(forward_build_for_walk(a, g, backend, batch, w->program.relu_allowed, &w->forward));
     TRY(build_rules(a, w, true));
-    for (node_id id = 0; keep && id < g->n_nodes; id++) { /* walk_read_relevance() wants room for an array in plain order */
+    for (node_id id = 0; options->keep && id < g->n_nodes; id++) { /* walk_read_relevance() wants room for an array in plain order */
         const size_t floats = batch * shape_count(g->nodes[id].out);
         w->program.work_floats = floats > w->program.work_floats ? floats : w->program.work_floats;
     }
     TRY_ALLOC(w->slab, a, w->program.slab_floats);
     TRY_ALLOC(w->work, a, w->program.work_floats);
+    TRY_ALLOC(w->start, a, batch);
     *out = w;
     return STATUS_OK;
 }
 
 status walk_build(arena *a, const graph *g, const composite *c, const backend_def *backend, size_t batch, walk **out)
 {
-    return build(a, g, c, backend, batch, false, out);
+    return walk_build_with(a, g, c, backend, batch, &(walk_options){0}, out);
 }
 
 status walk_build_keeping(arena *a, const graph *g, const composite *c, const backend_def *backend, size_t batch,
                           walk **out)
 {
-    return build(a, g, c, backend, batch, true, out);
+    return walk_build_with(a, g, c, backend, batch, &(walk_options){.keep = true}, out);
+}
+
+size_t walk_products(const walk *w, node_id id)
+{
+    for (size_t i = 0; i < w->program.n_steps; i++) {
+        if (w->program.steps[i].id == id && w->rules[i] != NULL) {
+            return rule_products(w->rules[i]);
+        }
+    }
+    return 0;
 }
 
 size_t walk_bytes(const walk *w)
@@ -79,7 +122,7 @@ size_t walk_bytes(const walk *w)
 
 static status needs(arena *scratch, walk *w, size_t *bytes)
 {
-    TRY(walk_compile(scratch, w->g, w->c, w->lanes, w->batch, false, &w->program));
+    TRY(compile(scratch, w));
     const size_t activations = forward_bytes_for_walk(w->g, w->backend, w->batch, w->program.relu_allowed);
     if (activations == SIZE_MAX) {
         return (status){ST_CONFIG};
@@ -91,8 +134,14 @@ static status needs(arena *scratch, walk *w, size_t *bytes)
 
 status walk_needs(const graph *g, const composite *c, const backend_def *backend, size_t batch, size_t *bytes)
 {
+    return walk_needs_with(g, c, backend, batch, &(walk_options){0}, bytes);
+}
+
+status walk_needs_with(const graph *g, const composite *c, const backend_def *backend, size_t batch,
+                       const walk_options *options, size_t *bytes)
+{
     arena *scratch = NULL;
-    walk w = {.g = g, .c = c, .backend = backend, .batch = batch, .lanes = backend->block()};
+    walk w = described(g, c, backend, batch, options);
     TRY(arena_open("walk plan", &scratch));
     const status st = needs(scratch, &w, bytes);
     arena_close(&scratch);
@@ -112,9 +161,9 @@ static bool passes(const walk *w, const walk_step *s)
 
 status walk_ways(arena *a, const graph *g, const composite *c, const walk_way **out)
 {
-    walk w = {.g = g};
+    walk w = {.g = g, .c = c, .batch = 1, .lanes = 1};
     walk_way *way;
-    TRY(walk_compile(a, g, c, 1, 1, false, &w.program));
+    TRY(compile(a, &w));
     TRY_ALLOC(way, a, g->n_nodes);
     for (size_t i = 0; i < w.program.n_steps; i++) {
         const walk_step *s = &w.program.steps[i];
@@ -134,18 +183,18 @@ static const float *factor_of(const walk *w, relevance_at r)
     return r.factor == NO_FACTOR ? NULL : forward_output(w->forward, r.factor);
 }
 
-static size_t floats_of(const walk *w, shape s)
+static size_t floats_of(const walk *w, node_id id)
 {
-    return w->batch * images_floats(s, w->lanes);
+    return w->batch * images_floats(w->g->nodes[id].out, forward_block(w->g, w->backend, id));
 }
 
 bool walk_read_relevance(const walk *w, node_id id, float *out)
 {
     const relevance_at r = w->program.relevance[id];
-    if (!w->keep || r.buffer == NO_BUFFER) {
+    if (!w->options.keep || r.buffer == NO_BUFFER) {
         return false;
     }
-    images_load(w->batch, w->g->nodes[id].out, w->lanes, buffer(w, r.buffer), out);
+    images_load(w->batch, w->g->nodes[id].out, forward_block(w->g, w->backend, id), buffer(w, r.buffer), out);
     if (r.factor != NO_FACTOR) {
         float *factor = w->work; /* free between runs; walk_build_keeping() made it large enough */
         forward_read(w->forward, r.factor, factor);
@@ -154,20 +203,25 @@ bool walk_read_relevance(const walk *w, node_id id, float *out)
     return true;
 }
 
-static void start_at_target(const walk *w, const size_t target[])
+void walk_forward(walk *w, const float *images)
 {
-    float *r = buffer(w, w->program.steps[0].r_out.buffer);
-    memset(r, 0, w->batch * w->g->n_classes * sizeof *r);
-    for (size_t b = 0; b < w->batch; b++) {
-        assert(target[b] < w->g->n_classes);
-        r[b * w->g->n_classes + target[b]] = 1.0f;
-    }
+    forward_run(w->forward, images, NULL);
+}
+
+forward *walk_activations(const walk *w)
+{
+    return w->forward;
+}
+
+float *walk_initial(walk *w)
+{
+    return w->program.n_steps == 0 ? NULL : buffer(w, w->program.steps[0].r_out.buffer);
 }
 
 /* R itself of a relevance that is kept as a quotient. */
 static const float *multiplied_out(const walk *w, const walk_step *s)
 {
-    const size_t n = floats_of(w, w->g->nodes[s->id].out);
+    const size_t n = floats_of(w, s->id);
     float *plain = buffer(w, s->plain);
     memcpy(plain, buffer(w, s->r_out.buffer), n * sizeof *plain);
     kernel_multiply(n, factor_of(w, s->r_out), plain);
@@ -187,7 +241,7 @@ static void run_rule(const walk *w, const walk_step *s, const rule_plan *rule)
     rule_relevance(rule, &call);
 }
 
-static void run_own(const walk *w, const walk_step *s)
+static void run_own(const walk *w, const walk_step *s, const walk_visitor *v)
 {
     const node *n = &w->g->nodes[s->id];
     relevance_call call = {
@@ -201,6 +255,7 @@ static void run_own(const walk *w, const walk_step *s)
         .r_out = buffer(w, s->r_out.buffer),
         .factor = factor_of(w, s->r_out),
         .component = buffer(w, s->component),
+        .component_weight = s->component == NO_BUFFER || v->component_weight == NULL ? NULL : v->component_weight(v->to, s->id),
         .work = w->work,
         .epsilon = w->c->epsilon,
         .softmax_rule = w->c->softmax_rule,
@@ -239,31 +294,61 @@ static void add_up(const walk *w, size_t n, const relevance_sum *s)
     add_relevance(w, n, s->before, multiply, y);
 }
 
-static void run_step(const walk *w, const walk_step *s, const rule_plan *rule)
+static void run_step(const walk *w, const walk_step *s, const rule_plan *rule, const walk_visitor *v)
 {
     const node *n = &w->g->nodes[s->id];
     if (rule != NULL) {
         run_rule(w, s, rule);
     } else if (s->way != RELEVANCE_PASSES) {
-        run_own(w, s);
+        run_own(w, s, v);
     }
     for (size_t i = 0; i < n->n_in; i++) {
         if (s->sum[i].to != NO_BUFFER) {
-            add_up(w, floats_of(w, s->in_shape[i]), &s->sum[i]);
+            add_up(w, floats_of(w, n->in[i]), &s->sum[i]);
         }
     }
 }
 
-static void sum_components(const walk *w, const walk_step *s, float *rows)
+void walk_backward(walk *w, const walk_visitor *v)
 {
-    const node *n = &w->g->nodes[s->id];
+    for (size_t i = 0; i < w->program.n_steps; i++) {
+        const walk_step *s = &w->program.steps[i];
+        const bool seen = w->g->nodes[s->id].n_components > 0 || (w->options.watched != NULL && w->options.watched[s->id]);
+        if (s->runs) {
+            run_step(w, s, w->rules[i], v);
+        }
+        if (seen) {
+            const walk_view view = {.id = s->id,
+                                    .r = buffer(w, s->r_out.buffer),
+                                    .factor = factor_of(w, s->r_out),
+                                    .component = buffer(w, s->component)};
+            v->visit(v->to, &view);
+        }
+        if (s->id == v->last) {
+            break;
+        }
+    }
+}
+
+/* Where the sums of a run go. */
+typedef struct summed {
+    const walk *walk;
+    size_t stride;
+    float *rows;
+} summed;
+
+static void sum_components(void *to, const walk_view *v)
+{
+    const summed *d = to;
+    const walk *w = d->walk;
+    const node *n = &w->g->nodes[v->id];
     const bool heads = n->components == COMPONENT_HEAD, maps = n->components == COMPONENT_FILTER;
-    const float *r = buffer(w, heads ? s->component : s->r_out.buffer), *f = heads ? NULL : factor_of(w, s->r_out);
+    const float *r = heads ? v->component : v->r, *f = heads ? NULL : v->factor;
     const size_t tokens = n->out.rank == 2 ? n->out.dim[0] : 1;
     const size_t each = maps ? images_floats(n->out, w->lanes) : tokens * n->n_components;
     for (size_t b = 0; b < w->batch; b++) {
-        float *absolute = rows + (b * WALK_MOMENTS + WALK_ABSOLUTE) * w->g->n_components + n->first_component;
-        float *with_sign = rows + (b * WALK_MOMENTS + WALK_SIGNED) * w->g->n_components + n->first_component;
+        float *absolute = d->rows + b * d->stride + WALK_ABSOLUTE * w->g->n_components + n->first_component;
+        float *with_sign = d->rows + b * d->stride + WALK_SIGNED * w->g->n_components + n->first_component;
         const float *t = r + b * each, *factor = f == NULL ? NULL : f + b * each;
         if (maps) {
             sums_of_maps(n->n_components, n->out.dim[1] * n->out.dim[2], w->lanes, t, factor, absolute, with_sign);
@@ -273,19 +358,18 @@ static void sum_components(const walk *w, const walk_step *s, float *rows)
     }
 }
 
+void walk_run_from(walk *w, const float *images, const walk_start *start, const size_t label[], size_t stride, float *rows)
+{
+    walk_forward(w, images);
+    if (w->program.n_steps > 0) {
+        const float *logits = forward_logits(w->forward);
+        start_choose(start, w->batch, w->g->n_classes, logits, label, w->start);
+        start_fill(start, w->batch, w->g->n_classes, logits, w->start, walk_initial(w));
+        walk_backward(w, &(walk_visitor){.to = &(summed){w, stride, rows}, .visit = sum_components});
+    }
+}
+
 void walk_run(walk *w, const float *images, const size_t target[], float *rows)
 {
-    forward_run(w->forward, images, NULL);
-    if (w->program.n_steps > 0) {
-        start_at_target(w, target);
-    }
-    for (size_t i = 0; i < w->program.n_steps; i++) {
-        const walk_step *s = &w->program.steps[i];
-        if (s->runs) {
-            run_step(w, s, w->rules[i]);
-        }
-        if (w->g->nodes[s->id].n_components > 0) {
-            sum_components(w, s, rows);
-        }
-    }
+    walk_run_from(w, images, &(walk_start){.value = START_ONE}, target, WALK_MOMENTS * w->g->n_components, rows);
 }

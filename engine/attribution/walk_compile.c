@@ -4,10 +4,13 @@
 
 typedef struct compiler {
     const graph *g;
+    const composite *c;
     const composite_entry *const *rules; /* [n_nodes] */
     size_t lanes, batch;
-    bool keep;
+    const walk_options *options;
+    bool *nonnegative;       /* [n_nodes] is no output of the node below 0? */
     bool *wanted;            /* [n_nodes] is relevance needed at the node's output? */
+    bool *reached;           /* [n_nodes] does any come there? */
     bool *relu_allowed;      /* [n_nodes] */
     relevance_at *relevance; /* [n_nodes] */
     walk_step *steps;
@@ -16,16 +19,62 @@ typedef struct compiler {
     size_t n_buffers;
 } compiler;
 
-/* Relevance is wanted where a component sits or lies further down: a pass towards the logits marks both. */
+/* Whether the layer's rule, where it is the layer's own, has anything for this input: `cp` has nothing for queries and keys. */
+static bool reaches(const compiler *p, node_id id, size_t input)
+{
+    const composite_entry *e = p->rules[id];
+    const struct op_def *op = p->g->nodes[id].op;
+    const bool own = e == NULL || e->rule->kind == RULE_OWN;
+    return !own || op->reaches == NULL || op->reaches(p->c->softmax_rule, input);
+}
+
+/* Relevance is wanted where a component or a watched node is or lies further down: a pass towards the logits marks both. One back from
+ * the logits leaves out what no relevance reaches; a component there is a mistake that plan_step() reports. */
 static void mark_wanted(const compiler *p)
 {
+    const walk_options *o = p->options;
+    bool *reached = p->reached;
     for (node_id id = 0; id < p->g->n_nodes; id++) {
         const node *n = &p->g->nodes[id];
-        p->wanted[id] = n->n_components > 0;
+        p->wanted[id] = n->n_components > 0 || (o->watched != NULL && o->watched[id]) || (o->to_input && id == 0);
         for (size_t i = 0; i < n->n_in; i++) {
             p->wanted[id] = p->wanted[id] || p->wanted[n->in[i]];
         }
     }
+    reached[p->g->n_nodes - 1] = true;
+    for (node_id id = p->g->n_nodes; id-- > 0;) {
+        const node *n = &p->g->nodes[id];
+        for (size_t i = 0; reached[id] && i < n->n_in; i++) {
+            reached[n->in[i]] = reached[n->in[i]] || reaches(p, id, i);
+        }
+        p->wanted[id] = p->wanted[id] && (reached[id] || n->n_components > 0);
+    }
+}
+
+static void find_signs(const compiler *p)
+{
+    for (node_id id = 0; id < p->g->n_nodes; id++) {
+        const node *n = &p->g->nodes[id];
+        bool inputs = n->op->keeps_nonnegative;
+        for (size_t i = 0; i < n->n_in; i++) {
+            inputs = inputs && p->nonnegative[n->in[i]];
+        }
+        p->nonnegative[id] = n->op->nonnegative || inputs;
+    }
+}
+
+/* Is the factor of a relevance 0 wherever the node's output is not above 0? So it is if a ReLU and nothing but layers that keep its zeros
+ * lie between. */
+static bool is_gated(const compiler *p, node_id id, node_id factor)
+{
+    bool relu = false;
+    for (node_id at = factor; factor != NO_FACTOR && at != id; at = p->g->nodes[at].in[0]) {
+        if (at < id || p->g->nodes[at].op->way != RELEVANCE_PASSES) {
+            return false;
+        }
+        relu = relu || p->g->nodes[at].op == &op_relu;
+    }
+    return relu;
 }
 
 /* What becomes of relevance at a node: by the entry of the composite, else by the layer's own rule. */
@@ -42,14 +91,14 @@ static relevance_way way_of(const compiler *p, node_id id)
     case RULE_GRADIENT:
         return op->product != NULL ? RELEVANCE_WHOLE : op->gradient_way;
     default:
-        return e->rule->whole ? RELEVANCE_WHOLE : RELEVANCE_QUOTIENTS;
+        return rule_is_whole(e->rule, e->parameters) ? RELEVANCE_WHOLE : RELEVANCE_QUOTIENTS;
     }
 }
 
 static buffer_id new_buffer(compiler *p, size_t floats)
 {
     p->buffers[p->n_buffers] =
-        (block){.size = floats, .first = p->n_steps, .last = p->keep ? SIZE_MAX : p->n_steps};
+        (block){.size = floats, .first = p->n_steps, .last = p->options->keep ? SIZE_MAX : p->n_steps};
     return (buffer_id)p->n_buffers++;
 }
 
@@ -98,7 +147,7 @@ static void plan_input(compiler *p, walk_step *s, size_t i)
 {
     const node_id in = p->g->nodes[s->id].in[i];
     s->in_shape[i] = p->g->nodes[in].out;
-    if (!p->wanted[in]) {
+    if (!p->wanted[in] || !reaches(p, s->id, i)) {
         return;
     }
     const relevance_at before = p->relevance[in], mine = share_of(p, s, i);
@@ -134,6 +183,9 @@ static status plan_step(compiler *p, node_id id)
         return FAIL(ST_BUG, "layer '%s' has components at or below it but does not lead to the logits", n->name);
     }
     use(p, s->r_out.buffer);
+    const unsigned rewrites = ~p->options->without;
+    s->nonnegative = (rewrites & REWRITE_NONNEGATIVE) != 0 && n->n_in == 1 && p->nonnegative[n->in[0]];
+    s->gated = (rewrites & REWRITE_GATED) != 0 && is_gated(p, id, s->r_out.factor);
     for (size_t i = 0; i < n->n_in; i++) {
         plan_input(p, s, i);
     }
@@ -185,6 +237,8 @@ enum { BUFFERS_PER_INPUT = 2, BUFFERS_PER_STEP = MAX_INPUTS * BUFFERS_PER_INPUT 
 static status allocate(arena *a, const graph *g, compiler *p)
 {
     TRY_ALLOC(p->wanted, a, g->n_nodes);
+    TRY_ALLOC(p->reached, a, g->n_nodes);
+    TRY_ALLOC(p->nonnegative, a, g->n_nodes);
     TRY_ALLOC(p->relu_allowed, a, g->n_nodes);
     TRY_ALLOC(p->relevance, a, g->n_nodes);
     TRY_ALLOC(p->steps, a, g->n_nodes);
@@ -195,14 +249,15 @@ static status allocate(arena *a, const graph *g, compiler *p)
     return STATUS_OK;
 }
 
-status walk_compile(arena *a, const graph *g, const composite *c, size_t lanes, size_t batch, bool keep,
+status walk_compile(arena *a, const graph *g, const composite *c, size_t lanes, size_t batch, const walk_options *options,
                     walk_program *out)
 {
     assert(g->n_nodes > 0);
-    compiler p = {.g = g, .lanes = lanes, .batch = batch, .keep = keep};
+    compiler p = {.g = g, .c = c, .lanes = lanes, .batch = batch, .options = options};
     TRY(composite_resolve(a, c, g, &p.rules));
     TRY(allocate(a, g, &p));
     mark_wanted(&p);
+    find_signs(&p);
     TRY(plan_steps(&p));
     allow_relus(&p);
     *out = (walk_program){.n_steps = p.n_steps,

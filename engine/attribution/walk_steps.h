@@ -25,6 +25,7 @@ typedef struct walk_step {
     node_id id;
     const composite_entry *rule; /* NULL: the layer's own relevance */
     relevance_way way;           /* of the rule at this layer */
+    bool nonnegative, gated;   /* of a rule's layer: no input is below 0; the relevance is 0 wherever the output is not above it */
     bool runs;                   /* false: nothing below is wanted, or the relevance passes as it is */
     relevance_at r_out;
     buffer_id plain;            /* where R is multiplied out first, for layers that only move it; NO_BUFFER = not needed */
@@ -48,8 +49,8 @@ typedef struct walk_program {
     const bool *relu_allowed;        /* [n_nodes] where the relevance is 0 wherever the ReLU's output is */
 } walk_program;
 
-/* lanes: channels in a block of an image. keep: no buffer is used twice, so that all relevances can be read after a run. */
-MUST_CHECK status walk_compile(arena *a, const graph *g, const composite *c, size_t lanes, size_t batch, bool keep,
-                               walk_program *out);
+/* lanes: channels in a block of an image. */
+MUST_CHECK status walk_compile(arena *a, const graph *g, const composite *c, size_t lanes, size_t batch,
+                               const walk_options *options, walk_program *out);
 
 #endif

@@ -106,3 +106,27 @@ void sums_of_tokens(size_t tokens, size_t n, const float *t, const float *f, flo
                     with_sign + c);
     }
 }
+
+VECTOR_KERNEL
+static void sum_value_columns(size_t tokens, size_t n, size_t width, const double *restrict value,
+                              float *restrict absolute, float *restrict with_sign)
+{
+    double magnitude[COLUMNS] = {0.0}, sum[COLUMNS] = {0.0};
+    for (size_t t = 0; t < tokens; t++) {
+        for (size_t c = 0; c < width; c++) {
+            magnitude[c] += fabs(value[t * n + c]);
+            sum[c] += value[t * n + c];
+        }
+    }
+    for (size_t c = 0; c < width; c++) {
+        absolute[c] = (float)magnitude[c];
+        with_sign[c] = (float)sum[c];
+    }
+}
+
+void sums_of_values(size_t tokens, size_t n, const double *value, float *absolute, float *with_sign)
+{
+    for (size_t c = 0; c < n; c += COLUMNS) {
+        sum_value_columns(tokens, n, n - c < COLUMNS ? n - c : COLUMNS, value + c, absolute + c, with_sign + c);
+    }
+}

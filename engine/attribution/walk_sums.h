@@ -9,5 +9,7 @@ void sums_of_maps(size_t n, size_t space, size_t lanes, const float *t, const fl
                   float *with_sign);
 /* Neurons and heads: [tokens, n] -> absolute [n] = sum over tokens of |R|, with_sign [n] = sum over tokens. */
 void sums_of_tokens(size_t tokens, size_t n, const float *t, const float *f, float *absolute, float *with_sign);
+/* The same of values that are there in double. */
+void sums_of_values(size_t tokens, size_t n, const double *value, float *absolute, float *with_sign);
 
 #endif

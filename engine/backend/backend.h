@@ -26,12 +26,23 @@ typedef struct conv_shape {
     bool plain_input; /* the input image is in plain order whatever the block: the first layer of a network */
 } conv_shape;
 
+/* Of every weight and bias v: positive max(v,0) + negative min(v,0). {1,1} is v itself, {1,0} and {0,1} are its parts, {1,-1} is |v|. */
+typedef struct weight_part {
+    float positive, negative;
+} weight_part;
+enum { MAX_PARTS = 2 };
+
 typedef struct conv_pass {
-    bool adjoint; /* the transpose without bias: from the output's shape to the input's. The fields below are 0 then */
+    bool adjoint; /* the transpose without bias: from the output's shape to the input's. bias, add and relu are 0 then */
     bool bias;
     bool add;  /* output += instead of = */
     bool relu; /* max(., 0) at the end, after `add` */
     bool winograd; /* Winograd's algorithm where the backend has it for the shape, which rounds more; else the direct one, bit for bit */
+    /* Parts of the weights instead of the weights; pack() and run() are given these as ever. With two parts there are two outputs, sample for
+     * sample and row for row the second behind the first (images: each in whole blocks): what comes out, or, of the adjoint, what goes
+     * in, and then the sum of both products comes out. Two parts need groups = 1. */
+    size_t n_parts; /* 0: the weights themselves */
+    weight_part part[MAX_PARTS];
 } conv_pass;
 
 /* One pass made ready for one shape and micro-batch. Lives in the arena given to prepare(). */

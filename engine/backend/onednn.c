@@ -12,6 +12,7 @@
 #include "backend/onednn_api.h"
 #include "backend/onednn_try.h"
 #include "backend/onednn_winograd.h"
+#include "backend/parts.h"
 
 extern const backend_def backend_openblas;
 
@@ -27,8 +28,9 @@ typedef struct plan {
     dnnl_memory_t in, weights, bias, out, scratch; /* arrays are put in when it runs; in and out as run() has them */
     int n_arguments;
     dnnl_exec_arg_t argument[MAX_ARGUMENTS];
-    conv_shape shape;
+    conv_shape shape; /* of the layer; the primitive has the outputs of all parts */
     conv_pass pass;
+    size_t part_out;            /* where the second part's outputs begin */
     size_t bias_at, out_padded; /* place of the bias behind the weights; its length */
     /* Element [o,i,ky,kx] of the packed weights lies at out_at[o] + in_at[i] + tap_at[ky kw + kx]; o counts over all groups, i within one. */
     const size_t *out_at, *in_at, *tap_at;
@@ -85,6 +87,14 @@ static size_t rounded(size_t n, size_t unit)
 static size_t padded_channels(const conv_shape *s, size_t channels, bool plain)
 {
     return plain || s->rows || s->groups > 1 ? channels : rounded(channels, block());
+}
+
+/* The convolution that makes all parts at once. */
+static conv_shape stacked(const conv_shape *s, conv_pass pass)
+{
+    conv_shape all = *s;
+    all.out_channels = parts_of(pass) > 1 ? parts_of(pass) * padded_channels(s, s->out_channels, false) : s->out_channels;
+    return all;
 }
 
 static void release(void *thing)
@@ -193,7 +203,7 @@ static size_t coordinate_offset(const api_blocking *b, int dim, size_t x)
 
 static status plan_order(arena *a, const dnnl_memory_desc_t *weights, plan *p)
 {
-    const conv_shape *s = &p->shape;
+    const conv_shape all = stacked(&p->shape, p->pass), *s = &all;
     const size_t taps = s->kernel[0] * s->kernel[1], in_group = s->in_channels / s->groups;
     const size_t out_group = s->out_channels / s->groups;
     size_t *out_at, *in_at, *tap_at;
@@ -245,10 +255,33 @@ static status plan_arguments(plan *p, const_dnnl_primitive_desc_t pd)
         TRY(add_argument(p, DNNL_ARG_BIAS, &bias, &p->bias));
     }
     p->bias_at = rounded(api_bytes(&weights) / sizeof(float), ALIGN);
-    p->out_padded = p->pass.bias ? padded_channels(&p->shape, p->shape.out_channels, false) : 0;
+    const conv_shape all = stacked(&p->shape, p->pass);
+    p->out_padded = p->pass.bias ? padded_channels(&all, all.out_channels, false) : 0;
     p->base.n_packed = p->bias_at + p->out_padded;
     p->base.n_work = rounded(api_bytes(&scratch), sizeof(float)) / sizeof(float);
     return STATUS_OK;
+}
+
+static void pack_part(const plan *p, size_t k, const float *w, const float *bias, const uint8_t *alive, float *packed)
+{
+    const conv_shape *s = &p->shape;
+    const size_t taps = s->kernel[0] * s->kernel[1], in_group = s->in_channels / s->groups;
+    const weight_part part = part_at(p->pass, k);
+    for (size_t o = 0; o < s->out_channels; o++) {
+        const float *row = w + o * in_group * taps;
+        float *to = packed + p->out_at[k * p->part_out + o];
+        if (alive != NULL && !alive[o]) {
+            continue;
+        }
+        for (size_t i = 0; i < in_group; i++) {
+            for (size_t t = 0; t < taps; t++) {
+                to[p->in_at[i] + p->tap_at[t]] = part_of(part, row[i * taps + t]);
+            }
+        }
+        if (p->out_padded > 0 && bias != NULL) {
+            packed[p->bias_at + k * p->part_out + o] = part_of(part, bias[o]);
+        }
+    }
 }
 
 static void pack(const conv_plan *base, const float *w, const float *bias, const uint8_t *alive, float *packed,
@@ -256,23 +289,9 @@ static void pack(const conv_plan *base, const float *w, const float *bias, const
 {
     (void)work;
     const plan *p = (const plan *)base;
-    const conv_shape *s = &p->shape;
-    const size_t taps = s->kernel[0] * s->kernel[1], in_group = s->in_channels / s->groups;
     memset(packed, 0, p->base.n_packed * sizeof *packed);
-    for (size_t o = 0; o < s->out_channels; o++) {
-        const float *row = w + o * in_group * taps;
-        float *to = packed + p->out_at[o];
-        if (alive != NULL && !alive[o]) {
-            continue;
-        }
-        for (size_t i = 0; i < in_group; i++) {
-            for (size_t t = 0; t < taps; t++) {
-                to[p->in_at[i] + p->tap_at[t]] = row[i * taps + t];
-            }
-        }
-        if (p->out_padded > 0 && bias != NULL) {
-            packed[p->bias_at + o] = bias[o];
-        }
+    for (size_t k = 0; k < parts_of(p->pass); k++) {
+        pack_part(p, k, w, bias, alive, packed);
     }
 }
 
@@ -320,7 +339,8 @@ static status finish_direct(arena *a, plan *p, const_dnnl_primitive_desc_t pd)
 static status prepare_direct(arena *a, size_t batch, plan *p)
 {
     dnnl_primitive_desc_t pd = NULL;
-    TRY(choose(&p->shape, batch, p->pass, dnnl_convolution_direct, &pd));
+    const conv_shape all = stacked(&p->shape, p->pass);
+    TRY(choose(&all, batch, p->pass, dnnl_convolution_direct, &pd));
     const status st = finish_direct(a, p, pd);
     (void)dnnl_primitive_desc_destroy(pd);
     return st;
@@ -393,7 +413,11 @@ static status prepare(arena *a, const conv_shape *s, size_t batch, conv_pass pas
     }
     plan *p;
     TRY_ALLOC(p, a, 1);
-    *p = (plan){.base = {.pack = pack, .run = run}, .shape = *s, .pass = pass};
+    const conv_shape all = stacked(s, pass);
+    *p = (plan){.base = {.pack = pack, .run = run},
+                .shape = *s,
+                .pass = pass,
+                .part_out = all.out_channels / parts_of(pass)};
     *out = &p->base;
     TRY(arena_at_end(a, release, p));
     if (winograd_possible(s, pass, block())) {

@@ -14,12 +14,13 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "backend/backend.h"
+#include "backend/parts.h"
 
 enum {
     LANES = 16,      /* samples in a tile; a whole number of vectors on every instruction set */
-    BLOCK_OUT = 256, /* outputs of a tile computed in one call: LANES x BLOCK_OUT floats lie on the stack */
-    BLOCK_IN = 512   /* inputs of a tile read in one call */
+    BLOCK_OUT = 256, /* outputs of a tile computed in one call: LANES x BLOCK_OUT floats of each part lie on the stack */
+    BLOCK_IN = 512,  /* inputs of a tile read in one call */
+    PANEL = 64       /* columns of a matrix of weights whose parts are multiplied in one call */
 };
 
 /* Could the library have `size` bytes? Nothing is touched, so this costs no memory. */
@@ -232,6 +233,9 @@ static void conv_forward(const conv_plan *base, const float *w, const float *bia
 {
     const plan *p = (const plan *)base;
     const conv_shape *s = &p->shape;
+    if (p->pass.n_parts > 0) { /* packed behind the weights */
+        bias = w + s->out_channels * patch_size(s);
+    }
     const size_t out_plane = s->out_height * s->out_width,
                  in_group = s->in_channels / s->groups * s->in_height * s->in_width;
     const size_t out_group = s->out_channels / s->groups * out_plane,
@@ -273,98 +277,186 @@ static void conv_adjoint(const conv_plan *base, const float *w, const float *bia
     }
 }
 
-/* A product z [batch,n] = x [batch,k] m, where m [k,n] is w or its transpose as stored. */
+/* A product z [batch,parts,n] = x [batch,k] m, where m [k,n] is w' as stored, or z [batch,n] = x [batch,parts,k] m with m = w; of parts of w
+ * that are made when they are used: the weights of such layers are the largest there are. */
 typedef struct product {
-    int transposed;      /* m = w', w [n,k] */
+    bool transposed;     /* m = w', w [n,k] */
     size_t k, n, stride; /* stride: row length of w */
     const float *w;
+    conv_pass pass;
+    float *panel; /* [BLOCK_OUT,BLOCK_IN] of a part */
 } product;
 
-/* Inputs [k0, k0+k) of a tile: in place for a full tile, else copied below zero rows. */
-static const float *tile_input(const product *p, size_t samples, size_t k0, size_t k, const float *x, float *buffer,
-                               size_t *stride)
+/* Inputs of a tile: in place for a full tile, else copied below zero rows. x [samples,pitch]: the first input of the first sample. */
+static const float *tile_input(size_t samples, size_t k, const float *x, size_t pitch, float *buffer, size_t *stride)
 {
     if (samples == LANES) {
-        *stride = p->k;
-        return x + k0;
+        *stride = pitch;
+        return x;
     }
     memset(buffer, 0, LANES * k * sizeof *buffer);
     for (size_t b = 0; b < samples; b++) {
-        memcpy(buffer + b * k, x + b * p->k + k0, k * sizeof *buffer);
+        memcpy(buffer + b * k, x + b * pitch, k * sizeof *buffer);
     }
     *stride = k;
     return buffer;
 }
 
-/* Outputs [n0, n0+n) of a tile, as z' [n,LANES], so that samples lie along the vector. */
+/* A block of w, or of one of its parts: rows and columns as stored. */
+static const float *block_of_part(const product *p, size_t part, size_t rows, size_t columns, const float *w, size_t *stride)
+{
+    if (p->pass.n_parts == 0) {
+        *stride = p->stride;
+        return w;
+    }
+    part_of_block(p->pass.part[part], rows, columns, w, p->stride, p->panel, columns);
+    *stride = columns;
+    return p->panel;
+}
+
+/* Outputs [n0, n0+n) of a tile, as z' [parts,BLOCK_OUT,LANES], so that samples lie along the vector. */
 static void tile_product(const product *p, size_t samples, size_t n0, size_t n, const float *x, float *z)
 {
     float buffer[LANES * BLOCK_IN];
+    const size_t n_parts = parts_of(p->pass), pitch = p->transposed ? p->k : n_parts * p->k;
     for (size_t k0 = 0; k0 < p->k; k0 += BLOCK_IN) {
         const size_t k = p->k - k0 < BLOCK_IN ? p->k - k0 : BLOCK_IN;
-        size_t stride;
-        const float *in = tile_input(p, samples, k0, k, x, buffer, &stride);
         const float *w = p->w + (p->transposed ? n0 * p->stride + k0 : k0 * p->stride + n0);
-        multiply(!p->transposed, 1, n, LANES, k, 1.0f, w, p->stride, in, stride, k0 == 0 ? 0.0f : 1.0f, z, LANES);
+        for (size_t i = 0; i < n_parts; i++) {
+            size_t stride, w_stride;
+            const float *in = tile_input(samples, k, x + k0 + (p->transposed ? 0 : i * p->k), pitch, buffer, &stride);
+            const float *part = block_of_part(p, i, p->transposed ? n : k, p->transposed ? k : n, w, &w_stride);
+            const bool first = k0 == 0 && (p->transposed || i == 0);
+            multiply(!p->transposed, 1, n, LANES, k, 1.0f, part, w_stride, in, stride, first ? 0.0f : 1.0f,
+                     z + (p->transposed ? i * BLOCK_OUT * LANES : 0), LANES);
+        }
     }
 }
 
-static void tiled_product(const product *p, size_t batch, bool add, const float *x, float *z)
+/* One sample's lane of a tile -> its row. */
+static void store_lane(size_t n, bool add, const float *z, float *row)
 {
-    float block[BLOCK_OUT * LANES] = {0};
+    for (size_t i = 0; i < n; i++) {
+        row[i] = add ? row[i] + z[i * LANES] : z[i * LANES];
+    }
+}
+
+static void tiled_product(const product *p, size_t batch, const float *x, float *z)
+{
+    float block[MAX_PARTS * BLOCK_OUT * LANES] = {0};
+    const size_t n_parts = parts_of(p->pass), in_parts = p->transposed ? 1 : n_parts, out_parts = p->transposed ? n_parts : 1;
     for (size_t b0 = 0; b0 < batch; b0 += LANES) {
         const size_t samples = batch - b0 < LANES ? batch - b0 : LANES;
         for (size_t n0 = 0; n0 < p->n; n0 += BLOCK_OUT) {
             const size_t n = p->n - n0 < BLOCK_OUT ? p->n - n0 : BLOCK_OUT;
-            tile_product(p, samples, n0, n, x + b0 * p->k, block);
-            for (size_t b = 0; b < samples; b++) {
-                float *row = z + (b0 + b) * p->n + n0;
-                for (size_t i = 0; i < n; i++) {
-                    row[i] = add ? row[i] + block[i * LANES + b] : block[i * LANES + b];
-                }
+            tile_product(p, samples, n0, n, x + b0 * in_parts * p->k, block);
+            for (size_t i = 0; i < samples * out_parts; i++) {
+                store_lane(n, p->pass.add, block + i % out_parts * BLOCK_OUT * LANES + i / out_parts,
+                           z + (b0 * out_parts + i) * p->n + n0);
             }
         }
     }
 }
 
-static void finish_rows(size_t rows, size_t out, const float *bias, bool relu, float *z)
+/* Many rows of each sample: all of them for a panel of the weights' part, columns [c0, c0+c) of w. z [rows,in] = x w. */
+static void panel_adjoint(const plan *p, size_t c0, size_t c, const float *w, const float *x, float *z, float *panel)
 {
-    for (size_t i = 0; (bias != NULL || relu) && i < rows; i++, z += out) {
+    const size_t rows = p->shape.in_height, in = p->shape.in_channels, out = p->shape.out_channels;
+    const size_t n_parts = p->pass.n_parts;
+    for (size_t i = 0; i < n_parts; i++) {
+        part_of_block(p->pass.part[i], out, c, w + c0, in, panel, c);
+        for (size_t b = 0; b < p->batch; b++) {
+            multiply(0, 0, rows, c, out, 1.0f, x + b * rows * n_parts * out + i * out, n_parts * out, panel, c,
+                     i == 0 ? 0.0f : 1.0f, z + b * rows * in + c0, in);
+        }
+    }
+}
+
+/* Rows [r0, r0+r) of w: z [rows,parts,out] = x w'. */
+static void panel_forward(const plan *p, size_t r0, size_t r, const float *w, const float *x, float *z, float *panel)
+{
+    const size_t rows = p->shape.in_height, in = p->shape.in_channels, out = p->shape.out_channels;
+    const size_t n_parts = p->pass.n_parts;
+    for (size_t i = 0; i < n_parts; i++) {
+        part_of_block(p->pass.part[i], r, in, w + r0 * in, in, panel, in);
+        for (size_t b = 0; b < p->batch; b++) {
+            multiply(0, 1, rows, r, in, 1.0f, x + b * rows * in, in, panel, in, p->pass.add ? 1.0f : 0.0f,
+                     z + b * rows * n_parts * out + i * out + r0, n_parts * out);
+        }
+    }
+}
+
+static void finish_rows(size_t rows, size_t out, const float *bias, conv_pass pass, float *z)
+{
+    const size_t n_parts = parts_of(pass);
+    for (size_t i = 0; (bias != NULL || pass.relu) && i < rows * n_parts; i++, z += out) {
+        const weight_part part = part_at(pass, i % n_parts);
         for (size_t o = 0; o < out; o++) {
-            const float sum = bias == NULL ? z[o] : z[o] + bias[o];
-            z[o] = relu ? positive(sum) : sum;
+            const float sum = bias == NULL ? z[o] : z[o] + part_of(part, bias[o]);
+            z[o] = pass.relu ? positive(sum) : sum;
         }
     }
 }
 
 static void rows_forward(const conv_plan *base, const float *w, const float *bias, const float *x, float *z, float *work)
 {
-    (void)work;
     const plan *p = (const plan *)base;
     const size_t rows = p->shape.in_height, in = p->shape.in_channels, out = p->shape.out_channels;
     if (rows == 1) {
-        tiled_product(&(product){.transposed = 1, .k = in, .n = out, .stride = in, .w = w}, p->batch, p->pass.add, x, z);
-    } else {
+        tiled_product(&(product){.transposed = true, .k = in, .n = out, .stride = in, .w = w, .pass = p->pass, .panel = work},
+                      p->batch, x, z);
+    } else if (p->pass.n_parts == 0) {
         for (size_t b = 0; b < p->batch; b++) {
             multiply(0, 1, rows, out, in, 1.0f, x + b * rows * in, in, w, in, p->pass.add ? 1.0f : 0.0f,
                      z + b * rows * out, out);
         }
+    } else {
+        for (size_t r = 0; r < out; r += PANEL) {
+            panel_forward(p, r, out - r < PANEL ? out - r : PANEL, w, x, z, work);
+        }
     }
-    finish_rows(p->batch * rows, out, p->pass.bias ? bias : NULL, p->pass.relu, z);
+    finish_rows(p->batch * rows, out, p->pass.bias ? bias : NULL, p->pass, z);
 }
 
 static void rows_adjoint(const conv_plan *base, const float *w, const float *bias, const float *s, float *r, float *work)
 {
     (void)bias;
-    (void)work;
     const plan *p = (const plan *)base;
     const size_t rows = p->shape.in_height, in = p->shape.in_channels, out = p->shape.out_channels;
     if (rows == 1) {
-        tiled_product(&(product){.transposed = 0, .k = out, .n = in, .stride = in, .w = w}, p->batch, false, s, r);
+        tiled_product(&(product){.transposed = false, .k = out, .n = in, .stride = in, .w = w, .pass = p->pass, .panel = work},
+                      p->batch, s, r);
         return;
     }
-    for (size_t b = 0; b < p->batch; b++) {
+    for (size_t b = 0; p->pass.n_parts == 0 && b < p->batch; b++) {
         multiply(0, 0, rows, in, out, 1.0f, s + b * rows * out, out, w, in, 0.0f, r + b * rows * in, in);
+    }
+    for (size_t c = 0; p->pass.n_parts > 0 && c < in; c += PANEL) {
+        panel_adjoint(p, c, in - c < PANEL ? in - c : PANEL, w, s, r, work);
+    }
+}
+
+/* Floats for a part of a block of the weights of a linear layer. */
+static size_t rows_workspace(const conv_shape *s, conv_pass pass)
+{
+    const size_t panel = s->in_height == 1 ? BLOCK_OUT * BLOCK_IN : PANEL * (pass.adjoint ? s->out_channels : s->in_channels);
+    return pass.n_parts == 0 ? 0 : panel;
+}
+
+/* Convolutions have few weights: their parts are stored, one behind the other, and then their biases'. */
+static void pack(const conv_plan *base, const float *w, const float *bias, const uint8_t *alive, float *packed,
+                 float *work)
+{
+    (void)work;
+    const plan *p = (const plan *)base;
+    const size_t out = p->shape.out_channels / p->pass.n_parts, patch = patch_size(&p->shape);
+    float *packed_bias = packed + p->shape.out_channels * patch;
+    for (size_t i = 0; i < p->shape.out_channels; i++) {
+        const weight_part part = alive == NULL || alive[i % out] ? p->pass.part[i / out] : (weight_part){0.0f, 0.0f};
+        part_of_block(part, 1, patch, w + i % out * patch, patch, packed + i * patch, patch);
+        if (p->pass.bias) {
+            packed_bias[i] = part_of(part, bias[i % out]);
+        }
     }
 }
 
@@ -379,10 +471,16 @@ static status prepare(arena *a, const conv_shape *s, size_t batch, conv_pass pas
     TRY_ALLOC(p, a, 1);
     *p = (plan){.shape = *s, .batch = batch, .pass = pass};
     if (s->rows) {
-        p->base = (conv_plan){.kernel = "sgemm", .run = pass.adjoint ? rows_adjoint : rows_forward};
+        p->base = (conv_plan){.kernel = "sgemm",
+                              .n_work = rows_workspace(s, pass),
+                              .run = pass.adjoint ? rows_adjoint : rows_forward};
     } else {
+        p->shape.out_channels *= parts_of(pass);
+        const size_t packed = p->shape.out_channels * (patch_size(s) + (pass.bias ? 1 : 0));
         p->base = (conv_plan){.kernel = "im2col and sgemm",
                               .n_work = conv_workspace(s),
+                              .n_packed = pass.n_parts == 0 ? 0 : packed,
+                              .pack = pack,
                               .run = pass.adjoint ? conv_adjoint : conv_forward};
     }
     *out = &p->base;

@@ -11,6 +11,7 @@ typedef enum rng_purpose {
     RNG_CLASSES = 1,    /* which classes a task has */
     RNG_REFERENCES = 2, /* which images of a class are explained; stream = class */
     RNG_SCORES = 3,     /* the `random` criterion; index = component */
+    RNG_NOISE = 4,      /* smoothgrad: the seed is the sample, stream = draw, index = pixel */
     RNG_TEST = 99
 } rng_purpose;
 

@@ -407,6 +407,13 @@ void builder_prunable(builder *b, node_id id, component_kind kind, size_t n)
     b->layers[b->n_layers++] = id;
 }
 
+void builder_norm_scale(builder *b, node_id id, const float *scale)
+{
+    if (!builder_failed(b)) {
+        b->nodes[id].norm_scale = scale;
+    }
+}
+
 void builder_group(builder *b, node_id id, depth_group group)
 {
     if (!builder_failed(b)) {

@@ -40,6 +40,7 @@ node_id builder_add(builder *b, const struct op_def *op, const char *name, size_
 /* One input, no attributes, no weights. */
 node_id builder_simple(builder *b, const struct op_def *op, const char *name, node_id in);
 void builder_prunable(builder *b, node_id id, component_kind kind, size_t n); /* in module order */
+void builder_norm_scale(builder *b, node_id id, const float *scale); /* of the batch norm that is folded into a convolution */
 void builder_group(builder *b, node_id id, depth_group group);
 shape builder_shape(const builder *b, node_id id);
 

@@ -60,8 +60,9 @@ node_id builder_conv(builder *b, node_id in, const conv_layer *layer)
     } else if (layer->norm != NULL) {
         bias = builder_alloc(b, dim[0], sizeof *bias);
     }
+    batch_norm n = {.weight = NULL};
     if (layer->norm != NULL) {
-        const batch_norm n = take_norm(b, layer->norm, dim[0]);
+        n = take_norm(b, layer->norm, dim[0]);
         if (!builder_failed(b)) {
             fold(b, layer->name, &n, dim[0], channels * k * k, weight, bias);
         }
@@ -72,8 +73,10 @@ node_id builder_conv(builder *b, node_id in, const conv_layer *layer)
                             .padding = {layer->padding, layer->padding},
                             .dilation = {1, 1},
                             .groups = 1};
-    return builder_add(b, &op_conv2d, layer->name, 1, &in, &attr, sizeof attr, weight, dim[0] * channels * k * k, bias,
-                       bias == NULL ? 0 : dim[0]);
+    const node_id id = builder_add(b, &op_conv2d, layer->name, 1, &in, &attr, sizeof attr, weight, dim[0] * channels * k * k,
+                                   bias, bias == NULL ? 0 : dim[0]);
+    builder_norm_scale(b, id, n.weight);
+    return id;
 }
 
 node_id builder_linear(builder *b, node_id in, const char *name, const char *source)

@@ -1,5 +1,6 @@
 #include "nn/forward.h"
 
+#include <assert.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -84,7 +85,7 @@ static bool plain_images(const graph *g)
     return plain;
 }
 
-static size_t block_of(const graph *g, const backend_def *backend, node_id id)
+size_t forward_block(const graph *g, const backend_def *backend, node_id id)
 {
     return g->nodes[id].op == &op_input && plain_images(g) ? 1 : backend->block();
 }
@@ -162,7 +163,7 @@ static size_t output_block(const run_plan *p, node_id id)
 static void plan_node(run_plan *p, node_id id)
 {
     const node *n = &p->g->nodes[id];
-    const size_t lanes = block_of(p->g, p->backend, id), end = p->g->n_nodes;
+    const size_t lanes = forward_block(p->g, p->backend, id), end = p->g->n_nodes;
     const size_t read_until = p->keep == KEEP_LOGITS ? p->last[id] : end;
     shape in[MAX_INPUTS];
     collect_shapes(p->g, id, in);
@@ -293,7 +294,7 @@ static status build_step(arena *a, const run_plan *p, node_id id, step *s)
                 .out = offset_of(p, p->of[id].out),
                 .saved = offset_of(p, p->of[id].saved),
                 .work = offset_of(p, p->of[id].work),
-                .block = block_of(p->g, p->backend, id)};
+                .block = forward_block(p->g, p->backend, id)};
     collect_shapes(p->g, id, s->in_shape);
     if (n->op->product != NULL) {
         s->product = &p->products[id];
@@ -369,34 +370,60 @@ static void apply_mask(forward *f, const uint8_t *alive)
     }
 }
 
+/* One node, from what its inputs hold. */
+static op_call call_of(const forward *f, node_id id, const float *images, const uint8_t *alive)
+{
+    const node *n = &f->g->nodes[id];
+    const step *s = &f->steps[id];
+    op_call c = {
+        .node = n,
+        .backend = f->backend,
+        .batch = f->batch,
+        .block = s->block,
+        .in_shape = s->in_shape,
+        .in = {images}, /* the input node has no other */
+        .out = at(f, s->out),
+        .saved = at(f, s->saved),
+        .work = at(f, s->work),
+        .product = s->product,
+        .relu = s->relu,
+        .alive = alive == NULL || n->components == COMPONENT_NONE ? NULL : alive + n->first_component,
+    };
+    for (size_t i = 0; i < n->n_in; i++) {
+        c.in[i] = at(f, f->steps[n->in[i]].out);
+    }
+    return c;
+}
+
+static void run_nodes(const forward *f, node_id first, const float *images, const uint8_t *alive)
+{
+    for (node_id id = first; id < f->g->n_nodes; id++) {
+        if (f->steps[id].runs) {
+            const op_call c = call_of(f, id, images, alive);
+            f->g->nodes[id].op->forward(&c);
+        }
+    }
+}
+
 void forward_run(forward *f, const float *images, const uint8_t *alive)
 {
     apply_mask(f, alive);
-    for (node_id id = 0; id < f->g->n_nodes; id++) {
-        const node *n = &f->g->nodes[id];
-        const step *s = &f->steps[id];
-        if (!s->runs) {
-            continue;
-        }
-        op_call c = {
-            .node = n,
-            .backend = f->backend,
-            .batch = f->batch,
-            .block = s->block,
-            .in_shape = s->in_shape,
-            .in = {images}, /* the input node has no other */
-            .out = at(f, s->out),
-            .saved = at(f, s->saved),
-            .work = at(f, s->work),
-            .product = s->product,
-            .relu = s->relu,
-            .alive = alive == NULL || n->components == COMPONENT_NONE ? NULL : alive + n->first_component,
-        };
-        for (size_t i = 0; i < n->n_in; i++) {
-            c.in[i] = at(f, f->steps[n->in[i]].out);
-        }
-        n->op->forward(&c);
+    run_nodes(f, 0, images, alive);
+}
+
+void forward_run_behind(forward *f, node_id id)
+{
+    assert(id > 0 && f->keep != KEEP_LOGITS && f->steps[id].runs);
+    if (f->g->nodes[id].op->from_saved != NULL) {
+        const op_call c = call_of(f, id, NULL, NULL);
+        c.node->op->from_saved(&c);
     }
+    run_nodes(f, id + 1, NULL, NULL);
+}
+
+float *forward_component(const forward *f, node_id id)
+{
+    return at(f, f->g->nodes[id].op->from_saved != NULL ? f->steps[id].saved : f->steps[id].out);
 }
 
 const float *forward_logits(const forward *f)

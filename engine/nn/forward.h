@@ -28,8 +28,15 @@ void forward_run(forward *f, const float *images, const uint8_t *alive);
 const float *forward_logits(const forward *f);             /* [batch, n_classes]; valid until the next run */
 const float *forward_output(const forward *f, node_id id); /* as stored (nn/images.h); not with KEEP_LOGITS, but for the last node */
 const float *forward_saved(const forward *f, node_id id);
+/* What a layer's components are: its output, or for heads the attention, which it saves. [batch, ...] as stored. */
+float *forward_component(const forward *f, node_id id);
+/* Runs what comes behind a node again, after forward_component() of this node was written over: all else is as it was. Not with
+ * KEEP_LOGITS, and the node must not be fused with the one before. */
+void forward_run_behind(forward *f, node_id id);
 /* The product that a node is, for whoever prepares more passes of it. */
 void forward_product_shape(const graph *g, node_id id, conv_shape *out);
+/* Channels in a block of a node's output where that is an image: the backend's, or 1 for images that come in and are read as they are. */
+size_t forward_block(const graph *g, const backend_def *backend, node_id id);
 /* For tests and audits: a node's output [batch, out] in plain order. */
 void forward_read(const forward *f, node_id id, float *out);
 /* What forward_build will take for activations, scratch and weights of its own; SIZE_MAX where it would fail. */

@@ -45,10 +45,12 @@ typedef struct node {
     const void *attr;           /* the op's own blob, see its header */
     const float *weight, *bias; /* NULL if none; batch norm already folded in; layout is the op's business */
     size_t n_weight, n_bias;    /* elements */
+    const float *norm_scale;    /* [out channels] scale of the batch norm that is folded in, as trained; NULL: there is none */
     shape out;
     component_kind components;            /* COMPONENT_NONE: not prunable */
     size_t n_components, first_component; /* place in the vector of all components of the graph */
     depth_group group;
+    bool inserted; /* by a pass, to move numbers: no layer of the architecture, and no entry of a composite is for it */
 } node;
 
 typedef struct graph {
@@ -64,6 +66,9 @@ typedef struct graph {
 
 /* Components of one kind: *out [n] are their indices in the vector of all components, in module order. */
 MUST_CHECK status graph_components(arena *a, const graph *g, component_kind kind, size_t *n, const size_t **out);
+/* How that list is divided: *size [n_layers] components in each layer that has them. */
+MUST_CHECK status graph_layer_sizes(arena *a, const graph *g, component_kind kind, size_t *n_layers,
+                                    const size_t **size);
 
 /* Batch norm is folded: a convolution's parameters are its weights and its (folded) bias.
  * Parameters and multiply-adds per sample that the network has and that each component owns: `parameters` and `macs` [n_components] or NULL.

@@ -25,4 +25,20 @@ static inline double lanes_sum(size_t n, const float *restrict x)
     return lanes_total(lane) + rest;
 }
 
+/* sum x y */
+static inline double lanes_dot(size_t n, const float *restrict x, const float *restrict y)
+{
+    double lane[LANES] = {0.0}, rest = 0.0;
+    size_t i = 0;
+    for (; i + LANES <= n; i += LANES) {
+        for (size_t k = 0; k < LANES; k++) {
+            lane[k] += (double)x[i + k] * (double)y[i + k];
+        }
+    }
+    for (; i < n; i++) {
+        rest += (double)x[i] * (double)y[i];
+    }
+    return lanes_total(lane) + rest;
+}
+
 #endif

@@ -25,7 +25,7 @@ typedef struct op_call {
 
 /* One step of the relevance walk for layers with a rule of their own. Relevance is kept as a quotient where that spares work: an array t
  * with a factor f stands for the relevance R = t f. What comes in may be either; what goes to an input is the quotient by the
- * input, R_in = r_in[i] in[i], except for RELEVANCE_MOVES. r_in[i] is overwritten; NULL = not wanted. */
+ * input, R_in = r_in[i] in[i], except for RELEVANCE_MOVES. r_in[i] is overwritten; NULL = not wanted, or not reached. */
 typedef struct relevance_call {
     const node *node;
     const backend_def *backend;
@@ -68,6 +68,7 @@ typedef struct op_def {
     size_t (*saved)(const node *n, const shape in[], size_t block); /* floats per sample; NULL = 0 */
     bool forward_needs_saved; /* else `saved` is NULL where no walk follows */
     void (*forward)(const op_call *c);
+    void (*from_saved)(const op_call *c); /* layers whose component is what they save (heads): the output that follows from `saved` */
     /* Convolution and linear layers: the shape of the product of `weight` (as on the node) and the input. NULL = not linear. */
     void (*product)(const node *n, const shape in[], conv_shape *out);
     relevance_way way;
@@ -75,11 +76,16 @@ typedef struct op_def {
     void (*relevance)(const relevance_call *c);
     const char *relevance_name; /* of its own rule: "pass", "norm", "winner" ...; NULL for layers that take a rule */
     unsigned relevance_reads;   /* what of relevance_call it depends on: READS_... */
+    bool (*reaches)(int softmax_rule, size_t input); /* does its own relevance go on to this input? NULL: to all */
     /* The derivative (rule `gradient`): r_out is the derivative of a number by the output, r_in by each input. PASSES and MOVES as above,
      * else WHOLE; NONE: it has none. Convolutions and linear layers leave it to the rule driver. */
     relevance_way gradient_way;
     size_t (*gradient_workspace)(const node *n, const shape in[], size_t batch, size_t block); /* floats; NULL = 0 */
     void (*gradient)(const relevance_call *c);
+    bool nonnegative, keeps_nonnegative; /* no output is below 0: of any inputs; where no input is */
+    /* Bit i: row t of the output [T,.] is made of row t of input i alone (and of the other inputs as a whole), so that one row can be
+     * computed alone (nn/passes/needed_rows.h). */
+    unsigned by_row;
     bool in_place;              /* forward may write over its input: out may be the memory of in[0] (add: of in[1]) */
 
     /* For compaction (docs/attribution.md, section h). A channel is dim[0] of [C,H,W] and an element of the last axis
@@ -116,14 +122,16 @@ typedef struct layernorm_attr {
     double eps;
 } layernorm_attr;
 typedef struct
-    attention_attr { /* inputs q, k, v [T,E] after projection; output [T,E] with heads merged; components = heads */
+    attention_attr { /* inputs q [Tq,E], k, v [T,E] after projection; output [Tq,E] with heads merged; components = heads */
     size_t heads;
 } attention_attr;
 typedef struct token_row_attr {
     size_t row;
+    bool keep_axis; /* [1,E] instead of [E] */
 } token_row_attr;
 
 extern const char *const softmax_rule_names[]; /* NULL-terminated; docs/attribution.md, section d, step 7 */
+extern const char softmax_rule_help[];         /* which of them does what, for the help of whatever offers the choice */
 
 /* Hooks and helpers that several layers share. */
 shape op_same_shape(const shape in[]);

@@ -18,6 +18,16 @@ size_t criterion_row(const criterion_def *c, const criterion_setup *s)
     return c->n_moments * s->graph->n_components + (c->n_extra == NULL ? 0 : c->n_extra(s));
 }
 
+size_t criterion_passes(const criterion_def *c, const criterion_setup *s)
+{
+    return c->passes == NULL ? 1 : c->passes(s);
+}
+
+status criterion_check(const criterion_def *c, const criterion_setup *s)
+{
+    return c->check == NULL ? STATUS_OK : c->check(s);
+}
+
 const criterion_def *criterion_find(const char *name)
 {
     for (size_t i = 0; i < criterion_count; i++) {

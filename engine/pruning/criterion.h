@@ -19,6 +19,8 @@ typedef struct criterion_setup {
     size_t batch;             /* micro-batch */
     const double *parameters; /* in the order of the fields */
     const struct composite *composite; /* that the study states for a criterion with takes_composite; NULL: by the parameters */
+    size_t n_channels;        /* how the images were normalised, x = (pixel - mean) / std for each channel; 0: not known */
+    const float *mean, *std;
 } criterion_setup;
 
 /* A micro-batch. */
@@ -35,21 +37,29 @@ typedef struct criterion_def {
     bool uses_samples;    /* else scores() */
     bool uses_seed;       /* scores depend on the seed (random) */
     bool takes_composite; /* the study may state a list of rules for it */
+    bool logits_only;     /* asks only for what the logits depend on (relevance or derivatives of them, not activations): its graph comes
+                             without the token rows that they do not depend on (nn/passes/needed_rows.h) */
     size_t n_moments;
     const char *const *moments; /* names, for the results */
     size_t (*n_extra)(const criterion_setup *s);             /* NULL = 0 */
+    /* How often a micro-batch goes through the network, forward and where there is a walk back; NULL = 1. For plan and progress. */
+    size_t (*passes)(const criterion_setup *s);
     status (*open)(arena *a, const criterion_setup *s, void **state);
     status (*bytes)(const criterion_setup *s, size_t *out);  /* what open() will take; its errors */
     void (*rows)(void *state, const criterion_batch *b, float *rows); /* [batch, criterion_row()] */
     /* sums [criterion_row()] of n_samples rows -> score [n_components] */
     void (*finish)(const criterion_setup *s, size_t n_samples, const double *sums, double *score);
-    /* [n_components]. Errors: ST_CONFIG where the network has not what the criterion looks at. */
+    /* Whether the network has what the criterion looks at, before anything is computed; NULL: every network has. Errors: ST_CONFIG. */
+    status (*check)(const criterion_setup *s);
+    /* [n_components], of a network that check() lets pass. */
     status (*scores)(const criterion_setup *s, uint64_t seed, double *score);
     /* The relevance rule of every layer, as open() takes it; NULL for criteria without a relevance walk. */
     status (*composite)(arena *a, const criterion_setup *s, const struct composite **out);
 } criterion_def;
 
-size_t criterion_row(const criterion_def *c, const criterion_setup *s); /* numbers of a row */
+size_t criterion_row(const criterion_def *c, const criterion_setup *s);    /* numbers of a row */
+size_t criterion_passes(const criterion_def *c, const criterion_setup *s); /* at least 1 */
+status criterion_check(const criterion_def *c, const criterion_setup *s);
 
 extern const criterion_def *const criterion_table[];
 extern const size_t criterion_count;

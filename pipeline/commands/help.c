@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "io/config.h"
+#include "io/config_schema.h"
 #include "pipeline/doctor/check.h"
 
 enum { WIDTH = 100, MARGIN = 2, GAP = 2 };
@@ -32,12 +33,18 @@ const size_t help_exit_count = COUNT(help_exits);
 
 static void print_field(FILE *to, const field *f)
 {
-    if (f->kind == FIELD_BOOL) {
-        (void)fprintf(to, "    %-12s true or false, default %s: %s\n", f->name, f->def != 0.0 ? "true" : "false",
-                      f->help);
-    } else {
-        (void)fprintf(to, "    %-12s %g .. %g, default %g: %s\n", f->name, f->min, f->max, f->def, f->help);
+    const setting s = {.field = *f};
+    (void)fprintf(to, "    %-12s %s, default %s: %s\n", f->name, setting_form(&s).text, value_text(&s, f->def).text, f->help);
+}
+
+/* "    rules        epsilon, gamma, ...": where a method takes a composite. */
+static void print_names(FILE *to, const setting *s)
+{
+    (void)fprintf(to, "    %-12s ", s->field.name);
+    for (size_t i = 0; setting_choice(s, i) != NULL; i++) {
+        (void)fprintf(to, "%s%s", i == 0 ? "" : ", ", setting_choice(s, i));
     }
+    (void)fputc('\n', to);
 }
 
 static void print_criteria(FILE *to)
@@ -49,7 +56,24 @@ static void print_criteria(FILE *to)
         for (size_t k = 0; k < c->n_fields; k++) {
             print_field(to, &c->fields[k]);
         }
+        if (c->takes_composite) {
+            (void)fprintf(to, "    %-12s %s: %s\n", composite_setting.field.name, composite_setting.form, composite_setting.field.help);
+            print_names(to, &preset_section.settings[PRESET_NAME]);
+            print_names(to, &entry_section.settings[ENTRY_RULE]);
+        }
     }
+    (void)fputs("\nKeys of a criterion of any method:\n", to);
+    for (size_t k = CRITERION_METHOD + 1; k < CRITERION_KEYS; k++) {
+        const setting *s = &criterion_section.settings[k];
+        (void)fprintf(to, "    %-12s %s: %s\n", s->field.name, setting_form(s).text, s->field.help);
+    }
+}
+
+static void print_rules(FILE *to)
+{
+    (void)fputs("Relevance rules for the entries of `composite:`, and the presets, lists of entries that have a name; each with\n"
+                "its own keys. Formulas and sources are in docs/attribution.md, how to write a list in docs/composites.md.\n", to);
+    config_print_rules(to);
 }
 
 static void print_checks(FILE *to)
@@ -63,6 +87,7 @@ static void print_checks(FILE *to)
 const help_topic help_topics[] = {
     {"config", "every key of a study file, with its default and range", config_print_help},
     {"criteria", "every criterion, with its parameters", print_criteria},
+    {"rules", "every relevance rule and every named composite, with their parameters", print_rules},
     {"checks", "what `pollard doctor` checks", print_checks},
 };
 const size_t help_topic_count = COUNT(help_topics);
@@ -254,7 +279,7 @@ const command_def command_help = {
     .name = "help",
     .summary = "more about a command, or about a topic",
     .text = "Prints what there is to know about a command, about the keys of a study file (`config`), the criteria "
-            "(`criteria`), or what doctor checks (`checks`). `pollard --help TOPIC` and `pollard COMMAND --help` are "
+            "(`criteria`), the relevance rules of composites (`rules`), or what doctor checks (`checks`). `pollard --help TOPIC` and `pollard COMMAND --help` are "
             "the same.",
     .operand = {.name = "TOPIC", .what = "help topic", .word = help_word},
     .run = run,

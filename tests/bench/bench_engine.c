@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "attribution/rule.h"
 #include "bench/clock.h"
 #include "bench/engine.h"
 #include "bench/networks.h"
@@ -13,6 +14,7 @@
 #include "bench/pin.h"
 #include "bench/report.h"
 #include "nn/forward.h"
+#include "nn/passes/needed_rows.h"
 
 typedef struct bench {
     comm *c;
@@ -93,16 +95,18 @@ static double largest_difference(size_t n, const float *x, const float *expected
 }
 
 /* Of the first micro-batch: logits by Winograd's algorithm and by direct convolutions. */
-static status compare_logits(bench *b, const graph *g, const backend_def *backend, double *off)
+static status compare_logits(bench *b, engine_case c, double *off)
 {
-    const size_t n = b->o->batch * g->n_classes;
-    const float *logits[2];
-    for (size_t i = 0; i < COUNT(logits); i++) {
+    static const engine_task tasks[] = {TASK_FORWARD, TASK_WINOGRAD};
+    const size_t n = c.batch * c.g->n_classes;
+    const float *logits[COUNT(tasks)];
+    for (size_t i = 0; i < COUNT(tasks); i++) {
         engine *e = NULL;
         float *copy;
+        c.task = tasks[i];
         arena_reset(b->run);
         TRY_ALLOC(copy, b->scratch, n);
-        TRY(engine_open(b->run, g, backend, i == 0 ? TASK_FORWARD : TASK_WINOGRAD, b->o->batch, b->o->masks, &e));
+        TRY(engine_open(b->run, &c, &e));
         engine_run(e);
         memcpy(copy, engine_logits(e), n * sizeof *copy);
         logits[i] = copy;
@@ -111,53 +115,81 @@ static status compare_logits(bench *b, const graph *g, const backend_def *backen
     return STATUS_OK;
 }
 
-static status prepare(bench *b, const graph *g, const backend_def *backend, engine_task task, engine **e, times *t,
-                      report_case *what)
+static status prepare(bench *b, const engine_case *c, engine **e, times *t, report_case *what)
 {
     uint64_t macs = 0;
     const node_id *layers;
     arena_reset(b->scratch);
     TRY_ALLOC(t->wall, b->scratch, b->o->repeats);
     TRY_ALLOC(t->processor, b->scratch, b->o->repeats);
-    TRY(engine_macs(g, task, &macs));
-    what->flops_per_image = 2.0 * (double)macs;
-    if (task == TASK_WINOGRAD) {
-        TRY(forward_winograd_layers(b->scratch, g, backend, b->o->batch, &what->winograd_layers, &layers));
-        TRY(compare_logits(b, g, backend, &what->off));
+    if (c->task == TASK_WINOGRAD) {
+        TRY(forward_winograd_layers(b->scratch, c->g, c->backend, c->batch, &what->winograd_layers, &layers));
+        TRY(compare_logits(b, *c, &what->off));
     }
     arena_reset(b->run);
-    return engine_open(b->run, g, backend, task, b->o->batch, b->o->masks, e);
+    TRY(engine_open(b->run, c, e));
+    TRY(engine_macs(*e, &macs));
+    what->flops_per_image = 2.0 * (double)macs;
+    return STATUS_OK;
 }
 
-static status measure(bench *b, const char *network, const graph *g, const backend_def *backend, engine_task task)
+static status measure(bench *b, const char *network, const engine_case *c)
 {
     engine *e = NULL;
     times t = {NULL, NULL};
     report_case what = {.network = network,
-                        .what = engine_task_name(task),
-                        .backend = backend->name,
+                        .what = engine_task_name(c->task),
+                        .rule = c->task == TASK_LRP ? c->rule : "",
+                        .backend = c->backend->name,
                         .batch = b->o->batch,
                         .size = b->o->size,
                         .shrink = b->o->shrink,
                         .repeats = b->o->repeats,
-                        .masks = task == TASK_LRP ? 0 : b->o->masks,
+                        .masks = c->masks,
+                        .all_rows = b->o->all_rows,
                         .off = -1.0};
-    TRY(comm_agree(b->c, prepare(b, g, backend, task, &e, &t, &what)));
+    TRY(comm_agree(b->c, prepare(b, c, &e, &t, &what)));
     return measure_between_peaks(b, e, &t, &what);
+}
+
+/* As a study runs it, unless all token rows are asked for. */
+static status build_network(const bench *b, const network_def *d, const graph **out)
+{
+    const graph *whole = NULL;
+    TRY(network_build(b->network, d, b->o->size, b->o->shrink, &whole));
+    *out = whole;
+    return b->o->all_rows ? STATUS_OK : graph_needed_rows(b->network, whole, out);
+}
+
+/* Every task that is wanted; lrp with each rule that is. */
+static status measure_tasks(bench *b, const char *network, engine_case c)
+{
+    c.masks = b->o->masks;
+    for (c.task = TASK_FORWARD; c.task < TASK_LRP; c.task++) {
+        if (b->o->task[c.task]) {
+            TRY(measure(b, network, &c));
+        }
+    }
+    c.masks = 0;
+    for (size_t i = 0; b->o->task[TASK_LRP] && i < rule_count; i++) {
+        c.rule = rule_table[i]->name;
+        if (options_want_rule(b->o, c.rule)) {
+            TRY(measure(b, network, &c));
+        }
+    }
+    return STATUS_OK;
 }
 
 static status measure_network(bench *b, const network_def *d)
 {
     const graph *g = NULL;
     arena_reset(b->network);
-    TRY(comm_agree(b->c, network_build(b->network, d, b->o->size, b->o->shrink, &g)));
+    TRY(comm_agree(b->c, build_network(b, d, &g)));
     for (size_t k = 0; k < backend_count; k++) {
         const backend_def *backend = backend_table[k];
-        for (engine_task t = TASK_FORWARD; t < TASK_COUNT; t++) {
-            if (b->o->task[t] && options_want_backend(b->o, backend->name)) {
-                backend->start();
-                TRY(measure(b, d->name, g, backend, t));
-            }
+        if (options_want_backend(b->o, backend->name)) {
+            TRY(backend->start());
+            TRY(measure_tasks(b, d->name, (engine_case){.g = g, .backend = backend, .batch = b->o->batch}));
         }
     }
     return STATUS_OK;

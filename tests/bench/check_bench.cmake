@@ -24,10 +24,10 @@ function(check_type line key types)
 endfunction()
 
 function(check_line line)
-    foreach(key bench network what backend peak_isa)
+    foreach(key bench network what rule backend rows peak_isa)
         check_type("${line}" ${key} STRING)
     endforeach()
-    foreach(key batch size shrink threads ranks images_per_s gflops peak_gflops share share_best share_processor seconds_median seconds_best
+    foreach(key batch size shrink threads ranks images_per_s gflops peak_gflops share share_best share_processor seconds_median seconds_best seconds_processor
                 repeats processor flop_per_image)
         check_type("${line}" ${key} NUMBER)
         string(JSON value GET "${line}" ${key})
@@ -92,8 +92,22 @@ foreach(what forward winograd lrp)
     endif()
 endforeach()
 
+# Rules there: no input of the other layers (F - first = 1,696,059,392) is negative, so that z+ makes one product forward and one back, alpha-beta one
+# and two; gamma too, but behind a ReLU, which follows the first convolutions of the eight blocks (751,435,776), one and one. All beside F.
+run(1 6 --backend openblas --network resnet18 --what lrp --rule gamma,alpha-beta,z-plus --batch 1 --repeats 1)
+set(at 1)
+foreach(expected z-plus:10412384256 gamma:12301631488 alpha-beta:13804503040)
+    string(REPLACE ":" ";" expected ${expected})
+    list(GET lines ${at} line)
+    math(EXPR at "${at} + 2")
+    list(GET expected 0 rule)
+    list(GET expected 1 flops)
+    check_value("${line}" rule ${rule})
+    check_value("${line}" flop_per_image ${flops})
+endforeach()
+
 # A wrong command line is refused.
-foreach(wrong "--network;resnet19" "--what;nothing" "--batch;0" "--shrink;3" "--backend;none" "--repeats" "--speed;1")
+foreach(wrong "--network;resnet19" "--what;nothing" "--batch;0" "--shrink;3" "--backend;none" "--repeats" "--speed;1" "--rows;some" "--rule;pass" "--rule;epsilon,none")
     execute_process(COMMAND ${MPIRUN} 1 ${BENCH} ${wrong} OUTPUT_VARIABLE out ERROR_VARIABLE err RESULT_VARIABLE code)
     if(NOT code EQUAL 2 OR NOT out STREQUAL "" OR NOT err MATCHES "error: ")
         message(FATAL_ERROR "bench_engine ${wrong}: expected exit code 2 and a message, found ${code}: ${out}${err}")

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "attribution/rule.h"
 #include "bench/networks.h"
 
 const char options_help[] =
@@ -10,12 +11,14 @@ const char options_help[] =
     "\n"
     "  --network LIST  of vgg16_bn, resnet18, resnet50, vit_b_16 (all)\n"
     "  --what WHAT     forward, winograd, lrp, both (forward and lrp) or all (both)\n"
+    "  --rule LIST     of the rules for convolutions and linear layers: lrp with each, in all of them (epsilon)\n"
     "  --backend NAME  (all that were built in)\n"
     "  --batch N       images in a micro-batch (16)\n"
     "  --repeats N     timed runs of a micro-batch (5)\n"
     "  --masks N       forward and winograd: so many masks in turn, each with half of the components (0: nothing pruned)\n"
     "  --size N        pixels of an image's side (224)\n"
-    "  --shrink N      divide all widths by N, a power of 2 up to 16: a quick check, not a measurement (1)\n";
+    "  --shrink N      divide all widths by N, a power of 2 up to 16: a quick check, not a measurement (1)\n"
+    "  --rows ROWS     needed or all: the token rows that the last block computes (needed, as a study does)\n";
 
 static status read_number(const char *name, const char *text, size_t most, size_t *out)
 {
@@ -26,6 +29,13 @@ static status read_number(const char *name, const char *text, size_t most, size_
     }
     *out = value;
     return STATUS_OK;
+}
+
+static status read_rows(const char *text, options *o)
+{
+    o->all_rows = strcmp(text, "all") == 0;
+    return o->all_rows || strcmp(text, "needed") == 0 ? STATUS_OK
+                                                      : FAIL(ST_USAGE, "--rows: expected needed or all, found '%s'", text);
 }
 
 static status read_what(const char *text, options *o)
@@ -58,6 +68,27 @@ bool options_want_network(const options *o, const char *name)
 bool options_want_backend(const options *o, const char *name)
 {
     return o->backend == NULL || strcmp(o->backend, name) == 0;
+}
+
+bool options_want_rule(const options *o, const char *name)
+{
+    return lists(o->rules, name, strlen(name));
+}
+
+static status check_rules(const char *list)
+{
+    for (const char *at = list; at != NULL; at = strchr(at, ',') == NULL ? NULL : strchr(at, ',') + 1) {
+        const size_t length = strcspn(at, ",");
+        bool known = false;
+        for (size_t i = 0; i < rule_count; i++) {
+            const char *name = rule_table[i]->name;
+            known |= rule_table[i]->kind == RULE_TERMS && strlen(name) == length && strncmp(name, at, length) == 0;
+        }
+        if (!known) {
+            return FAIL(ST_USAGE, "--rule: no rule '%.*s' for convolutions and linear layers", (int)length, at);
+        }
+    }
+    return STATUS_OK;
 }
 
 static status check_networks(const char *list)
@@ -95,6 +126,10 @@ static status read_option(const char *name, const char *value, options *o)
         o->backend = value;
         return check_backend(value);
     }
+    if (strcmp(name, "--rule") == 0) {
+        o->rules = value;
+        return check_rules(value);
+    }
     if (strcmp(name, "--what") == 0) {
         return read_what(value, o);
     }
@@ -110,6 +145,9 @@ static status read_option(const char *name, const char *value, options *o)
     if (strcmp(name, "--size") == 0) {
         return read_number(name, value, 1024, &o->size);
     }
+    if (strcmp(name, "--rows") == 0) {
+        return read_rows(value, o);
+    }
     if (strcmp(name, "--shrink") == 0) {
         TRY(read_number(name, value, 16, &o->shrink));
         return (o->shrink & (o->shrink - 1)) == 0
@@ -121,7 +159,7 @@ static status read_option(const char *name, const char *value, options *o)
 
 status options_parse(int argc, char *argv[], options *out)
 {
-    *out = (options){.task = {[TASK_FORWARD] = true, [TASK_LRP] = true}, .batch = 16, .repeats = 5, .size = 224, .shrink = 1};
+    *out = (options){.task = {[TASK_FORWARD] = true, [TASK_LRP] = true}, .rules = "epsilon", .batch = 16, .repeats = 5, .size = 224, .shrink = 1};
     for (int i = 1; i < argc; i += 2) {
         if (strcmp(argv[i], "--help") == 0) {
             out->help = true;

@@ -11,7 +11,9 @@ typedef struct options {
     const char *networks; /* "resnet18,vit_b_16"; NULL: all */
     const char *backend;  /* NULL: all */
     bool task[TASK_COUNT];
+    const char *rules; /* "epsilon,gamma" */
     size_t batch, repeats, size, shrink, masks;
+    bool all_rows;
 } options;
 
 extern const char options_help[];
@@ -20,5 +22,6 @@ extern const char options_help[];
 MUST_CHECK status options_parse(int argc, char *argv[], options *out);
 bool options_want_network(const options *o, const char *name);
 bool options_want_backend(const options *o, const char *name);
+bool options_want_rule(const options *o, const char *name);
 
 #endif

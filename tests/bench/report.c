@@ -4,17 +4,18 @@ static void print_line(const report_case *w, const char *rank, int ranks, const 
 {
     const double flops = w->flops_per_image * (double)w->batch;
     (void)printf(
-        "{\"bench\":\"engine\",\"network\":\"%s\",\"what\":\"%s\",\"backend\":\"%s\",\"batch\":%zu,\"size\":%zu,"
-        "\"shrink\":%zu,\"threads\":1,\"rank\":%s,\"ranks\":%d,\"cpu\":",
-        w->network, w->what, w->backend, w->batch, w->size, w->shrink, rank, ranks);
+        "{\"bench\":\"engine\",\"network\":\"%s\",\"what\":\"%s\",\"rule\":\"%s\",\"backend\":\"%s\",\"batch\":%zu,\"size\":%zu,"
+        "\"shrink\":%zu,\"rows\":\"%s\",\"threads\":1,\"rank\":%s,\"ranks\":%d,\"cpu\":",
+        w->network, w->what, w->rule, w->backend, w->batch, w->size, w->shrink, w->all_rows ? "all" : "needed", rank, ranks);
     (void)printf(x->cpu < 0.0 ? "null" : "%.0f", x->cpu);
     (void)printf(",\"images_per_s\":%.4g,\"gflops\":%.4g,\"peak_gflops\":%.4g,\"peak_isa\":\"%s\",\"share\":%.4f,"
                  "\"share_best\":%.4f,\"share_processor\":%.4f,\"seconds_median\":%.6g,\"seconds_best\":%.6g,"
+                 "\"seconds_processor\":%.6g,"
                  "\"repeats\":%zu,\"processor\":%.3f,"
                  "\"flop_per_image\":%.0f,\"masks\":%zu,\"winograd_layers\":%zu,\"off\":",
                  (double)w->batch / x->seconds_median, 1e-9 * flops / x->seconds_median, 1e-9 * x->peak, w->peak_isa,
                  flops / x->seconds_median / x->peak, flops / x->seconds_best / x->peak,
-                 flops / x->processor_median / x->peak, x->seconds_median, x->seconds_best, w->repeats, x->processor,
+                 flops / x->processor_median / x->peak, x->seconds_median, x->seconds_best, x->processor_median, w->repeats, x->processor,
                  w->flops_per_image, w->masks, w->winograd_layers);
     (void)printf(w->off < 0.0 ? "null}\n" : "%.3g}\n", w->off);
 }

@@ -6,8 +6,9 @@
 
 /* The same on every rank. */
 typedef struct report_case {
-    const char *network, *what, *backend, *peak_isa;
+    const char *network, *what, *rule, *backend, *peak_isa;
     size_t batch, size, shrink, repeats;
+    bool all_rows;
     double flops_per_image;
     size_t winograd_layers, masks;
     double off; /* largest difference of the logits to those of direct convolutions, of the largest; negative: not compared */

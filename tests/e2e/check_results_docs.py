@@ -69,6 +69,7 @@ def check_loader(path, data):
     frame = r.curve_frame()
     check(len(frame) == c.sizes["cell"] * c.sizes["rate"], "curve_frame(): not one row per cell and rate")
     check(frame.correct.sum() == int(c.correct.sum()), "curve_frame(): other counts than the file")
+    check(r.criteria_frame().criterion.tolist() == data["/criteria"].criterion.values.tolist(), "criteria_frame(): criteria")
     check(len(r.summary_frame()) == data["/summary"].sizes["row"], "summary_frame(): other rows than the file")
     check(len(r.stability_frame()) == data["/stability"].sizes["row"] * c.sizes["rate"], "stability_frame(): rows")
     for group in data:

@@ -86,7 +86,7 @@ grep -qE '^  encoder.layers.encoder_layer_0.self_attention.softmax +attention +l
     fail "no row of the attention layer"
 [ "$(grep -cE '^  [^ ]+ +[a-z0-9_]+ +(none|low|mid|high|fc) ' nodes)" = 54 ] && pass || fail "expected 54 nodes"
 "$POLLARD" inspect --composite "$config" >nodes || fail "inspect --composite of a study"
-[ "$(grep -c '^digits_.*, criterion lrp-epsilon (lrp epsilon=1e-06 absolute=true):$' nodes)" = 3 ] && pass || fail "expected three networks"
+[ "$(grep -cF ', criterion lrp-epsilon (lrp composite=epsilon epsilon=1e-06 absolute=' nodes)" = 3 ] && pass || fail "expected three networks"
 "$POLLARD" inspect --composite result.h5 >/dev/null 2>err
 [ $? = 65 ] && grep -q 'expected a study or a checkpoint' err && pass || fail "a result is not refused"
 finish

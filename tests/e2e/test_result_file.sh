@@ -19,6 +19,13 @@ sed -e "s|\.\./examples|$SOURCE/examples|" -e '/name: digits_resnet/,/components
     "$SOURCE/configs/digits.yaml" >"$work/study file.yaml"
 check "$work/study file.yaml" --set tasks.seeds=3 --set 'tasks.classes=[2, 6]' --set 'rates=[0, 0.5, 0.9]'
 
+# Every order, scope and floor; masked predictions.
+criteria='{name: lrp-epsilon, method: lrp, floor: 0.3}, {name: layer, method: lrp, scope: layer}, {name: most, method: lrp, order: most-first}, '
+criteria+='{name: most-layer, method: magnitude, scope: layer, order: most-first}, {name: random, method: random, floor: 0.6, order: most-first}'
+check "$work/study file.yaml" --set tasks.seeds=2 --set 'tasks.classes=[2, 6]' --set 'rates=[0, 0.3, 0.5, 0.9]' --set prediction=masked \
+    --set "criteria=[$criteria]"
+grep -q "those outside the task set to 0" "$work/out" && pass || fail "the table does not say how answers are counted"
+
 # One seed, one network: there is no error and no pair, and most images are read once, by one rank of the two.
 sed '/name: digits_vit/,/components:/d' "$work/study file.yaml" >"$work/one.yaml"
 check "$work/one.yaml" --set tasks.seeds=1 --set 'tasks.classes=[2, 10]' --set 'rates=[0, 0.5]'

@@ -18,20 +18,33 @@ static void *take(golden *g, size_t count, size_t size)
     return p;
 }
 
-golden *golden_open(const char *name)
+static golden *open_file(const char *name, const char *path)
 {
     arena *a = NULL;
     assert_ok(arena_open("golden", &a));
     golden *g = arena_alloc(a, 1, sizeof *g);
     assert_non_null(g);
-    char relative[256];
-    (void)snprintf(relative, sizeof relative, "tests/golden/%s", name);
-    *g = (golden){.name = name, .a = a, .file = H5Fopen(source_path(relative), H5F_ACC_RDONLY, H5P_DEFAULT)};
+    *g = (golden){.name = name, .a = a, .file = H5Fopen(path, H5F_ACC_RDONLY, H5P_DEFAULT)};
     if (g->file < 0) {
         arena_close(&a);
-        fail_msg("cannot open %s", relative);
+        fail_msg("cannot open %s", path);
     }
     return g;
+}
+
+golden *golden_open(const char *name)
+{
+    char relative[256];
+    (void)snprintf(relative, sizeof relative, "tests/golden/%s", name);
+    return open_file(name, source_path(relative));
+}
+
+golden *golden_open_full(const char *name)
+{
+    char relative[256];
+    (void)snprintf(relative, sizeof relative, "golden/%s", name);
+    const char *path = shared_path(relative);
+    return path == NULL ? NULL : open_file(name, path);
 }
 
 void golden_close(golden **g)

@@ -16,6 +16,7 @@ typedef struct golden_array {
 } golden_array;
 
 golden *golden_open(const char *name); /* "vit_tiny.h5" of tests/golden */
+golden *golden_open_full(const char *name); /* the same of the full set (shared_path("golden")), or NULL where there is none */
 void golden_close(golden **g);
 
 bool golden_has(const golden *g, const char *path_fmt, ...) PRINTF_LIKE(2, 3);

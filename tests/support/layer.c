@@ -165,33 +165,33 @@ static void multiply(size_t n, const float *x, float *y)
     }
 }
 
+/* The call that a walk would make, inputs and outputs stored; `to` [n_in] is where the layer writes. */
+static relevance_call call_of(layer *l, const float *r_out, const float *factor, float *const r_in[MAX_INPUTS],
+                              float *to[MAX_INPUTS], float *component)
+{
+    relevance_call c = {.node = &l->n,
+                        .backend = test_backend(),
+                        .batch = l->batch,
+                        .block = test_backend()->block(),
+                        .in_shape = l->in_shape,
+                        .out = stored(l, l->n.out, l->out),
+                        .saved = stored(l, saved_shape(l), l->saved),
+                        .r_out = stored(l, l->n.out, r_out),
+                        .factor = factor == NULL ? NULL : stored(l, l->n.out, factor),
+                        .component = component,
+                        .softmax_rule = l->softmax_rule};
+    for (size_t i = 0; i < l->n_in; i++) {
+        c.in[i] = stored(l, l->in_shape[i], l->x[i]);
+        to[i] = r_in[i] == NULL ? NULL : stored(l, l->in_shape[i], r_in[i]);
+        c.r_in[i] = to[i];
+    }
+    return c;
+}
+
 void layer_relevance_of(layer *l, double epsilon, const float *t, const float *factor, float *const r_in[MAX_INPUTS],
                         float *component)
 {
     const op_def *op = l->n.op;
-    const size_t block = test_backend()->block();
-    float *quotient[MAX_INPUTS] = {NULL};
-    relevance_call c = {.node = &l->n,
-                        .backend = test_backend(),
-                        .batch = l->batch,
-                        .block = block,
-                        .in_shape = l->in_shape,
-                        .out = stored(l, l->n.out, l->out),
-                        .saved = stored(l, saved_shape(l), l->saved),
-                        .r_out = stored(l, l->n.out, t),
-                        .factor = factor == NULL ? NULL : stored(l, l->n.out, factor),
-                        .component = component,
-                        .epsilon = epsilon};
-    for (size_t i = 0; i < l->n_in; i++) {
-        c.in[i] = stored(l, l->in_shape[i], l->x[i]);
-        quotient[i] = r_in[i] == NULL ? NULL : stored(l, l->in_shape[i], r_in[i]);
-        c.r_in[i] = quotient[i];
-    }
-    if (op->way == RELEVANCE_SHARED) {
-        c.r_in[0] = quotient[0] != NULL ? quotient[0] : quotient[1];
-    }
-    c.work = layer_random(
-        l, op->relevance_workspace == NULL ? 0 : op->relevance_workspace(&l->n, l->in_shape, l->batch, block), 77);
     if (op->way == RELEVANCE_PASSES) { /* without a call, product and all */
         memcpy(r_in[0], t, l->batch * l->n_out * sizeof *t);
         if (factor != NULL) {
@@ -199,6 +199,14 @@ void layer_relevance_of(layer *l, double epsilon, const float *t, const float *f
         }
         return;
     }
+    float *quotient[MAX_INPUTS] = {NULL};
+    relevance_call c = call_of(l, t, factor, r_in, quotient, component);
+    c.epsilon = epsilon;
+    if (op->way == RELEVANCE_SHARED) {
+        c.r_in[0] = quotient[0] != NULL ? quotient[0] : quotient[1];
+    }
+    c.work = layer_random(
+        l, op->relevance_workspace == NULL ? 0 : op->relevance_workspace(&l->n, l->in_shape, l->batch, c.block), 77);
     op->relevance(&c);
     for (size_t i = 0; i < l->n_in; i++) {
         if (r_in[i] != NULL) {
@@ -213,6 +221,28 @@ void layer_relevance_of(layer *l, double epsilon, const float *t, const float *f
 void layer_relevance(layer *l, double epsilon, const float *r_out, float *const r_in[MAX_INPUTS], float *component)
 {
     layer_relevance_of(l, epsilon, r_out, NULL, r_in, component);
+}
+
+void layer_gradient(layer *l, const float *g_out, float *const g_in[MAX_INPUTS], float *component, const float *weight)
+{
+    const op_def *op = l->n.op;
+    float *to[MAX_INPUTS] = {NULL};
+    if (op->gradient_way == RELEVANCE_PASSES) { /* without a call */
+        for (size_t i = 0; i < l->n_in; i++) {
+            memcpy(g_in[i], g_out, l->batch * l->n_out * sizeof *g_out);
+        }
+        return;
+    }
+    relevance_call c = call_of(l, g_out, NULL, g_in, to, component);
+    c.component_weight = weight;
+    c.work = layer_random(
+        l, op->gradient_workspace == NULL ? 0 : op->gradient_workspace(&l->n, l->in_shape, l->batch, c.block), 77);
+    op->gradient(&c);
+    for (size_t i = 0; i < l->n_in; i++) {
+        if (g_in[i] != NULL) {
+            load(l, l->in_shape[i], to[i], g_in[i]);
+        }
+    }
 }
 
 void assert_close(const char *what, size_t n, const float found[], const double expected[], double tolerance)

@@ -23,6 +23,7 @@ typedef struct layer {
     size_t n_in, batch;
     float *x[MAX_INPUTS], *out, *saved;
     size_t n_x[MAX_INPUTS], n_out, n_saved; /* per sample */
+    int softmax_rule;                       /* of its relevance; a test may set it */
 } layer;
 
 /* Inputs, weights and biases are uniform in [-1, 1), keyed by the seed. */
@@ -45,6 +46,9 @@ void layer_relevance(layer *l, double epsilon, const float *r_out, float *const 
 /* The same, handed to the layer as the quotient t by `factor`: R = t factor (nn/op.h). */
 void layer_relevance_of(layer *l, double epsilon, const float *t, const float *factor, float *const r_in[MAX_INPUTS],
                         float *component);
+
+/* After layer_forward: the derivative by the inputs (g_in[i] NULL = not wanted) and by components, these times `weight` (nn/op.h) or NULL. */
+void layer_gradient(layer *l, const float *g_out, float *const g_in[MAX_INPUTS], float *component, const float *weight);
 
 /* |found - expected| <= tolerance x largest |expected|, or the test fails. */
 void assert_close(const char *what, size_t n, const float found[], const double expected[], double tolerance);

@@ -61,7 +61,7 @@ void naive_linear(size_t rows, size_t in, size_t out, const float *w, const floa
 }
 
 void naive_maxpool(size_t planes, const size_t in[2], const size_t out[2], size_t kernel, size_t stride, size_t padding,
-                   const float *x, double *z, size_t *winner)
+                   const double *x, double *z, size_t *winner)
 {
     for (size_t i = 0; i < planes * out[0] * out[1]; i++) {
         const size_t plane = i / (out[0] * out[1]), oy = i / out[1] % out[0], ox = i % out[1];
@@ -73,15 +73,15 @@ void naive_maxpool(size_t planes, const size_t in[2], const size_t out[2], size_
                 continue;
             }
             const size_t at = (size_t)y * in[1] + (size_t)c;
-            if ((double)x[plane * in[0] * in[1] + at] > z[i]) {
-                z[i] = (double)x[plane * in[0] * in[1] + at];
+            if (x[plane * in[0] * in[1] + at] > z[i]) {
+                z[i] = x[plane * in[0] * in[1] + at];
                 winner[i] = at;
             }
         }
     }
 }
 
-void naive_avgpool(size_t planes, const size_t in[2], const size_t out[2], const float *x, double *z)
+void naive_avgpool(size_t planes, const size_t in[2], const size_t out[2], const double *x, double *z)
 {
     for (size_t i = 0; i < planes * out[0] * out[1]; i++) {
         const size_t plane = i / (out[0] * out[1]), oy = i / out[1] % out[0], ox = i % out[1];
@@ -91,25 +91,25 @@ void naive_avgpool(size_t planes, const size_t in[2], const size_t out[2], const
         z[i] = 0.0;
         for (size_t y = y0; y < y1; y++) {
             for (size_t c = x0; c < x1; c++) {
-                z[i] += (double)x[(plane * in[0] + y) * in[1] + c] / (double)((y1 - y0) * (x1 - x0));
+                z[i] += x[(plane * in[0] + y) * in[1] + c] / (double)((y1 - y0) * (x1 - x0));
             }
         }
     }
 }
 
-void naive_layernorm(size_t rows, size_t features, double eps, const float *w, const float *b, const float *x,
+void naive_layernorm(size_t rows, size_t features, double eps, const float *w, const float *b, const double *x,
                      double *y)
 {
     for (size_t r = 0; r < rows; r++) {
         double mean = 0.0, var = 0.0;
         for (size_t i = 0; i < features; i++) {
-            mean += (double)x[r * features + i] / (double)features;
+            mean += x[r * features + i] / (double)features;
         }
         for (size_t i = 0; i < features; i++) {
-            var += pow((double)x[r * features + i] - mean, 2.0) / (double)features;
+            var += pow(x[r * features + i] - mean, 2.0) / (double)features;
         }
         for (size_t i = 0; i < features; i++) {
-            y[r * features + i] = ((double)x[r * features + i] - mean) / sqrt(var + eps) * (double)w[i] + (double)b[i];
+            y[r * features + i] = (x[r * features + i] - mean) / sqrt(var + eps) * (double)w[i] + (double)b[i];
         }
     }
 }
@@ -140,29 +140,29 @@ static void softmax(size_t n, const double *s, double *a)
     }
 }
 
-void naive_attention(size_t t, size_t d, const double *q, const double *k, const double *v, double *logits,
+void naive_attention(size_t tq, size_t t, size_t d, const double *q, const double *k, const double *v, double *logits,
                      double *attention, double *out)
 {
-    product(t, t, d, 1.0 / sqrt((double)d), q, k, 1, logits);
-    for (size_t i = 0; i < t; i++) {
+    product(tq, t, d, 1.0 / sqrt((double)d), q, k, 1, logits);
+    for (size_t i = 0; i < tq; i++) {
         softmax(t, logits + i * t, attention + i * t);
     }
-    product(t, d, t, 1.0, attention, v, 0, out);
+    product(tq, d, t, 1.0, attention, v, 0, out);
 }
 
-void naive_av_rule(size_t t, size_t d, double eps, const double *a, const double *v, const double *r_y, double *r_a,
-                   double *r_v)
+void naive_av_rule(size_t tq, size_t t, size_t d, double shares, double eps, const double *a, const double *v,
+                   const double *r_y, double *r_a, double *r_v)
 {
-    memset(r_a, 0, t * t * sizeof *r_a);
+    memset(r_a, 0, tq * t * sizeof *r_a);
     memset(r_v, 0, t * d * sizeof *r_v);
-    for (size_t i = 0; i < t; i++) {
+    for (size_t i = 0; i < tq; i++) {
         for (size_t j = 0; j < d; j++) {
             double y = 0.0;
             for (size_t l = 0; l < t; l++) {
                 y += a[i * t + l] * v[l * d + j];
             }
             for (size_t l = 0; l < t; l++) {
-                const double share = a[i * t + l] * v[l * d + j] * r_y[i * d + j] / naive_stabilise(2.0 * y, eps);
+                const double share = a[i * t + l] * v[l * d + j] * r_y[i * d + j] / naive_stabilise(shares * y, eps);
                 r_a[i * t + l] += share;
                 r_v[l * d + j] += share;
             }
@@ -185,12 +185,44 @@ void naive_softmax_epsilon(size_t n, const double *s, const double *r_a, double 
     }
 }
 
-void naive_qk_rule(size_t t, size_t d, double scale, double eps, const double *q, const double *k, const double *r_s,
-                   double *r_q, double *r_k)
+/* M_ab = S_a dA_b/dS_a; dA_b/dS_b = A_b sum over the others of A, so that nothing cancels. */
+static double softmax_term(size_t n, const double *s, size_t a, size_t b)
 {
-    memset(r_q, 0, t * d * sizeof *r_q);
+    double sum = 0.0, others = 0.0;
+    for (size_t i = 0; i < n; i++) {
+        sum += exp(s[i]);
+        others += i == b ? 0.0 : exp(s[i]);
+    }
+    return s[a] * exp(s[b]) / sum * (a == b ? others : -exp(s[a])) / sum;
+}
+
+void naive_softmax_z_plus(size_t n, double eps, bool bias, const double *s, const double *r_a, double *r_s)
+{
+    double sum = 0.0;
+    for (size_t i = 0; i < n; i++) {
+        sum += exp(s[i]);
+        r_s[i] = 0.0;
+    }
+    for (size_t b = 0; b < n; b++) {
+        double positive = 0.0, all = 0.0;
+        for (size_t a = 0; a < n; a++) {
+            const double m = softmax_term(n, s, a, b);
+            positive += fmax(m, 0.0);
+            all += m;
+        }
+        positive += bias ? fmax(exp(s[b]) / sum - all, 0.0) : 0.0;
+        for (size_t a = 0; a < n; a++) {
+            r_s[a] += fmax(softmax_term(n, s, a, b), 0.0) * r_a[b] / naive_stabilise(positive, eps);
+        }
+    }
+}
+
+void naive_qk_rule(size_t tq, size_t t, size_t d, double scale, double eps, const double *q, const double *k,
+                   const double *r_s, double *r_q, double *r_k)
+{
+    memset(r_q, 0, tq * d * sizeof *r_q);
     memset(r_k, 0, t * d * sizeof *r_k);
-    for (size_t i = 0; i < t; i++) {
+    for (size_t i = 0; i < tq; i++) {
         for (size_t l = 0; l < t; l++) {
             double s = 0.0;
             for (size_t j = 0; j < d; j++) {

@@ -45,7 +45,8 @@ const char *source_path(const char *relative)
 const char *shared_path(const char *relative)
 {
     static char path[4096];
-    (void)snprintf(path, sizeof path, "%s/../shared/%s", POLLARD_SOURCE_DIR, relative);
+    const char *folder = getenv("POLLARD_SHARED");
+    (void)snprintf(path, sizeof path, "%s/%s", folder != NULL ? folder : POLLARD_SOURCE_DIR "/../shared", relative);
     return access(path, R_OK) == 0 ? path : NULL;
 }
 

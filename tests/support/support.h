@@ -18,7 +18,8 @@ void assert_fails(status st, status_code code, ...);
 
 /* A path below the sources ("tests/golden/vit_tiny.h5"); static storage, valid until the next call. */
 const char *source_path(const char *relative);
-/* A path below the development folder beside the repository ("golden/vit_tiny.h5"), or NULL where it is absent (then skip()). */
+/* A path below the development folder, which is ../shared beside the repository or what the environment variable POLLARD_SHARED says
+ * ("golden/vit_tiny.h5"); NULL where it is absent (then skip()). */
 const char *shared_path(const char *relative);
 /* A fresh empty folder for this test; made once a process; static storage. */
 const char *scratch_folder(void);

@@ -19,6 +19,9 @@ static const size_t task_classes[N_TASKS] = {3, 10};
 static const char *const class_names[N_CLASSES] = {"zero", "one", "zwei", "trois", "четыре", "五", "6", "7", "8", "9"};
 static const char *const criterion_names[N_CRITERIA] = {"lrp-epsilon", "random"};
 static const char *const criterion_methods[N_CRITERIA] = {"lrp epsilon=1e-06", "random"};
+static const ranking_options criterion_rankings[N_CRITERIA] = {{RANKING_LEAST_FIRST, RANKING_GLOBAL, 0.25},
+                                                               {RANKING_MOST_FIRST, RANKING_LAYER, 0.0}};
+static const char *const criterion_composites[N_CRITERIA] = {"[{rule: epsilon, epsilon: 1e-06}]", ""};
 static const char *const moment_names[] = {"absolute", "signed"};
 
 static arena *memory;
@@ -80,7 +83,8 @@ static void sample_cell(result_cell *c, size_t model, component_kind kind, size_
 {
     const size_t k = task_classes[task], id = ((model * 4 + kind) * N_CRITERIA + criterion) * 16 + task * 4 + seed;
     uint64_t *class_total = get(k, 8), *class_correct = get(N_RATES * k, 8), *correct = get(N_RATES, 8),
-             *top5 = get(N_RATES, 8), *removed = get(N_RATES, 8), *left = get(N_RATES, 8), total = 0;
+             *class_masked = get(N_RATES * k, 8), *masked = get(N_RATES, 8), *top5 = get(N_RATES, 8),
+             *removed = get(N_RATES, 8), *left = get(N_RATES, 8), total = 0;
     uint32_t *classes = get(k, sizeof *classes);
     for (size_t i = 0; i < k; i++) {
         classes[i] = (uint32_t)(k == 3 ? 2 * i + seed : i);
@@ -93,6 +97,8 @@ static void sample_cell(result_cell *c, size_t model, component_kind kind, size_
             const uint64_t right = rng_u64(id, RNG_TEST, 2, (uint32_t)(r * k + i)) % (class_total[i] + 1);
             class_correct[r * k + i] = right;
             correct[r] += right;
+            class_masked[r * k + i] = right / 2; /* fewer, by another rule: the variables are not to be mixed up */
+            masked[r] += right / 2;
         }
         top5[r] = correct[r] + (total - correct[r]) / 2;
         removed[r] = removed_count(n, r);
@@ -110,11 +116,14 @@ static void sample_cell(result_cell *c, size_t model, component_kind kind, size_
                        .total = total,
                        .class_total = class_total,
                        .correct = correct,
+                       .correct_masked = masked,
                        .top5 = top5,
+                       .top5_masked = correct,
                        .parameters_left = left,
                        .macs_left = left,
                        .removed = removed,
                        .class_correct = class_correct,
+                       .class_correct_masked = class_masked,
                        .loss_sum = reals(N_RATES, id),
                        .a_pr_mean = sum / (double)N_RATES,
                        .a_pr_trapezoid = area,
@@ -238,6 +247,8 @@ static const results *sample(size_t n)
                    .models = models,
                    .criterion_name = criterion_names,
                    .criterion_method = criterion_methods,
+                   .criterion_ranking = criterion_rankings,
+                   .criterion_composite = criterion_composites,
                    .rates = rates,
                    .class_name = class_names,
                    .n_classes = N_CLASSES,

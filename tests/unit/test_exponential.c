@@ -76,13 +76,60 @@ static void gelu_at_the_ends(void **state)
     layer_close(&l);
 }
 
+/* Phi(x) + x phi(x): 1 far to the right, so an absolute error; it crosses 0 at -0.75, but the tail beyond is relative too. */
+static double slope(double x)
+{
+    const double phi = exp(-0.5 * x * x) / sqrt(2.0 * acos(-1.0));
+    return 0.5 * erfc(-x / sqrt(2.0)) + x * phi;
+}
+
+static void gelu_slope_is_accurate(void **state)
+{
+    (void)state;
+    const layer_spec s = {"gelu", &op_gelu, NULL, 1, {{.rank = 1, .dim = {STEPS}}}, 0, 0, 0};
+    layer l;
+    layer_open(&l, &s, 1, 1);
+    float *one = layer_floats(&l, STEPS), *found[MAX_INPUTS] = {layer_floats(&l, STEPS)};
+    for (size_t i = 0; i < STEPS; i++) {
+        l.x[0][i] = (float)at(i, -13.0, 20.0);
+        one[i] = 1.0f;
+    }
+    layer_gradient(&l, one, found, NULL, NULL);
+    double worst = 0.0, worst_tail = 0.0;
+    for (size_t i = 0; i < STEPS; i++) {
+        const double x = (double)l.x[0][i], expected = slope(x);
+        worst = fmax(worst, fabs((double)found[0][i] - expected));
+        worst_tail = x < -1.5 ? fmax(worst_tail, relative((double)found[0][i], expected)) : worst_tail;
+    }
+    print_message("largest absolute error %.3g, relative below -1.5 %.3g\n", worst, worst_tail);
+    assert_true(worst < 2e-7 && worst_tail < 1e-6);
+    layer_close(&l);
+}
+
+static void gelu_slope_at_the_ends(void **state)
+{
+    (void)state;
+    const float x[] = {-INFINITY, -FLT_MAX, -13.5f, 0.0f, 13.5f, FLT_MAX, INFINITY, NAN};
+    const layer_spec s = {"gelu", &op_gelu, NULL, 1, {{.rank = 1, .dim = {COUNT(x)}}}, 0, 0, 0};
+    layer l;
+    layer_open(&l, &s, 1, 1);
+    float one[COUNT(x)], *found[MAX_INPUTS] = {layer_floats(&l, COUNT(x))};
+    for (size_t i = 0; i < COUNT(x); i++) {
+        one[i] = 1.0f;
+    }
+    memcpy(l.x[0], x, sizeof x);
+    layer_gradient(&l, one, found, NULL, NULL);
+    assert_true(found[0][0] == 0.0f && found[0][1] == 0.0f && found[0][2] == 0.0f && fabsf(found[0][3] - 0.5f) < 1e-7f);
+    assert_true(found[0][4] == 1.0f && found[0][5] == 1.0f && found[0][6] == 1.0f && isnan(found[0][7]));
+    layer_close(&l);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(exponential_is_accurate),
-        cmocka_unit_test(exponential_at_the_ends),
-        cmocka_unit_test(gelu_is_accurate),
-        cmocka_unit_test(gelu_at_the_ends),
+        cmocka_unit_test(exponential_is_accurate), cmocka_unit_test(exponential_at_the_ends),
+        cmocka_unit_test(gelu_is_accurate),        cmocka_unit_test(gelu_at_the_ends),
+        cmocka_unit_test(gelu_slope_is_accurate),  cmocka_unit_test(gelu_slope_at_the_ends),
     };
     test_backend_use(0);
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -395,75 +395,6 @@ static void graphs_are_well_formed(void **state)
     }
 }
 
-static void assert_group(const graph *g, depth_group group, const char *name)
-{
-    for (size_t i = 0; i < g->n_nodes; i++) {
-        if (strcmp(g->nodes[i].name, name) == 0) {
-            assert_string_equal(depth_group_name(g->nodes[i].group), depth_group_name(group));
-            return;
-        }
-    }
-    fail_msg("no node '%s'", name);
-}
-
-/* docs/attribution.md, section j: convolutions 1-4, 5-9 and 10-13 of VGG-16; here with one filter each. */
-static void groups_of_vgg16(void **state)
-{
-    (void)state;
-    static const size_t index[13] = {0, 2, 5, 7, 10, 12, 14, 17, 19, 21, 24, 26, 28};
-    static const float ones[49] = {1.0f};
-    const fact size = {"image_size", "32", "config"};
-    arena *a = NULL;
-    const graph *g = NULL;
-    tensor list[28];
-    assert_ok(arena_open("test", &a));
-    for (size_t i = 0; i < 13; i++) {
-        list[2 * i] = (tensor){
-            .name = arena_text(a, "features.%zu.weight", index[i]), .rank = 4, .dim = {1, 1, 3, 3}, .data = ones};
-        list[2 * i + 1] =
-            (tensor){.name = arena_text(a, "features.%zu.bias", index[i]), .rank = 1, .dim = {1}, .data = ones};
-    }
-    list[26] = (tensor){.name = "classifier.0.weight", .rank = 2, .dim = {1, 49}, .data = ones};
-    list[27] = (tensor){.name = "classifier.0.bias", .rank = 1, .dim = {1}, .data = ones};
-    assert_ok(graph_build(a, &(tensors){.source = "vgg16", .n = 28, .list = list, .n_facts = 1, .facts = &size}, &g));
-    assert_int_equal(g->n_layers, 13);
-    for (size_t i = 0; i < 13; i++) {
-        assert_group(g, i < 4 ? GROUP_LOW : i < 9 ? GROUP_MID : GROUP_HIGH, arena_text(a, "features.%zu", index[i]));
-    }
-    assert_group(g, GROUP_FC, "classifier.0");
-    arena_close(&a);
-}
-
-/* The golden transformer with its first block repeated: 12 blocks are 0-2, 3-8 and 9-11. */
-static void groups_of_twelve_blocks(void **state)
-{
-    (void)state;
-    static const char first[] = "encoder.layers.encoder_layer_0.";
-    checkpoint c;
-    const graph *g = NULL;
-    open_checkpoint(&c, "vit_tiny.h5");
-    tensor *list = arena_alloc(c.a, 12 * c.t.n, sizeof *list);
-    memcpy(list, c.list, c.t.n * sizeof *list);
-    for (size_t i = 0, n = c.t.n; i < n; i++) {
-        for (size_t block = 3; block < 12 && strncmp(list[i].name, first, sizeof first - 1) == 0; block++) {
-            list[c.t.n] = list[i];
-            list[c.t.n++].name =
-                arena_text(c.a, "encoder.layers.encoder_layer_%zu.%s", block, list[i].name + sizeof first - 1);
-        }
-    }
-    c.t.list = list;
-    assert_ok(graph_build(c.a, &c.t, &g));
-    assert_int_equal(g->n_layers, 36);
-    for (size_t i = 0; i < 12; i++) {
-        assert_group(g,
-                     i < 3   ? GROUP_LOW
-                     : i < 9 ? GROUP_MID
-                             : GROUP_HIGH,
-                     arena_text(c.a, "encoder.layers.encoder_layer_%zu.mlp.3", i));
-    }
-    close_checkpoint(&c);
-}
-
 static void absurd_batches_are_refused(void **state)
 {
     (void)state;
@@ -485,8 +416,6 @@ int main(void)
         cmocka_unit_test(harmless_differences_are_accepted),
         cmocka_unit_test(older_transformer_names_are_understood),
         cmocka_unit_test(graphs_are_well_formed),
-        cmocka_unit_test(groups_of_vgg16),
-        cmocka_unit_test(groups_of_twelve_blocks),
         cmocka_unit_test(absurd_batches_are_refused),
     };
     RETURN_RUN_ON_EVERY_BACKEND(tests, NULL, close_files);

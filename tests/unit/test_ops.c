@@ -1,5 +1,5 @@
 /* Layers against their naive twins, and the laws that every layer of the table must keep. */
-#include "support/layer.h"
+#include "support/layer_cases.h"
 
 #include <math.h>
 #include <string.h>
@@ -7,78 +7,16 @@
 #include "core/rng.h"
 #include "support/naive.h"
 
-#define SHAPE1(a)                                                                                                      \
-    {                                                                                                                  \
-        .rank = 1, .dim = { a }                                                                                        \
-    }
-#define SHAPE2(a, b)                                                                                                   \
-    {                                                                                                                  \
-        .rank = 2, .dim = { a, b }                                                                                     \
-    }
-#define SHAPE3(a, b, c)                                                                                                \
-    {                                                                                                                  \
-        .rank = 3, .dim = { a, b, c }                                                                                  \
-    }
-
 /* Float32 products of up to a thousand terms of size 1, against double. */
 static const double tolerance = 1e-5;
-
-static const conv_attr conv_plain = {
-    .out_channels = 7, .kernel = {3, 3}, .stride = {1, 1}, .padding = {1, 1}, .dilation = {1, 1}, .groups = 1};
-static const conv_attr conv_groups = {
-    .out_channels = 6, .kernel = {3, 2}, .stride = {2, 1}, .padding = {2, 0}, .dilation = {1, 2}, .groups = 2};
-static const conv_attr conv_point = {
-    .out_channels = 5, .kernel = {1, 1}, .stride = {1, 1}, .padding = {0, 0}, .dilation = {1, 1}, .groups = 1};
-static const conv_attr conv_patch = {
-    .out_channels = 12, .kernel = {4, 4}, .stride = {4, 4}, .padding = {0, 0}, .dilation = {1, 1}, .groups = 1};
-static const conv_attr conv_wide = {
-    .out_channels = 72, .kernel = {3, 3}, .stride = {2, 2}, .padding = {1, 1}, .dilation = {1, 1}, .groups = 1};
-static const conv_attr conv_down = {
-    .out_channels = 48, .kernel = {1, 1}, .stride = {2, 2}, .padding = {0, 0}, .dilation = {1, 1}, .groups = 1};
-static const linear_attr linear_row = {.out_features = 520}, linear_small = {.out_features = 9},
-                         linear_tokens = {.out_features = 21}, linear_many = {.out_features = 200};
-static const maxpool_attr pool_vgg = {.kernel = 2, .stride = 2}, pool_stem = {.kernel = 3, .stride = 2, .padding = 1};
-static const avgpool_attr average_one = {.output = {1, 1}}, average_more = {.output = {7, 7}},
-                          average_uneven = {.output = {3, 4}};
-static const layernorm_attr norm_attr = {.eps = 1e-6};
-static const attention_attr three_heads = {.heads = 3};
-static const token_row_attr first_row = {.row = 0}, third_row = {.row = 2};
-
-static const layer_spec specs[] = {
-    {"input", &op_input, NULL, 1, {SHAPE3(2, 5, 4)}, 0, 0, 0},
-    {"conv 3x3", &op_conv2d, &conv_plain, 1, {SHAPE3(3, 9, 8)}, 7 * 3 * 9, 7, 7},
-    {"conv grouped", &op_conv2d, &conv_groups, 1, {SHAPE3(4, 7, 9)}, 6 * 2 * 6, 0, 6},
-    {"conv 1x1", &op_conv2d, &conv_point, 1, {SHAPE3(8, 6, 5)}, 5 * 8, 5, 5},
-    {"conv patches", &op_conv2d, &conv_patch, 1, {SHAPE3(3, 12, 16)}, 12 * 3 * 16, 12, 12},
-    {"conv wide", &op_conv2d, &conv_wide, 1, {SHAPE3(40, 15, 14)}, 72 * 40 * 9, 72, 72},
-    {"conv downsample", &op_conv2d, &conv_down, 1, {SHAPE3(24, 14, 14)}, 48 * 24, 48, 48},
-    {"linear large", &op_linear, &linear_row, 1, {SHAPE1(1100)}, 520 * 1100, 520, 520},
-    {"linear small", &op_linear, &linear_small, 1, {SHAPE1(33)}, 9 * 33, 0, 9},
-    {"linear tokens", &op_linear, &linear_tokens, 1, {SHAPE2(17, 26)}, 21 * 26, 21, 21},
-    {"linear many tokens", &op_linear, &linear_many, 1, {SHAPE2(197, 64)}, 200 * 64, 200, 200},
-    {"relu", &op_relu, NULL, 1, {SHAPE3(3, 4, 5)}, 0, 0, 0},
-    {"gelu", &op_gelu, NULL, 1, {SHAPE2(5, 7)}, 0, 0, 0},
-    {"maxpool 2x2", &op_maxpool2d, &pool_vgg, 1, {SHAPE3(3, 7, 6)}, 0, 0, 0},
-    {"maxpool 3x3", &op_maxpool2d, &pool_stem, 1, {SHAPE3(2, 8, 9)}, 0, 0, 0},
-    {"avgpool 1x1", &op_avgpool2d, &average_one, 1, {SHAPE3(3, 5, 6)}, 0, 0, 0},
-    {"avgpool 7x7", &op_avgpool2d, &average_more, 1, {SHAPE3(3, 4, 4)}, 0, 0, 0},
-    {"avgpool 3x4", &op_avgpool2d, &average_uneven, 1, {SHAPE3(2, 10, 9)}, 0, 0, 0},
-    {"add", &op_add, NULL, 2, {SHAPE3(2, 3, 4), SHAPE3(2, 3, 4)}, 0, 0, 0},
-    {"flatten", &op_flatten, NULL, 1, {SHAPE3(2, 3, 4)}, 0, 0, 0},
-    {"layernorm", &op_layernorm, &norm_attr, 1, {SHAPE2(5, 24)}, 24, 24, 0},
-    {"tokens", &op_tokens, NULL, 1, {SHAPE3(6, 3, 2)}, 6, 42, 0},
-    {"attention", &op_attention, &three_heads, 3, {SHAPE2(5, 12), SHAPE2(5, 12), SHAPE2(5, 12)}, 0, 0, 3},
-    {"token row", &op_token_row, &third_row, 1, {SHAPE2(5, 6)}, 0, 0, 0},
-    {"class row", &op_token_row, &first_row, 1, {SHAPE2(4, 3)}, 0, 0, 0},
-};
 
 static void every_layer_of_the_table_is_tested(void **state)
 {
     (void)state;
     for (size_t i = 0; i < op_count; i++) {
         size_t found = 0;
-        for (size_t k = 0; k < COUNT(specs); k++) {
-            found += specs[k].op == op_table[i];
+        for (size_t k = 0; k < layer_case_count; k++) {
+            found += layer_cases[k].op == op_table[i];
         }
         if (found == 0) {
             fail_msg("the layer '%s' has no case in this test", op_table[i]->name);
@@ -95,6 +33,15 @@ static double *doubles(layer *l, size_t n)
 {
     double *p = arena_alloc(l->a, n, sizeof *p);
     assert_non_null(p);
+    return p;
+}
+
+static double *as_doubles(layer *l, size_t n, const float *x)
+{
+    double *p = doubles(l, n);
+    for (size_t i = 0; i < n; i++) {
+        p[i] = (double)x[i];
+    }
     return p;
 }
 
@@ -167,8 +114,8 @@ static void linear_matches_naive(void **state)
 static void pools_match_naive(void **state)
 {
     (void)state;
-    for (size_t k = 0; k < COUNT(specs); k++) {
-        const layer_spec *s = &specs[k];
+    for (size_t k = 0; k < layer_case_count; k++) {
+        const layer_spec *s = &layer_cases[k];
         const size_t in[2] = {s->in[0].dim[1], s->in[0].dim[2]};
         if (s->op != &op_maxpool2d && s->op != &op_avgpool2d) {
             continue;
@@ -180,13 +127,14 @@ static void pools_match_naive(void **state)
         }
         layer_forward(&l, NULL);
         const size_t planes = l.batch * s->in[0].dim[0], out[2] = {l.n.out.dim[1], l.n.out.dim[2]};
+        const double *x = as_doubles(&l, l.batch * l.n_x[0], l.x[0]);
         double *z = doubles(&l, l.batch * l.n_out);
         if (s->op == &op_avgpool2d) {
-            naive_avgpool(planes, in, out, l.x[0], z);
+            naive_avgpool(planes, in, out, x, z);
         } else {
             const maxpool_attr *a = s->attr;
             size_t *winner = arena_alloc(l.a, l.batch * l.n_out, sizeof *winner);
-            naive_maxpool(planes, in, out, a->kernel, a->stride, a->padding, l.x[0], z, winner);
+            naive_maxpool(planes, in, out, a->kernel, a->stride, a->padding, x, z, winner);
             for (size_t i = 0; i < l.batch * l.n_out; i++) {
                 assert_true((size_t)l.saved[i] == winner[i]);
             }
@@ -200,8 +148,8 @@ static void rows_match_naive(void **state)
 {
     (void)state;
     layer l;
-    for (size_t k = 0; k < COUNT(specs); k++) {
-        const layer_spec *s = &specs[k];
+    for (size_t k = 0; k < layer_case_count; k++) {
+        const layer_spec *s = &layer_cases[k];
         if (s->op != &op_layernorm && s->op != &op_gelu && s->op != &op_relu && s->op != &op_add) {
             continue;
         }
@@ -220,7 +168,8 @@ static void rows_match_naive(void **state)
                                        : 0.0;
         }
         if (s->op == &op_layernorm) {
-            naive_layernorm(l.batch * s->in[0].dim[0], s->in[0].dim[1], norm_attr.eps, l.n.weight, l.n.bias, l.x[0], y);
+            naive_layernorm(l.batch * s->in[0].dim[0], s->in[0].dim[1], layer_norm_attr.eps, l.n.weight, l.n.bias,
+                            as_doubles(&l, n, l.x[0]), y);
         }
         assert_close(s->what, n, l.out, y, 1e-6);
         layer_close(&l);
@@ -251,7 +200,7 @@ static void attention_matches_naive(void **state)
     (void)state;
     enum { T = 5, E = 12, H = 3, D = E / H, BATCH = 2 };
     const layer_spec s = {
-        "attention", &op_attention, &three_heads, 3, {SHAPE2(T, E), SHAPE2(T, E), SHAPE2(T, E)}, 0, 0, H};
+        "attention", &op_attention, &layer_three_heads, 3, {SHAPE2(T, E), SHAPE2(T, E), SHAPE2(T, E)}, 0, 0, H};
     layer l;
     layer_open(&l, &s, BATCH, 9);
     for (size_t i = 0; i < BATCH * T * E; i++) {
@@ -262,7 +211,7 @@ static void attention_matches_naive(void **state)
         for (size_t h = 0; h < H; h++) {
             const size_t at = b * T * E;
             double logits[T * T], attention[T * T], out[T * D];
-            naive_attention(T, D, head_of(&l, l.x[0] + at, T, E, D, h), head_of(&l, l.x[1] + at, T, E, D, h),
+            naive_attention(T, T, D, head_of(&l, l.x[0] + at, T, E, D, h), head_of(&l, l.x[1] + at, T, E, D, h),
                             head_of(&l, l.x[2] + at, T, E, D, h), logits, attention, out);
             assert_close("attention", T * T, l.saved + (b * H + h) * T * T, attention, 1e-6);
             assert_close("attention output", T * D, floats_of_head(&l, l.out + at, T, E, D, h), out, 1e-6);
@@ -289,7 +238,7 @@ static void tokens_are_in_order(void **state)
         }
     }
     layer_close(&l);
-    const layer_spec row = {"row", &op_token_row, &third_row, 1, {SHAPE2(5, 6)}, 0, 0, 0};
+    const layer_spec row = {"row", &op_token_row, &layer_third_row, 1, {SHAPE2(5, 6)}, 0, 0, 0};
     layer_open(&l, &row, 2, 4);
     layer_forward(&l, NULL);
     assert_memory_equal(l.out, l.x[0] + 2 * 6, 6 * sizeof(float));
@@ -310,12 +259,12 @@ static double dot(size_t n, const float *a, const float *b)
 static void adjoints_are_adjoint(void **state)
 {
     (void)state;
-    for (size_t k = 0; k < COUNT(specs); k++) {
-        if (specs[k].op->product == NULL) {
+    for (size_t k = 0; k < layer_case_count; k++) {
+        if (layer_cases[k].op->product == NULL) {
             continue;
         }
         layer l;
-        layer_open(&l, &specs[k], 3, k);
+        layer_open(&l, &layer_cases[k], 3, k);
         const size_t n_in = l.batch * l.n_x[0], n_out = l.batch * l.n_out;
         const float *y = layer_random(&l, n_out, 50 + k);
         float *r = layer_random(&l, n_in, 60 + k);
@@ -324,7 +273,7 @@ static void adjoints_are_adjoint(void **state)
         const double left = dot(n_out, l.out, y), right = dot(n_in, l.x[0], r),
                      size = sqrt(dot(n_out, l.out, l.out) * dot(n_out, y, y));
         if (!(fabs(left - right) <= 1e-6 * size)) {
-            fail_msg("%s: <Ax,y> = %.9g, <x,A'y> = %.9g", specs[k].what, left, right);
+            fail_msg("%s: <Ax,y> = %.9g, <x,A'y> = %.9g", layer_cases[k].what, left, right);
         }
         layer_close(&l);
     }
@@ -334,13 +283,13 @@ static void adjoints_are_adjoint(void **state)
 static void fused_steps_match_single_ones(void **state)
 {
     (void)state;
-    for (size_t k = 0; k < COUNT(specs); k++) {
-        if (specs[k].op->product == NULL) {
+    for (size_t k = 0; k < layer_case_count; k++) {
+        if (layer_cases[k].op->product == NULL) {
             continue;
         }
         for (unsigned bits = 0; bits < 8; bits++) {
             layer l;
-            layer_open(&l, &specs[k], 3, k);
+            layer_open(&l, &layer_cases[k], 3, k);
             const bool has_bias = (bits & 1) != 0 && l.n.bias != NULL;
             const conv_pass pass = {.bias = has_bias, .add = (bits & 2) != 0, .relu = (bits & 4) != 0};
             const size_t n = l.batch * l.n_out;
@@ -355,7 +304,7 @@ static void fused_steps_match_single_ones(void **state)
                 expected[i] = pass.relu ? fmax(expected[i], 0.0) : expected[i];
             }
             layer_product(&l, pass, l.n.weight, l.n.bias, l.x[0], l.out);
-            assert_close(specs[k].what, n, l.out, expected, 1e-6);
+            assert_close(layer_cases[k].what, n, l.out, expected, 1e-6);
             layer_close(&l);
         }
     }
@@ -363,7 +312,7 @@ static void fused_steps_match_single_ones(void **state)
 
 /* What slot 0 holds after everything a layer can do. */
 typedef struct slot_results {
-    float *out, *saved, *z, *r, *r_in[MAX_INPUTS], *component;
+    float *out, *saved, *z, *r, *r_in[MAX_INPUTS], *g_in[MAX_INPUTS], *component, *g_component;
     size_t n_component;
 } slot_results;
 
@@ -390,6 +339,13 @@ static void run_everything(layer *l, slot_results *r)
         }
         layer_relevance(l, 1e-6, r_out, r->r_in, r->n_component == 0 ? NULL : r->component);
     }
+    if (op->gradient_way != RELEVANCE_NONE) {
+        r->g_component = layer_floats(l, l->batch * r->n_component);
+        for (size_t i = 0; i < l->n_in; i++) {
+            r->g_in[i] = layer_floats(l, l->batch * l->n_x[i]);
+        }
+        layer_gradient(l, r_out, r->g_in, r->n_component == 0 ? NULL : r->g_component, NULL);
+    }
 }
 
 /* The slot law (architecture): a sample's bits depend neither on its slot nor on the size of the batch. */
@@ -397,28 +353,33 @@ static void slots_have_the_same_bits(void **state)
 {
     (void)state;
     static const size_t batches[] = {16, 6, 19};
-    for (size_t k = 0; k < COUNT(specs); k++) {
+    for (size_t k = 0; k < layer_case_count; k++) {
         layer one, l;
         slot_results alone, r;
-        layer_open(&one, &specs[k], 1, k);
+        layer_open(&one, &layer_cases[k], 1, k);
         run_everything(&one, &alone);
         for (size_t i = 0; i < COUNT(batches); i++) {
-            layer_open(&l, &specs[k], batches[i], k);
+            layer_open(&l, &layer_cases[k], batches[i], k);
             layer_same_sample(&l);
             run_everything(&l, &r);
-            assert_same_slots(specs[k].what, l.batch, l.n_out, r.out);
+            assert_same_slots(layer_cases[k].what, l.batch, l.n_out, r.out);
             assert_memory_equal(r.out, alone.out, l.n_out * sizeof(float));
-            assert_same_slots(specs[k].what, l.batch, l.n_saved, r.saved);
+            assert_same_slots(layer_cases[k].what, l.batch, l.n_saved, r.saved);
             if (r.z != NULL) {
-                assert_same_slots(specs[k].what, l.batch, l.n_out, r.z);
-                assert_same_slots(specs[k].what, l.batch, l.n_x[0], r.r);
+                assert_same_slots(layer_cases[k].what, l.batch, l.n_out, r.z);
+                assert_same_slots(layer_cases[k].what, l.batch, l.n_x[0], r.r);
                 assert_memory_equal(r.r, alone.r, l.n_x[0] * sizeof(float));
             }
             for (size_t j = 0; j < l.n_in && r.r_in[j] != NULL; j++) {
-                assert_same_slots(specs[k].what, l.batch, l.n_x[j], r.r_in[j]);
+                assert_same_slots(layer_cases[k].what, l.batch, l.n_x[j], r.r_in[j]);
                 assert_memory_equal(r.r_in[j], alone.r_in[j], l.n_x[j] * sizeof(float));
             }
-            assert_same_slots(specs[k].what, l.batch, r.n_component, r.component);
+            for (size_t j = 0; j < l.n_in && r.g_in[j] != NULL; j++) {
+                assert_same_slots(layer_cases[k].what, l.batch, l.n_x[j], r.g_in[j]);
+                assert_memory_equal(r.g_in[j], alone.g_in[j], l.n_x[j] * sizeof(float));
+            }
+            assert_same_slots(layer_cases[k].what, l.batch, r.n_component, r.component);
+            assert_same_slots(layer_cases[k].what, l.batch, r.n_component, r.g_component);
             layer_close(&l);
         }
         layer_close(&one);
@@ -429,12 +390,12 @@ static void slots_have_the_same_bits(void **state)
 static void dead_components_are_zero(void **state)
 {
     (void)state;
-    for (size_t k = 0; k < COUNT(specs); k++) {
-        if (specs[k].n_components == 0) {
+    for (size_t k = 0; k < layer_case_count; k++) {
+        if (layer_cases[k].n_components == 0) {
             continue;
         }
         layer l;
-        layer_open(&l, &specs[k], 3, k);
+        layer_open(&l, &layer_cases[k], 3, k);
         uint8_t *alive = arena_alloc(l.a, l.n.n_components, 1);
         for (size_t c = 0; c < l.n.n_components; c++) {
             alive[c] = c % 3 != 1;
@@ -447,7 +408,7 @@ static void dead_components_are_zero(void **state)
         for (size_t i = 0; i < l.batch * l.n_out; i++) {
             const size_t c = i / plane % shape_channels(s) / share;
             if (l.out[i] != (alive[c] ? dense[i] : 0.0f)) {
-                fail_msg("%s: element %zu of component %zu is %g", specs[k].what, i, c, (double)l.out[i]);
+                fail_msg("%s: element %zu of component %zu is %g", layer_cases[k].what, i, c, (double)l.out[i]);
             }
         }
         layer_close(&l);
@@ -457,10 +418,10 @@ static void dead_components_are_zero(void **state)
 static void layers_work_in_place_where_they_say_so(void **state)
 {
     (void)state;
-    for (size_t k = 0; k < COUNT(specs); k++) {
-        for (size_t i = 0; specs[k].op->in_place && i < specs[k].n_in; i++) {
+    for (size_t k = 0; k < layer_case_count; k++) {
+        for (size_t i = 0; layer_cases[k].op->in_place && i < layer_cases[k].n_in; i++) {
             layer l;
-            layer_open(&l, &specs[k], 3, k);
+            layer_open(&l, &layer_cases[k], 3, k);
             layer_forward(&l, NULL);
             const float *apart = memcpy(layer_floats(&l, l.batch * l.n_out), l.out, l.batch * l.n_out * sizeof(float));
             layer_forward_in_place(&l, i, NULL);
@@ -470,17 +431,53 @@ static void layers_work_in_place_where_they_say_so(void **state)
     }
 }
 
+static size_t rows_in(shape s)
+{
+    return s.rank == 2 ? s.dim[0] : 0;
+}
+
+/* What a layer of tokens says of itself: row t of its output comes from row t alone of the inputs that it names. */
+static void layers_by_row_read_one_row(void **state)
+{
+    (void)state;
+    const size_t t = 1;
+    for (size_t k = 0; k < layer_case_count; k++) {
+        for (size_t i = 0; i < layer_cases[k].n_in; i++) {
+            layer l;
+            layer_open(&l, &layer_cases[k], 2, k);
+            const bool by_row = (layer_cases[k].op->by_row >> i & 1u) != 0;
+            const size_t width = l.in_shape[i].dim[1], wide = l.n.out.dim[1];
+            if (!by_row || rows_in(l.in_shape[i]) <= t || rows_in(l.n.out) <= t) {
+                layer_close(&l);
+                continue;
+            }
+            layer_forward(&l, NULL);
+            const float *before = memcpy(layer_floats(&l, l.batch * l.n_out), l.out, l.batch * l.n_out * sizeof(float));
+            for (size_t j = 0; j < l.batch * l.n_x[i]; j++) {
+                l.x[i][j] += j % l.n_x[i] / width == t ? 0.0f : 1.0f;
+            }
+            layer_forward(&l, NULL);
+            for (size_t b = 0; b < l.batch; b++) {
+                const size_t row = b * l.n_out + t * wide;
+                assert_memory_equal(l.out + row, before + row, wide * sizeof(float));
+            }
+            assert_memory_not_equal(l.out, before, wide * sizeof(float)); /* row 0 */
+            layer_close(&l);
+        }
+    }
+}
+
 /* A layer that maps 0 to 0 says which channels stay 0: what compaction counts on. */
 static void live_channels_are_true(void **state)
 {
     (void)state;
-    for (size_t k = 0; k < COUNT(specs); k++) {
-        if (specs[k].op->live != op_relu.live && specs[k].op != &op_flatten) {
+    for (size_t k = 0; k < layer_case_count; k++) {
+        if (layer_cases[k].op->live != op_relu.live && layer_cases[k].op != &op_flatten) {
             continue;
         }
         layer l;
         uint8_t in_live[64], out_live[64];
-        layer_open(&l, &specs[k], 1, k);
+        layer_open(&l, &layer_cases[k], 1, k);
         const shape s = l.in_shape[0], o = l.n.out;
         const size_t plane = s.rank == 3 ? s.dim[1] * s.dim[2] : 1, out_plane = o.rank == 3 ? o.dim[1] * o.dim[2] : 1;
         for (size_t i = 0; i < l.n_x[0]; i++) {
@@ -501,11 +498,11 @@ static void not_a_number_is_not_hidden(void **state)
 {
     (void)state;
     static const op_def *const ops[] = {&op_relu, &op_maxpool2d};
-    for (size_t k = 0; k < COUNT(specs); k++) {
+    for (size_t k = 0; k < layer_case_count; k++) {
         for (size_t i = 0; i < COUNT(ops); i++) {
-            if (specs[k].op == ops[i]) {
+            if (layer_cases[k].op == ops[i]) {
                 layer l;
-                layer_open(&l, &specs[k], 1, k);
+                layer_open(&l, &layer_cases[k], 1, k);
                 l.x[0][1] = NAN;
                 layer_forward(&l, NULL);
                 assert_true(isnan(l.out[0]) || isnan(l.out[1]));
@@ -530,6 +527,7 @@ int main(void)
         cmocka_unit_test(slots_have_the_same_bits),
         cmocka_unit_test(dead_components_are_zero),
         cmocka_unit_test(layers_work_in_place_where_they_say_so),
+        cmocka_unit_test(layers_by_row_read_one_row),
         cmocka_unit_test(live_channels_are_true),
         cmocka_unit_test(not_a_number_is_not_hidden),
     };

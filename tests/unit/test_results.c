@@ -150,6 +150,70 @@ static void file_names_need_not_be_utf8(void **state)
     (void)H5Fclose(file);
 }
 
+/* Of both predictions, and the accuracy of the one that the study asks for. */
+static void both_predictions_are_kept(void **state)
+{
+    (void)state;
+    const char *path = scratch_path("prediction.h5");
+    for (int p = 0; p < CURVE_PREDICTIONS; p++) {
+        static const char *const names[] = {"/curves/correct", "/curves/correct_masked", "/curves/top5",
+                                            "/curves/top5_masked"};
+        results r = *sample(9);
+        const size_t curve[] = {N_CELLS, N_RATES}, cube[] = {N_CELLS, N_RATES, 10};
+        uint64_t counts[COUNT(names)][N_CELLS * N_RATES], right[N_CELLS * N_RATES * 10];
+        double accuracy[N_CELLS * N_RATES];
+        r.prediction = (curve_prediction)p;
+        assert_ok(results_write(path, &r));
+        const hid_t file = H5Fopen(path, H5F_ACC_RDONLY, H5P_DEFAULT);
+        for (size_t i = 0; i < COUNT(names); i++) {
+            read_back(file, names[i], H5T_NATIVE_UINT64, 2, curve, counts[i]);
+        }
+        read_back(file, "/curves/class_correct_masked", H5T_NATIVE_UINT64, 3, cube, right);
+        read_back(file, "/curves/accuracy", H5T_NATIVE_DOUBLE, 2, curve, accuracy);
+        for (size_t i = 0; i < N_CELLS * N_RATES; i++) {
+            const result_cell *c = &r.cells[i / N_RATES];
+            const size_t k = i % N_RATES;
+            const uint64_t expected[] = {c->correct[k], c->correct_masked[k], c->top5[k], c->top5_masked[k]};
+            for (size_t v = 0; v < COUNT(names); v++) {
+                assert_int_equal(counts[v][i], expected[v]);
+            }
+            assert_true(accuracy[i] == (double)expected[p] / (double)c->total);
+            for (size_t slot = 0; slot < 10; slot++) {
+                assert_int_equal(right[i * 10 + slot],
+                                 slot < c->n_classes ? c->class_correct_masked[k * c->n_classes + slot] : 0);
+            }
+        }
+        (void)H5Fclose(file);
+    }
+}
+
+static void rankings_of_criteria_are_kept(void **state)
+{
+    (void)state;
+    const char *path = scratch_path("criteria.h5");
+    const size_t n = N_CRITERIA;
+    char *order[N_CRITERIA], *scope[N_CRITERIA];
+    double floor[N_CRITERIA];
+    assert_ok(results_write(path, sample(9)));
+    const hid_t file = H5Fopen(path, H5F_ACC_RDONLY, H5P_DEFAULT), type = H5Tcopy(H5T_C_S1);
+    (void)H5Tset_size(type, H5T_VARIABLE);
+    (void)H5Tset_cset(type, H5T_CSET_UTF8);
+    read_back(file, "/criteria/order", type, 1, &n, order);
+    read_back(file, "/criteria/scope", type, 1, &n, scope);
+    read_back(file, "/criteria/floor", H5T_NATIVE_DOUBLE, 1, &n, floor);
+    assert_string_equal(order[0], "least-first");
+    assert_string_equal(order[1], "most-first");
+    assert_string_equal(scope[0], "global");
+    assert_string_equal(scope[1], "layer");
+    assert_true(floor[0] == 0.25 && floor[1] == 0.0);
+    for (size_t i = 0; i < n; i++) {
+        (void)H5free_memory(order[i]);
+        (void)H5free_memory(scope[i]);
+    }
+    (void)H5Tclose(type);
+    (void)H5Fclose(file);
+}
+
 static void file_holds_the_results(void **state)
 {
     (void)state;
@@ -331,6 +395,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(file_holds_the_results, open_memory, close_memory),
+        cmocka_unit_test_setup_teardown(both_predictions_are_kept, open_memory, close_memory),
+        cmocka_unit_test_setup_teardown(rankings_of_criteria_are_kept, open_memory, close_memory),
         cmocka_unit_test_setup_teardown(dimensions_have_scales, open_memory, close_memory),
         cmocka_unit_test_setup_teardown(file_names_need_not_be_utf8, open_memory, close_memory),
         cmocka_unit_test_setup_teardown(winograd_is_marked, open_memory, close_memory),

@@ -53,6 +53,8 @@ static void inspect_tells_what_is_inside(void **state)
                                         "2 files",
                                         "node2",
                                         "Kendall",
+                                        "accuracies are 'restricted'",
+                                        "most-first",
                                         "0.875",
                                         "study: sample ..."};
     for (size_t i = 0; i < COUNT(parts); i++) {
@@ -61,6 +63,26 @@ static void inspect_tells_what_is_inside(void **state)
         }
     }
     assert_null(strstr(text, "some/where"));
+}
+
+/* The curves that are printed are those of the study's prediction. */
+static void inspect_prints_the_accuracies_of_the_study(void **state)
+{
+    (void)state;
+    static char text[CURVE_PREDICTIONS][1 << 16];
+    const char *path = scratch_path("prediction.h5");
+    for (size_t p = 0; p < CURVE_PREDICTIONS; p++) {
+        results r = *sample(9);
+        r.prediction = (curve_prediction)p;
+        assert_ok(results_write(path, &r));
+        assert_ok(inspect_into(path, text[p], sizeof text[p]));
+        const result_cell *c = r.cells;
+        const uint64_t *one = p == PREDICTION_MASKED ? c[0].correct_masked : c[0].correct,
+                       *two = p == PREDICTION_MASKED ? c[1].correct_masked : c[1].correct;
+        const double mean = ((double)one[0] / (double)c[0].total + (double)two[0] / (double)c[1].total) / 2.0;
+        assert_non_null(strstr(text[p], arena_text(memory, "3          10      2  %.3f", mean)));
+    }
+    assert_non_null(strstr(text[PREDICTION_MASKED], "accuracies are 'masked'"));
 }
 
 static void empty_study_is_a_file_too(void **state)
@@ -177,13 +199,13 @@ static void missing_parts_and_newer_schemas_are_named(void **state)
     assert_true(H5Adelete_by_name(bare, "/models/vit", "total_macs", H5P_DEFAULT) >= 0);
     (void)H5Fclose(bare);
     assert_fails(inspect_into(path, text, sizeof text), ST_DATA, "attribute 'total_macs' of /models/vit", "copy it again", NULL);
-    const int64_t newer = 2;
+    const int64_t newer = RESULTS_SCHEMA_VERSION + 1;
     assert_ok(results_write(path, r));
     const hid_t file = H5Fopen(path, H5F_ACC_RDWR, H5P_DEFAULT), attr = H5Aopen(file, "schema_version", H5P_DEFAULT);
     assert_true(H5Awrite(attr, H5T_NATIVE_INT64, &newer) >= 0);
     (void)H5Aclose(attr);
     (void)H5Fclose(file);
-    assert_fails(inspect_into(path, text, sizeof text), ST_DATA, "schema_version is 2", "reads 1", NULL);
+    assert_fails(inspect_into(path, text, sizeof text), ST_DATA, "schema_version is 3", "reads 2", NULL);
 }
 
 /* ---- damage anywhere ---- */
@@ -325,6 +347,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(inspect_tells_what_is_inside, open_memory, close_memory),
+        cmocka_unit_test_setup_teardown(inspect_prints_the_accuracies_of_the_study, open_memory, close_memory),
         cmocka_unit_test_setup_teardown(empty_study_is_a_file_too, open_memory, close_memory),
         cmocka_unit_test_setup_teardown(texts_cannot_command_the_terminal, open_memory, close_memory),
         cmocka_unit_test_setup_teardown(foreign_files_are_named, open_memory, close_memory),

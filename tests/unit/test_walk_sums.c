@@ -23,6 +23,15 @@ static void sums_by_hand(void **state)
     for (size_t c = 0; c < 130; c++) {
         assert_true(wide_absolute[c] == (float)c + 1.25f && wide_signed[c] == (float)c - 0.75f);
     }
+    double values[3 * 130];
+    for (size_t i = 0; i < COUNT(values); i++) {
+        values[i] = (double)tokens[i];
+        tokens[i] = -1.0f; /* not looked at */
+    }
+    sums_of_values(3, 130, values, wide_absolute, wide_signed);
+    for (size_t c = 0; c < 130; c++) {
+        assert_true(wide_absolute[c] == (float)c + 1.25f && wide_signed[c] == (float)c - 0.75f);
+    }
     const float cancel[] = {1e8f, 1.0f, -1e8f}; /* in float the 1 would be lost */
     sums_of_maps(1, 3, 1, cancel, NULL, absolute, with_sign);
     assert_true(with_sign[0] == 1.0f);

@@ -1,21 +1,28 @@
 #include "attribution/rule.h"
+#include "attribution/rules/rule_fields.h"
 
 /* LRP-epsilon (docs/attribution.md, section c; Bach et al. 2015, eq. 58):  s = R_out / st(z),  R_in = x . (W' s).
  * The stabiliser keeps relevance finite where contributions cancel; what it absorbs is lost. */
-static const rule_term terms[] = {
-    {.input = PART_ALL, .weights = PART_ALL, .bias = PART_ALL},
-};
-static const rule_group groups[] = {{.coef = 1.0, .terms = terms, .n_terms = COUNT(terms)}};
-static const field fields[] = {
-    {.name = "epsilon", .kind = FIELD_REAL, .def = 1e-6, .min = 0.0, .max = 1.0, .scale = SCALE_LOG,
-     .help = "stabiliser of the denominator"},
-};
+enum { EPSILON, FIELDS };
+
+static const field fields[FIELDS] = {[EPSILON] = RULE_EPSILON};
+
+static rule_terms terms(const double p[])
+{
+    (void)p;
+    return (rule_terms){
+        .n_groups = 1,
+        .group = {{.coef = 1.0,
+                   .n_terms = 1,
+                   .term = {{.input = INPUT_ALL, .weights = {.all = 1.0}, .bias = {.all = 1.0}}}}},
+    };
+}
+
 const rule_def rule_epsilon = {
     .name = "epsilon",
     .help = "contributions divided by the stabilised output",
     .fields = fields,
-    .n_fields = COUNT(fields),
-    .groups = groups,
-    .n_groups = COUNT(groups),
-    .epsilon_field = 0,
+    .n_fields = FIELDS,
+    .terms = terms,
+    .epsilon_field = EPSILON,
 };

@@ -56,12 +56,14 @@ static void forward(const op_call *c)
 /* Norm (docs/attribution.md, section b):  q = R/st(a+b),  R_a = a q,  R_b = b q: q is the quotient of both. */
 static void relevance(const relevance_call *c)
 {
-    quotient(c->batch * images_floats(c->node->out, c->block), (float)c->epsilon, c->r_out, c->factor, c->out, c->r_in[0]);
+    quotient(c->batch * images_floats(c->node->out, c->block), (float)c->epsilon, c->r_out, c->factor, c->out,
+             c->r_in[0]);
 }
 
 const op_def op_add = {
     .name = "add",
     .help = "residual sum",
+    .keeps_nonnegative = true,
     .n_in = 2,
     .infer = infer,
     .forward = forward,
@@ -69,5 +71,7 @@ const op_def op_add = {
     .relevance = relevance,
     .relevance_name = "norm",
     .relevance_reads = READS_EPSILON,
+    .gradient_way = RELEVANCE_PASSES, /* to both */
+    .by_row = 3, /* both */
     .in_place = true,
 };

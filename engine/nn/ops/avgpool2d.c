@@ -107,9 +107,22 @@ static void relevance(const relevance_call *c)
     }
 }
 
+/* T' g */
+static void gradient(const relevance_call *c)
+{
+    const shape in = c->in_shape[0], out = c->node->out;
+    const size_t in_plane = in.dim[1] * in.dim[2] * c->block, out_plane = out.dim[1] * out.dim[2] * c->block;
+    const size_t n_in = c->batch * images_floats(in, c->block);
+    memset(c->r_in[0], 0, n_in * sizeof *c->r_in[0]);
+    for (size_t p = 0; p < n_in / in_plane; p++) {
+        spread_plane(in, out, c->block, c->r_out + p * out_plane, c->r_in[0] + p * in_plane);
+    }
+}
+
 const op_def op_avgpool2d = {
     .name = "avgpool2d",
     .help = "adaptive average",
+    .keeps_nonnegative = true,
     .n_in = 1,
     .infer = infer,
     .forward = forward,
@@ -118,5 +131,7 @@ const op_def op_avgpool2d = {
     .relevance = relevance,
     .relevance_name = "norm",
     .relevance_reads = READS_EPSILON,
+    .gradient_way = RELEVANCE_WHOLE,
+    .gradient = gradient,
     .live = op_live_same,
 };

@@ -31,11 +31,14 @@ static void live(const node *n, const shape in[], const uint8_t *alive, const ui
 const op_def op_flatten = {
     .name = "flatten",
     .help = "one axis instead of three",
+    .keeps_nonnegative = true,
     .n_in = 1,
     .infer = infer,
     .forward = forward,
     .way = RELEVANCE_MOVES,
     .relevance = relevance,
     .relevance_name = "pass",
+    .gradient_way = RELEVANCE_MOVES,
+    .gradient = relevance,
     .live = live,
 };

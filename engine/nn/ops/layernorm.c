@@ -88,6 +88,56 @@ static void relevance(const relevance_call *c)
     }
 }
 
+/* Sums over the features of h = g w and of h (x - mean). */
+typedef struct projections {
+    double h, h_x;
+} projections;
+
+static inline projections row_projections(size_t n, const float *restrict weight, double mean, const float *restrict x,
+                                          const float *restrict g)
+{
+    double lane[LANES] = {0.0}, lane_x[LANES] = {0.0};
+    projections rest = {0.0, 0.0};
+    size_t i = 0;
+    for (; i + LANES <= n; i += LANES) {
+        for (size_t k = 0; k < LANES; k++) {
+            const double h = (double)g[i + k] * (double)weight[i + k];
+            lane[k] += h;
+            lane_x[k] += h * ((double)x[i + k] - mean);
+        }
+    }
+    for (; i < n; i++) {
+        const double h = (double)g[i] * (double)weight[i];
+        rest.h += h;
+        rest.h_x += h * ((double)x[i] - mean);
+    }
+    return (projections){lanes_total(lane) + rest.h, lanes_total(lane_x) + rest.h_x};
+}
+
+/* With the normalised x^ = (x - mean)/sd and h = g w:  dx = (h - mean(h) - x^ mean(h x^))/sd. The last term is what comes through the
+ * variance. */
+VECTOR_KERNEL
+static void row_gradient(const node *n, const float *restrict x, const float *restrict g, float *restrict g_in)
+{
+    const size_t features = shape_channels(n->out);
+    const float *restrict weight = n->weight;
+    const moments m = row_moments(n, features, x);
+    const projections p = row_projections(features, weight, m.mean, x, g);
+    const double mean = p.h / (double)features, slope = p.h_x / (double)features / (m.deviation * m.deviation);
+    for (size_t i = 0; i < features; i++) {
+        const double h = (double)g[i] * (double)weight[i];
+        g_in[i] = (float)((h - mean - ((double)x[i] - m.mean) * slope) / m.deviation);
+    }
+}
+
+static void gradient(const relevance_call *c)
+{
+    const size_t features = shape_channels(c->node->out), count = c->batch * shape_count(c->node->out);
+    for (size_t row = 0; row < count; row += features) {
+        row_gradient(c->node, c->in[0] + row, c->r_out + row, c->r_in[0] + row);
+    }
+}
+
 static op_cost cost(const node *n, const shape in[], const uint8_t *in_live, const uint8_t *out_live)
 {
     (void)in;
@@ -106,6 +156,9 @@ const op_def op_layernorm = {
     .relevance = relevance,
     .relevance_name = "layernorm",
     .relevance_reads = READS_EPSILON,
+    .gradient_way = RELEVANCE_WHOLE,
+    .gradient = gradient,
+    .by_row = 1,
     .in_place = true,
     .cost = cost,
 };

@@ -77,6 +77,7 @@ const op_def op_linear = {
     .infer = infer,
     .forward = forward,
     .product = product_shape,
+    .by_row = 1,
     .live = live,
     .cost = cost,
 };

@@ -145,7 +145,7 @@ static void forward(const op_call *c)
     }
 }
 
-/* Each output's relevance goes to its winner (docs/attribution.md, section b). */
+/* Each output's relevance goes to its winner (docs/attribution.md, section b): the derivative. */
 static void relevance(const relevance_call *c)
 {
     const shape in = c->in_shape[0], out = c->node->out;
@@ -163,6 +163,7 @@ static void relevance(const relevance_call *c)
 const op_def op_maxpool2d = {
     .name = "maxpool2d",
     .help = "maximum of a window",
+    .keeps_nonnegative = true,
     .n_in = 1,
     .infer = infer,
     .saved = saved,
@@ -170,5 +171,7 @@ const op_def op_maxpool2d = {
     .way = RELEVANCE_MOVES,
     .relevance = relevance,
     .relevance_name = "winner",
+    .gradient_way = RELEVANCE_MOVES,
+    .gradient = relevance,
     .live = op_live_same,
 };

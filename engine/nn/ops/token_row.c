@@ -2,7 +2,7 @@
 
 #include "nn/op.h"
 
-/* One token: [T,E] -> [E]. Relevance of the other rows is 0 (docs/attribution.md, section d, "Ends"). */
+/* One token: [T,E] -> [E], or [1,E] where more layers on tokens follow. Relevance of the other rows is 0 (docs/attribution.md, section d, "Ends"). */
 static status infer(const node *n, const shape in[], shape *out)
 {
     const token_row_attr *a = n->attr;
@@ -11,7 +11,7 @@ static status infer(const node *n, const shape in[], shape *out)
         return FAIL(ST_DATA, "%s: expected an input [tokens, features] with a row %zu, found %s", n->name, a->row,
                     shape_text(in[0].rank, in[0].dim, text));
     }
-    *out = (shape){.rank = 1, .dim = {in[0].dim[1]}};
+    *out = a->keep_axis ? (shape){.rank = 2, .dim = {1, in[0].dim[1]}} : (shape){.rank = 1, .dim = {in[0].dim[1]}};
     return STATUS_OK;
 }
 
@@ -36,12 +36,15 @@ static void relevance(const relevance_call *c)
 
 const op_def op_token_row = {
     .name = "token_row",
-    .help = "the class token's row",
+    .help = "one token's row",
+    .keeps_nonnegative = true,
     .n_in = 1,
     .infer = infer,
     .forward = forward,
     .way = RELEVANCE_MOVES,
     .relevance = relevance,
     .relevance_name = "pass",
+    .gradient_way = RELEVANCE_MOVES,
+    .gradient = relevance,
     .live = op_live_same,
 };

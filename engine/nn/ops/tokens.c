@@ -64,6 +64,19 @@ static void relevance(const relevance_call *c)
     }
 }
 
+/* The patches' rows, as an image again. */
+static void gradient(const relevance_call *c)
+{
+    const size_t t = c->node->out.dim[0], e = c->node->out.dim[1], each = images_floats(c->in_shape[0], c->block);
+    memset(c->r_in[0], 0, c->batch * each * sizeof *c->r_in[0]);
+    for (size_t b = 0; b < c->batch; b++) {
+        const float *g = c->r_out + b * t * e;
+        for (size_t i = e; i < t * e; i++) {
+            c->r_in[0][b * each + feature_at(i % e, t - 1, c->block) + (i / e - 1) * c->block] = g[i];
+        }
+    }
+}
+
 static op_cost cost(const node *n, const shape in[], const uint8_t *in_live, const uint8_t *out_live)
 {
     (void)in;
@@ -82,5 +95,7 @@ const op_def op_tokens = {
     .relevance = relevance,
     .relevance_name = "norm",
     .relevance_reads = READS_EPSILON,
+    .gradient_way = RELEVANCE_WHOLE,
+    .gradient = gradient,
     .cost = cost,
 };

@@ -1,9 +1,12 @@
 #include "attribution/walk.h"
+#include "pruning/aggregate.h"
 #include "pruning/criterion.h"
 
-/* Layer-wise relevance propagation, epsilon rule in every layer (docs/attribution.md, sections b to f): relevance of
- * the target logit at each component, absolute per sample and token unless the signed sum is asked for. */
-enum { EPSILON, ABSOLUTE };
+/* Layer-wise relevance propagation (docs/attribution.md, sections b to f) by the rules of a composite: relevance of
+ * the explained class's logit at each component. */
+enum { EPSILON, ABSOLUTE, TARGET, INITIAL, NORMALISE, SOFTMAX, PROJ_BIAS };
+enum { TEXTBOOK, REFERENCE };
+static const char *const proj_biases[] = {[TEXTBOOK] = "textbook", [REFERENCE] = "reference", NULL};
 
 static const field fields[] = {
     [EPSILON] = {.name = "epsilon",
@@ -12,28 +15,65 @@ static const field fields[] = {
                  .min = 0.0,
                  .max = 1.0,
                  .scale = SCALE_LOG,
-                 .help = "stabiliser of every denominator"},
-    [ABSOLUTE] = {.name = "absolute",
-                  .kind = FIELD_BOOL,
-                  .def = 1.0,
-                  .min = 0.0,
-                  .max = 1.0,
-                  .help = "rank by the sum of absolute relevance (true) or of signed relevance (false)"},
+                 .help = "stabiliser of every denominator for which the composite states none of its own"},
+    [ABSOLUTE] = AGGREGATE_FIELD_ABSOLUTE(ABSOLUTE_TOKEN),
+    [TARGET] = START_FIELD_TARGET,
+    [INITIAL] = START_FIELD_INITIAL_OF_RULES,
+    [NORMALISE] = AGGREGATE_FIELD_NORMALISE,
+    [SOFTMAX] = {.name = "softmax",
+                 .kind = FIELD_CHOICE,
+                 .max = 3.0,
+                 .choices = softmax_rule_names,
+                 .help = "rule of the softmax in attention (transformers)"},
+    [PROJ_BIAS] = {.name = "proj_bias",
+                   .kind = FIELD_CHOICE,
+                   .def = TEXTBOOK,
+                   .max = 1.0,
+                   .choices = proj_biases,
+                   .help = "bias of q, k, v and output projections in z-plus, alpha-beta and gamma: as in other layers, or as in the "
+                           "paper's program, where it enters every term"},
 };
-static const char *const moments[WALK_MOMENTS] = {[WALK_ABSOLUTE] = "absolute", [WALK_SIGNED] = "signed"};
 
+typedef struct explainer {
+    walk *walk;
+    walk_start start;
+    aggregate aggregate;
+    const graph *graph;
+    size_t batch, row;
+} explainer;
+
+/* Without a stated list, the epsilon rule in every layer. */
 static status choose(arena *a, const criterion_setup *s, const composite **out)
 {
-    return composite_epsilon(a, s->parameters[EPSILON], out);
+    const composite *stated = s->composite;
+    const composite settings = {.epsilon = s->parameters[EPSILON],
+                                .softmax_rule = (int)s->parameters[SOFTMAX],
+                                .proj_bias = s->parameters[PROJ_BIAS] == REFERENCE,
+                                .pixels = {s->n_channels, s->mean, s->std}};
+    if (stated == NULL) {
+        TRY(composite_epsilon(a, s->parameters[EPSILON], &stated));
+    }
+    return composite_complete(a, stated, &settings, out);
+}
+
+static aggregate aggregate_of(const criterion_setup *s)
+{
+    return aggregate_read(s->parameters[ABSOLUTE], s->parameters[NORMALISE]);
 }
 
 static status open_walk(arena *a, const criterion_setup *s, void **state)
 {
     const composite *c;
-    walk *w;
+    explainer *e;
+    TRY_ALLOC(e, a, 1);
+    *e = (explainer){.start = start_read(s->parameters[TARGET], s->parameters[INITIAL]),
+                     .aggregate = aggregate_of(s),
+                     .graph = s->graph,
+                     .batch = s->batch,
+                     .row = AGGREGATE_MOMENTS * s->graph->n_components};
     TRY(choose(a, s, &c));
-    TRY(walk_build(a, s->graph, c, s->backend, s->batch, &w));
-    *state = w;
+    TRY(walk_build(a, s->graph, c, s->backend, s->batch, &e->walk));
+    *state = e;
     return STATUS_OK;
 }
 
@@ -52,27 +92,28 @@ static status bytes(const criterion_setup *s, size_t *out)
 
 static void rows(void *state, const criterion_batch *b, float *out)
 {
-    walk_run(state, b->images, b->target, out);
+    const explainer *e = state;
+    walk_run_from(e->walk, b->images, &e->start, b->target, e->row, out);
+    aggregate_rows(&e->aggregate, e->graph, e->batch, e->row, out);
 }
 
 static void finish(const criterion_setup *s, size_t n_samples, const double *sums, double *score)
 {
     (void)n_samples;
-    const size_t n = s->graph->n_components;
-    const double *moment = sums + (s->parameters[ABSOLUTE] != 0.0 ? WALK_ABSOLUTE : WALK_SIGNED) * n;
-    for (size_t i = 0; i < n; i++) {
-        score[i] = moment[i];
-    }
+    const aggregate how = aggregate_of(s);
+    aggregate_finish(&how, s->graph->n_components, sums, score);
 }
 
 const criterion_def criterion_lrp = {
     .name = "lrp",
-    .help = "layer-wise relevance propagation, epsilon rule in every layer, from the target logit",
+    .help = "layer-wise relevance propagation from one class's logit, by the rules of a composite",
     .fields = fields,
     .n_fields = COUNT(fields),
     .uses_samples = true,
-    .n_moments = WALK_MOMENTS,
-    .moments = moments,
+    .logits_only = true,
+    .takes_composite = true,
+    .n_moments = AGGREGATE_MOMENTS,
+    .moments = aggregate_moments,
     .open = open_walk,
     .bytes = bytes,
     .rows = rows,

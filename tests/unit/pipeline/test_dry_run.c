@@ -52,6 +52,14 @@ static const char known[] = "  - {name: size, method: magnitude}\n  - {name: cha
 static const char all[] =
     "  - {name: size, method: magnitude}\n  - {name: chance, method: random}\n"
     "  - {name: narrow, method: lrp, epsilon: 1e-6}\n  - {name: wide, method: lrp, epsilon: 0.1}\n";
+/* The same scores ranked in several ways. */
+static const char known_ranked[] =
+    "  - {name: size, method: magnitude}\n  - {name: layers, method: magnitude, scope: layer}\n"
+    "  - {name: most, method: random, order: most-first, floor: 0.2}\n";
+static const char all_ranked[] =
+    "  - {name: narrow, method: lrp, epsilon: 1e-6}\n  - {name: wide, method: lrp, epsilon: 0.1, scope: layer}\n"
+    "  - {name: layers, method: lrp, epsilon: 1.0e-6, scope: layer}\n  - {name: most, method: lrp, order: most-first}\n"
+    "  - {name: floor, method: lrp, floor: 0.1}\n";
 
 /* A plan and a run of the same study. */
 typedef struct both {
@@ -155,6 +163,7 @@ static void a_plan_without_relevance_is_exact(void **state)
 {
     (void)state;
     check_against_run(known, false);
+    check_against_run(known_ranked, false);
 }
 
 static void a_plan_with_relevance_is_a_bound(void **state)
@@ -201,6 +210,29 @@ static void sharing_is_counted(void **state)
     open_both(&b, known);
     assert_int_equal(of_stage(&b, "evaluate")->distinct, masks_of_sets(0));
     assert_int_equal(of_stage(&b, "attribute")->passes, 0);
+    close_both(&b);
+}
+
+/* Images are explained for scores, not for rankings. */
+static void rankings_of_the_same_scores_share_their_explanation(void **state)
+{
+    (void)state;
+    both b;
+    size_t passes[8];
+    open_both(&b, all_ranked);
+    const study *s = &b.p.study;
+    assert_int_equal(of_stage(&b, "attribute")->passes,
+                     2 * 2 * study_batches(&s->explained, 4)); /* two networks, two epsilons */
+    assert_true(stage_count <= COUNT(passes));
+    run_stages(&b, passes);
+    for (size_t r = 0; r < s->n_references; r++) {
+        const double *narrow = b.run.attribute.sums[attribute_index(s, 1, 0, r)];
+        assert_non_null(narrow);
+        for (size_t k = 2; k < 5; k++) {
+            assert_ptr_equal(b.run.attribute.sums[attribute_index(s, 1, k, r)], narrow);
+        }
+        assert_ptr_not_equal(b.run.attribute.sums[attribute_index(s, 1, 1, r)], narrow);
+    }
     close_both(&b);
 }
 
@@ -280,6 +312,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_plan_without_relevance_is_exact),
         cmocka_unit_test(a_plan_with_relevance_is_a_bound),
         cmocka_unit_test(sharing_is_counted),
+        cmocka_unit_test(rankings_of_the_same_scores_share_their_explanation),
         cmocka_unit_test(memory_is_what_is_allocated),
         cmocka_unit_test(parts_of_a_forecast),
     };

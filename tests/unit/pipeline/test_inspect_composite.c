@@ -12,16 +12,21 @@ static const char *const networks[] = {"examples/digits/models/digits_vgg_bn/mod
                                        "examples/digits/models/digits_vit/model.safetensors"};
 
 /* What the command prints, as one text; static storage. */
-static const char *inspected(const char *path)
+static const char *inspected_with(const char *path, size_t n_sets, const char *const sets[])
 {
     enum { MOST = 1 << 16 };
     static char text[MOST];
     FILE *to = fmemopen(text, sizeof text, "w");
     assert_non_null(to);
-    assert_ok(inspect_composite(path, to));
+    assert_ok(inspect_composite(path, n_sets, sets, to));
     assert_true(ftell(to) < MOST - 1);
     assert_int_equal(fclose(to), 0);
     return text;
+}
+
+static const char *inspected(const char *path)
+{
+    return inspected_with(path, 0, NULL);
 }
 
 /* The line of a node from `text` on, without its name. */
@@ -98,7 +103,8 @@ static void every_node_of_a_checkpoint_has_its_rule(void **state)
         assert_ok(arena_open("network", &a));
         const graph *g = built(a, source_path(networks[i]));
         const char *text = inspected(source_path(networks[i]));
-        assert_non_null(strstr(text, "criterion lrp epsilon=1e-06 absolute=true (its defaults):"));
+        assert_non_null(strstr(text, "criterion lrp composite=epsilon epsilon=1e-06 absolute=token target=label initial=one "
+                                      "normalise=none softmax=epsilon proj_bias=textbook:\n"));
         check_rows(text, g, 1e-6);
         arena_close(&a);
     }
@@ -127,8 +133,8 @@ static void a_study_shows_each_criterion(void **state)
     assert_ok(arena_open("network", &a));
     const graph *g = built(a, source_path(networks[2]));
     const char *text = inspected(study_file());
-    const char *wide = strstr(text, "one, criterion wide (lrp epsilon=0.25"),
-               *narrow = strstr(text, "one, criterion narrow (lrp epsilon=0.001");
+    const char *wide = strstr(text, "one, criterion wide (lrp composite=epsilon epsilon=0.25"),
+               *narrow = strstr(text, "one, criterion narrow (lrp composite=epsilon epsilon=0.001");
     assert_true(wide != NULL && narrow != NULL && wide < narrow);
     check_rows(wide, g, 0.25);
     check_rows(narrow, g, 1e-3);
@@ -138,11 +144,82 @@ static void a_study_shows_each_criterion(void **state)
     arena_close(&a);
 }
 
+/* The composite of a checkpoint comes from the command line. */
+static void a_list_is_shown_entry_by_entry(void **state)
+{
+    (void)state;
+    static const char *const list[] = {"composite=[{place: first, rule: flat}, {match: 'features.1*', rule: gamma, gamma: 0.5}, "
+                                       "{match: features.10, rule: gamma}, {type: avgpool2d, rule: pass}, {type: gelu, rule: gradient}, "
+                                       "{rule: z-plus, epsilon: 0.25}]", "epsilon=0.125"};
+    static const struct {
+        const char *node, *says;
+    } rows[] = {{"features.0", "flat (epsilon=0.125)"},
+                {"features.3", "z-plus (epsilon=0.25)"},
+                {"features.10", "gamma (gamma=0.5, epsilon=0.125)"},
+                {"features.10.relu", "pass "},
+                {"features.10.pool", "winner "},
+                {"avgpool", "pass instead of norm"},
+                {"classifier.6", "z-plus (epsilon=0.25)"}};
+    static const char *const entries[] = {
+        "    1  {place: first, rule: flat, epsilon: 0.125}",
+        "    1  without effect on scores: relevance is not wanted below\n",
+        "    2  {match: \"features.1*\", rule: gamma, gamma: 0.5, epsilon: 0.125}      3  \n",
+        "    3  {match: features.10, rule: gamma, gamma: 0.25, epsilon: 0.125}       0  matches 1, which entries before it have\n",
+        "    4  {type: avgpool2d, rule: pass} ",
+        "    5  {type: gelu, rule: gradient}                                         0  matches none\n",
+        "    6  {rule: z-plus, epsilon: 0.25}                                        5  matches 9, of which entries before it have 4\n"};
+    const char *text = inspected_with(source_path(networks[0]), COUNT(list), list);
+    char row[400];
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        find_row(text, rows[i].node, sizeof row, row);
+        assert_says(rows[i].node, row, rows[i].says);
+    }
+    for (size_t i = 0; i < COUNT(entries); i++) {
+        assert_says("entries", text, entries[i]);
+    }
+    static const char *const bad[] = {"composite=[{rule: z-plus}, {type: conv2d}]"};
+    assert_fails(inspect_composite(source_path(networks[0]), 1, bad, stdout), ST_CONFIG,
+                 "criteria[0].composite[1]: the key 'rule' is missing", NULL);
+    static const char *const gap[] = {"composite=[{group: low, rule: z-plus}]"};
+    assert_fails(inspect_composite(source_path(networks[0]), 1, gap, stdout), ST_CONFIG,
+                 "criterion 'lrp': the composite has no rule for layer 'features.3' (conv2d, depth group mid)", NULL);
+}
+
+/* Under cp nothing goes to queries and keys, so their rules are never run. */
+static void what_is_not_reached_is_said(void **state)
+{
+    (void)state;
+    static const char *const cp[] = {"softmax=cp"}, *const epsilon[] = {"softmax=epsilon"};
+    static const char *const layers[] = {"q_proj", "k_proj", "v_proj"};
+    char row[400], name[100];
+    for (size_t i = 0; i < COUNT(layers); i++) {
+        (void)snprintf(name, sizeof name, "encoder.layers.encoder_layer_2.self_attention.%s", layers[i]);
+        find_row(inspected_with(source_path(networks[2]), 1, epsilon), name, sizeof row, row);
+        assert_says(name, row, "rule is run");
+        find_row(inspected_with(source_path(networks[2]), 1, cp), name, sizeof row, row);
+        assert_says(name, row, i < 2 ? "not reached" : "rule is run");
+    }
+    find_row(inspected_with(source_path(networks[2]), 1, cp), "encoder.layers.encoder_layer_2.self_attention.softmax", sizeof row, row);
+    assert_says("softmax", row, "attention (epsilon=1e-06, softmax=cp)");
+}
+
+/* Overrides of a study are the study's. */
+static void a_study_takes_overrides(void **state)
+{
+    (void)state;
+    static const char *const sets[] = {"criteria[0].composite=epsilon-plus", "criteria[2].composite={preset: gamma, gamma: 3}"};
+    const char *text = inspected_with(study_file(), COUNT(sets), sets);
+    assert_non_null(strstr(text, "one, criterion wide (lrp composite=epsilon-plus epsilon=0.25"));
+    assert_non_null(strstr(text, "one, criterion narrow (lrp composite={preset: gamma, gamma: 3} epsilon=0.001"));
+    assert_non_null(strstr(text, "z-plus (epsilon=0.25)"));
+    assert_non_null(strstr(text, "gamma (gamma=3, epsilon=0.001)"));
+}
+
 static void other_files_are_refused(void **state)
 {
     (void)state;
-    assert_fails(inspect_composite("nowhere.yaml", stdout), ST_NO_INPUT, "nowhere.yaml", NULL);
-    assert_fails(inspect_composite(source_path("tests/golden/vit_tiny.h5"), stdout), ST_DATA,
+    assert_fails(inspect_composite("nowhere.yaml", 0, NULL, stdout), ST_NO_INPUT, "nowhere.yaml", NULL);
+    assert_fails(inspect_composite(source_path("tests/golden/vit_tiny.h5"), 0, NULL, stdout), ST_DATA,
                  "expected a study or a checkpoint", NULL);
 }
 
@@ -190,6 +267,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_node_of_a_checkpoint_has_its_rule),
         cmocka_unit_test(a_study_shows_each_criterion),
+        cmocka_unit_test(a_list_is_shown_entry_by_entry),
+        cmocka_unit_test(what_is_not_reached_is_said),
+        cmocka_unit_test(a_study_takes_overrides),
         cmocka_unit_test(other_files_are_refused),
         cmocka_unit_test(layers_say_what_their_relevance_depends_on),
     };

@@ -1,0 +1,225 @@
+/* Each rewrite of a walk's plan left out and made: the same numbers, with less work. On the golden networks, for every rule of the list. */
+#include "support/backends.h"
+#include "support/golden.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "attribution/walk.h"
+#include "nn/arch.h"
+
+enum { BATCH = 6 };
+
+/* What two orders of float32 sums may differ by, relative to a layer's largest score: as for golden relevance. */
+static const double tolerance = 2e-5;
+
+static const char *const networks[] = {"vgg_bn_tiny.h5", "resnet_basic_tiny.h5", "resnet_bottleneck_tiny.h5",
+                                       "vit_tiny.h5"};
+
+typedef struct network {
+    arena *a;
+    golden *file;
+    const char *name;
+    const graph *g;
+    const float *images;
+    size_t target[BATCH];
+} network;
+
+static void open_network(const char *name, network *n)
+{
+    *n = (network){.name = name};
+    assert_ok(arena_open("walk test", &n->a));
+    n->file = golden_open(name);
+    assert_ok(graph_build(n->a, golden_tensors(n->file), &n->g));
+    n->images = golden_read(n->file, "inputs").f32;
+    const golden_array target = golden_read(n->file, "targets");
+    for (size_t b = 0; b < BATCH; b++) {
+        n->target[b] = (size_t)target.integer[b];
+    }
+}
+
+static void close_network(network *n)
+{
+    golden_close(&n->file);
+    arena_close(&n->a);
+}
+
+typedef struct made {
+    composite c;
+    composite_entry everywhere;
+} made;
+
+static void make(const rule_def *rule, made *m)
+{
+    m->everywhere = (composite_entry){.rule = rule};
+    for (size_t i = 0; i < rule->n_fields; i++) {
+        m->everywhere.parameters[i] = rule->fields[i].def;
+    }
+    m->c = (composite){.n = 1, .entries = &m->everywhere, .epsilon = 1e-6};
+    static const float mean[] = {0.5f, 0.5f, 0.5f}, std[] = {0.25f, 0.25f, 0.25f};
+    m->c.pixels = (rule_pixels){.n_channels = 3, .mean = mean, .std = std};
+}
+
+/* Rules with bounds in pixels are for the first layer. */
+static bool is_everywhere(const rule_def *rule)
+{
+    double parameters[MAX_RULE_PARAMETERS] = {0.0};
+    return rule->kind == RULE_TERMS && !rule->terms(parameters).of_pixels;
+}
+
+static float *run(const network *n, const composite *c, const walk_options *o, size_t *products)
+{
+    const size_t count = BATCH * WALK_MOMENTS * n->g->n_components;
+    float *rows = arena_alloc(n->a, count, sizeof *rows);
+    walk *w;
+    assert_non_null(rows);
+    memset(rows, 0xff, count * sizeof *rows);
+    assert_ok(walk_build_with(n->a, n->g, c, test_backend(), BATCH, o, &w));
+    walk_run(w, n->images, n->target, rows);
+    *products = 0;
+    for (node_id id = 0; id < n->g->n_nodes; id++) {
+        *products += walk_products(w, id);
+    }
+    return rows;
+}
+
+/* Per layer, relative to its largest score. */
+static void compare(const network *n, const char *what, const rule_def *rule, const float *got, const float *expected)
+{
+    for (size_t l = 0; l < n->g->n_layers; l++) {
+        const node *layer = &n->g->nodes[n->g->layers[l]];
+        double worst = 0.0, most = 0.0;
+        for (size_t i = 0; i < BATCH * WALK_MOMENTS * layer->n_components; i++) {
+            const size_t at =
+                i / layer->n_components * n->g->n_components + layer->first_component + i % layer->n_components;
+            const double off = fabs((double)got[at] - (double)expected[at]);
+            worst = off > worst || isnan(off) ? off : worst;
+            most = fmax(most, fabs((double)expected[at]));
+        }
+        if (!(worst <= tolerance * most)) {
+            fail_msg("%s, %s, layer '%s', %s: off by %.3g of the largest score", n->name, rule->name, layer->name, what,
+                     worst / most);
+        }
+    }
+}
+
+static void check_rewrites(const network *n, const rule_def *rule)
+{
+    static const struct {
+        unsigned without;
+        const char *what;
+    } rewrites[] = {
+        {REWRITE_SIGNS, "term by term"},
+        {REWRITE_NONNEGATIVE, "inputs of any sign"},
+        {REWRITE_GATED, "outputs of any sign"},
+        {REWRITE_SIGNS | REWRITE_NONNEGATIVE | REWRITE_GATED, "no rewrite"},
+    };
+    made m;
+    size_t least, more;
+    make(rule, &m);
+    const float *expected = run(n, &m.c, &(walk_options){0}, &least);
+    for (size_t i = 0; i < COUNT(rewrites); i++) {
+        const float *rows = run(n, &m.c, &(walk_options){.without = rewrites[i].without}, &more);
+        assert_true(more >= least);
+        compare(n, rewrites[i].what, rule, rows, expected);
+    }
+}
+
+static void rewrites_change_no_number(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < COUNT(networks); i++) {
+        for (size_t k = 0; k < rule_count; k++) {
+            network n;
+            if (is_everywhere(rule_table[k])) {
+                open_network(networks[i], &n);
+                check_rewrites(&n, rule_table[k]);
+                close_network(&n);
+            }
+        }
+    }
+}
+
+static size_t products_without(const network *n, const char *rule, unsigned without)
+{
+    made m;
+    size_t products;
+    make(rule_find(rule), &m);
+    (void)run(n, &m.c, &(walk_options){.without = without}, &products);
+    return products;
+}
+
+/* VGG: three convolutions and three linear layers with inputs >= 0 hand relevance on; all but the last are followed by a ReLU. */
+static void each_rewrite_saves_work(void **state)
+{
+    (void)state;
+    network n;
+    open_network("vgg_bn_tiny.h5", &n);
+    assert_int_equal(products_without(&n, "epsilon", 0), 6);
+    assert_int_equal(products_without(&n, "z-plus", 0), 6 * 2);
+    assert_int_equal(products_without(&n, "z-plus", REWRITE_NONNEGATIVE), 6 * 3);
+    assert_int_equal(products_without(&n, "z-plus", REWRITE_SIGNS), 6 * 4);
+    assert_int_equal(products_without(&n, "alpha-beta", 0), 6 * 3);
+    assert_int_equal(products_without(&n, "alpha-beta", REWRITE_NONNEGATIVE), 6 * 3);
+    assert_int_equal(products_without(&n, "alpha-beta", REWRITE_SIGNS), 6 * 8);
+    assert_int_equal(products_without(&n, "gamma", 0), 5 * 2 + 3);
+    assert_int_equal(products_without(&n, "gamma", REWRITE_GATED), 6 * 3);
+    assert_int_equal(products_without(&n, "gamma", REWRITE_SIGNS), 6 * 8);
+    close_network(&n);
+}
+
+/* Below the lowest component nothing is computed; what is above has the same bits. */
+static void the_image_changes_no_bit_above(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < COUNT(networks); i++) {
+        network n;
+        made m;
+        size_t part, whole;
+        open_network(networks[i], &n);
+        make(rule_find("epsilon"), &m);
+        const float *expected = run(&n, &m.c, &(walk_options){0}, &part);
+        const float *rows = run(&n, &m.c, &(walk_options){.to_input = true}, &whole);
+        assert_memory_equal(rows, expected, BATCH * WALK_MOMENTS * n.g->n_components * sizeof *rows);
+        assert_true(whole > part);
+        close_network(&n);
+    }
+}
+
+/* The projection bias quirk is one of q, k, v and the output projection, and of rules that treat negative inputs on their own. */
+static void the_projections_bias_counts_where_it_is_told_to(void **state)
+{
+    (void)state;
+    network n;
+    open_network("vit_tiny.h5", &n);
+    const size_t bytes = BATCH * WALK_MOMENTS * n.g->n_components * sizeof(float);
+    for (size_t k = 0; k < rule_count; k++) {
+        made m;
+        size_t products;
+        if (!is_everywhere(rule_table[k])) {
+            continue;
+        }
+        make(rule_table[k], &m);
+        const float *plain = run(&n, &m.c, &(walk_options){0}, &products);
+        m.c.proj_bias = true;
+        const float *quirk = run(&n, &m.c, &(walk_options){0}, &products);
+        const rule_terms t = rule_table[k]->terms(m.everywhere.parameters);
+        bool negative = false;
+        for (size_t i = 0; i < t.group[0].n_terms; i++) {
+            negative = negative || t.group[0].term[i].input == INPUT_NEGATIVE;
+        }
+        assert_true((memcmp(plain, quirk, bytes) != 0) == negative);
+    }
+    close_network(&n);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(rewrites_change_no_number),
+        cmocka_unit_test(each_rewrite_saves_work),
+        cmocka_unit_test(the_image_changes_no_bit_above),
+        cmocka_unit_test(the_projections_bias_counts_where_it_is_told_to),
+    };
+    RETURN_RUN_ON_EVERY_BACKEND(tests, NULL, NULL);
+}
