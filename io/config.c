@@ -346,12 +346,9 @@ static status read_study_choice(const yaml_node *at, size_t key, size_t *out)
 /* A backend that is named and has no such algorithm contradicts the key. With `auto` the study means whatever there is. */
 static status read_convolutions(reader *r, const yaml_node *at)
 {
-    const setting *s = setting_of(&study_section, STUDY_CONVOLUTIONS);
     const backend_def *named = backend_find(r->c->backend);
-    size_t choice = (size_t)s->field.def;
-    if (at != NULL) {
-        TRY(read_choice(at, s, &choice));
-    }
+    size_t choice = CONVOLUTIONS_DIRECT;
+    TRY(read_study_choice(at, STUDY_CONVOLUTIONS, &choice));
     r->c->winograd = choice == CONVOLUTIONS_WINOGRAD;
     if (r->c->winograd && named != NULL && !named->winograd) {
         return FAIL_AT(at, "expected direct, since `backend: %s` has no other, found winograd; take `backend: auto` or leave the key out",
