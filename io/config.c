@@ -362,7 +362,7 @@ static status read_study(reader *r, const yaml_node *root)
     const yaml_node *v[STUDY_KEYS];
     config *c = r->c;
     rate_list rates;
-    size_t prediction = 0, backend = 0;
+    size_t prediction = 0, backend = 0, rows = 0;
     uint64_t micro_batch = (uint64_t)setting_of(&study_section, STUDY_MICRO_BATCH)->field.def;
     TRY(read_section(root, &study_section, v));
     TRY(read_name(v[STUDY_NAME], setting_of(&study_section, STUDY_NAME), &c->name));
@@ -380,8 +380,10 @@ static status read_study(reader *r, const yaml_node *root)
     c->micro_batch = (size_t)micro_batch;
     TRY(read_study_choice(v[STUDY_PREDICTION], STUDY_PREDICTION, &prediction));
     TRY(read_study_choice(v[STUDY_BACKEND], STUDY_BACKEND, &backend));
+    TRY(read_study_choice(v[STUDY_ROWS], STUDY_ROWS, &rows));
     c->prediction = (curve_prediction)prediction;
     c->backend = setting_choice(setting_of(&study_section, STUDY_BACKEND), backend);
+    c->rows = (config_rows)rows;
     TRY(read_convolutions(r, v[STUDY_CONVOLUTIONS]));
     return read_output(r, v[STUDY_OUTPUT]);
 }

@@ -29,6 +29,9 @@ typedef struct config_criterion {
     ranking_options ranking; /* of any method: how its scores become an order */
 } config_criterion;
 
+/* What becomes of the scores of single images. */
+typedef enum config_rows { ROWS_STREAM, ROWS_KEEP, CONFIG_ROWS } config_rows;
+
 typedef struct config {
     const char *path;
     const char *text;       /* the file as it is */
@@ -52,6 +55,7 @@ typedef struct config {
     curve_prediction prediction;  /* which count of correct images makes accuracies and A_PR; both are kept */
     size_t micro_batch;
     const char *backend;          /* "auto" or the name of a backend, which need not be built in */
+    config_rows rows;
     bool winograd;                /* `convolutions: winograd` */
     const char *output;           /* result path, relative to the working directory; <study>.h5 where none is given */
 } config;

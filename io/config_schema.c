@@ -8,6 +8,7 @@
 #include "attribution/preset.h"
 #include "backend/backend.h"
 #include "core/status.h"
+#include "io/config.h"
 #include "pruning/criterion.h"
 #include "pruning/curve.h"
 #include "pruning/ranking.h"
@@ -27,9 +28,6 @@ static const char *backend_choice(size_t i)
     return i == 0 ? "auto" : backend_name(i - 1);
 }
 
-static const char *const convolution_choices[] = {
-    [CONVOLUTIONS_DIRECT] = "direct", [CONVOLUTIONS_WINOGRAD] = "winograd", NULL};
-
 static const char *group_choice(size_t i)
 {
     return i < GROUP_FC ? depth_group_name((depth_group)(i + 1)) : NULL;
@@ -44,6 +42,15 @@ static const char *preset_choice(size_t i)
 {
     return i < preset_count ? preset_table[i].name : NULL;
 }
+
+static const char *rows_choice(size_t i)
+{
+    static const char *const names[CONFIG_ROWS] = {[ROWS_STREAM] = "stream", [ROWS_KEEP] = "keep"};
+    return i < CONFIG_ROWS ? names[i] : NULL;
+}
+
+static const char *const convolution_choices[] = {
+    [CONVOLUTIONS_DIRECT] = "direct", [CONVOLUTIONS_WINOGRAD] = "winograd", NULL};
 
 static const setting data_settings[DATA_KEYS] = {
     [DATA_REFERENCE] = {.field = {.name = "reference", .kind = FIELD_PATH, .required = true,
@@ -184,6 +191,9 @@ static const setting study_settings[STUDY_KEYS] = {
     [STUDY_BACKEND] = {.field = {.name = "backend", .kind = FIELD_CHOICE, .def = 0,
                                  .help = "library of the convolutions; auto: onednn where it is built in. Results differ in the last digits"},
                        .choice = backend_choice},
+    [STUDY_ROWS] = {.field = {.name = "rows", .kind = FIELD_CHOICE, .def = ROWS_STREAM,
+                              .help = "scores of single images: stream adds them up and forgets them, keep stores them in the result too"},
+                    .choice = rows_choice},
     [STUDY_CONVOLUTIONS] = {.field = {.name = "convolutions", .kind = FIELD_CHOICE, .choices = convolution_choices,
                                       .def = CONVOLUTIONS_DIRECT,
                                       .help = "how accuracy is measured; winograd: where the library has it for a layer, which is "

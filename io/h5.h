@@ -49,6 +49,7 @@ void h5_image_free(h5_image *image);
 
 typedef enum h5_kind {             /* in memory -> on disk (little-endian) */
                        H5_REAL,    /* double   -> f64 */
+                       H5_SINGLE,  /* float    -> f32 */
                        H5_COUNT,   /* uint64_t -> i64: what Python computes with; no count comes near 2^63 */
                        H5_SIGNED,  /* int64_t  -> i64 */
                        H5_SEED,    /* uint64_t -> u64 */

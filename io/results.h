@@ -56,6 +56,7 @@ typedef struct result_track {
     const uint16_t *removed_at; /* [n_cells, n_components] index of the first rate without it; n_rates = never */
     size_t n_moments;        /* 0 for criteria without samples */
     const char *const *moment_names;
+    const char *score_moment; /* the one that the score adds up; NULL: none */
     const double *moments;   /* [n_cells, n_moments, n_components] exact sums over the reference samples */
 } result_track;
 
@@ -74,6 +75,36 @@ typedef struct result_summary {
     double accuracy, a_pr_mean, a_pr_error, a_pr_trapezoid, a_pr_trapezoid_error, highest_rate;
 } result_summary;
 
+/* What was explained together: the reference images of a task. */
+typedef struct result_set {
+    uint64_t seed;
+    size_t n_classes, n_references, n_images; /* references: per class */
+} result_set;
+
+/* A step of a relevance walk that runs a rule. */
+typedef struct result_audit_step {
+    const char *layer, *type, *rule; /* "features.0", "conv2d", "epsilon (epsilon=1e-06)" */
+    bool complete;                   /* the walk goes to all inputs of the layer */
+} result_audit_step;
+
+/* What relevance every step of one (model, criterion) took and handed on: attribution/walk_audit.h. */
+typedef struct result_audit {
+    size_t model, criterion, n_steps, n_sets;
+    const result_audit_step *steps; /* from the logits towards the input */
+    const result_set *sets;
+    const double *sums; /* [n_sets, n_steps, AUDIT_SUMS] exact sums over the images of a set */
+} result_audit;
+
+/* Scores of single images under one (model, criterion). */
+typedef struct result_rows {
+    size_t model, criterion;
+    const char *moment; /* which of the criterion's moments it is */
+    size_t n_samples, n_components;
+    const char *const *path; /* [n_samples] within the folder of reference images */
+    const uint32_t *class;   /* [n_samples] ascending */
+    const float *score;      /* [n_samples, n_components] */
+} result_rows;
+
 typedef struct result_input {
     const char *path, *sha256;
     uint64_t bytes; /* 0 = not recorded */
@@ -85,7 +116,7 @@ typedef struct result_text { /* a named text of /provenance */
 
 typedef struct results {
     const char *study;
-    size_t n_models, n_criteria, n_rates, n_cells, n_tracks, n_stability, n_summary;
+    size_t n_models, n_criteria, n_rates, n_cells, n_tracks, n_stability, n_summary, n_audits, n_rows;
     const result_model *models;
     const char *const *criterion_name;   /* [n_criteria] */
     const ranking_options *criterion_ranking; /* [n_criteria] */
@@ -100,6 +131,8 @@ typedef struct results {
     const result_track *tracks;
     const result_stability *stability;
     const result_summary *summary;
+    const result_audit *audits;
+    const result_rows *rows; /* empty unless the study keeps them */
     /* /provenance: everything that is timed, dated or tied to a host, and what identifies the inputs */
     size_t n_texts, n_inputs, n_ranks;
     const result_text *texts;      /* config, config_resolved, command, git_revision, versions, started, ... */

@@ -6,6 +6,7 @@
 #include "io/guard.h"
 #include "io/h5.h"
 #include "io/results.h"
+#include "io/results_inspect_audit.h"
 #include "io/text_table.h"
 
 enum { LONGEST_CELL = 60, LONGEST_LINE = 140, MOST_RATES_SHOWN = 11, LONGEST_SECONDS = 120 };
@@ -398,6 +399,7 @@ static status print_all(inspector *in)
     TRY(print_group(in, "Stability of the rankings over pairs of seeds", "/stability", COUNT(stability_columns),
                     stability_columns));
     TRY(print_curves(in));
+    TRY(results_inspect_audits(in->a, &in->file, in->to));
     return print_provenance(in);
 }
 

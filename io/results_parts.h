@@ -18,6 +18,8 @@ MUST_CHECK status results_put_catalogue(const results_writer *w);  /* /models/<m
 MUST_CHECK status results_put_curves(const results_writer *w);     /* /curves */
 MUST_CHECK status results_put_tracks(const results_writer *w);     /* /tracks/<model>/<kind>/<criterion> */
 MUST_CHECK status results_put_statistics(const results_writer *w); /* /stability, /summary */
+MUST_CHECK status results_put_audits(const results_writer *w);     /* /audit/<model>/<criterion> */
+MUST_CHECK status results_put_rows(const results_writer *w);       /* /rows/<model>/<criterion> */
 MUST_CHECK status results_put_provenance(const results_writer *w); /* /provenance */
 
 /* The coordinate `rate` of the study. */

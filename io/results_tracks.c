@@ -63,6 +63,9 @@ static status put_moments(h5_group *g, const result_track *t)
     if (t->n_moments == 0) {
         return STATUS_OK;
     }
+    if (t->score_moment != NULL) {
+        TRY(h5_attr_text(g, "score_moment", t->score_moment));
+    }
     TRY(h5_dim_add(g, &name, t->n_moments, t->moment_names));
     return h5_put(g, &sums, t->moments);
 }

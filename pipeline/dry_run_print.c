@@ -6,6 +6,7 @@
 #include "io/text_table.h"
 #include "pipeline/dry_run_parts.h"
 #include "pipeline/gather.h"
+#include "pipeline/gather_rows.h"
 #include "pipeline/winograd.h"
 
 /* A table that is filled row by row. */
@@ -238,6 +239,22 @@ static status print_memory(arena *a, FILE *to, const dry_run_report *r)
     return STATUS_OK;
 }
 
+/* What keeping the scores of single images takes, or would take. */
+static void print_rows(FILE *to, const study *s)
+{
+    const double memory = (double)gather_rows_kept_bytes(s) / 1048576.0, file = (double)gather_rows_file_bytes(s) / 1048576.0;
+    if (gather_rows_kept_bytes(s) == 0) {
+        return; /* no criterion looks at images */
+    }
+    if (s->config->rows == ROWS_KEEP) {
+        (void)fprintf(to, "  rows: keep takes %.1f MiB of it on rank 0, and at most %.1f MiB of the file, which is made in memory.\n", memory,
+                      file);
+    } else {
+        (void)fprintf(to, "  rows: keep would take %.1f MiB more on rank 0, and at most %.1f MiB more for the file, which is made in memory.\n",
+                      memory, file);
+    }
+}
+
 static void print_node(FILE *to, const dry_run_report *r)
 {
     const node_memory *n = &r->node;
@@ -295,6 +312,7 @@ status dry_run_print(arena *a, FILE *to, const dry_run_report *r)
     TRY(print_tasks(a, to, s));
     TRY(print_work(a, to, r));
     TRY(print_memory(a, to, r));
+    print_rows(to, s);
     print_node(to, r);
     TRY(print_time(a, to, r));
     if (fflush(to) != 0) {

@@ -5,6 +5,8 @@
 
 #include "io/config_composite.h"
 #include "nn/op.h"
+#include "pipeline/gather_audit.h"
+#include "pipeline/gather_rows.h"
 #include "pipeline/winograd.h"
 #include "pruning/curve.h"
 
@@ -119,6 +121,8 @@ static status gather_track(arena *a, const study *s, const stage_ctx *c, size_t 
     const criterion_def *method = s->config->criteria[cell->criterion].method;
     const size_t n = m->n_components[cell->kind], n_cells = end - first;
     const size_t n_moments = method->uses_samples ? method->n_moments : 0;
+    const criterion_setup setup = study_setup(s, cell->model, cell->criterion);
+    const size_t summed = criterion_score_moment(method, &setup);
     size_t *cells;
     double *relevance, *moments;
     uint32_t *ranking;
@@ -140,7 +144,8 @@ static status gather_track(arena *a, const study *s, const stage_ctx *c, size_t 
     *out = (result_track){.model = cell->model, .criterion = cell->criterion, .kind = m->kinds[cell->kind], .n_components = n,
                           .component = m->component[cell->kind], .n_cells = n_cells, .cell = cells, .relevance = relevance,
                           .ranking = ranking, .removed_at = removed_at, .n_moments = n_moments,
-                          .moment_names = method->moments, .moments = moments};
+                          .moment_names = method->moments,
+                          .score_moment = summed == NO_MOMENT ? NULL : method->moments[summed], .moments = moments};
     return STATUS_OK;
 }
 
@@ -280,8 +285,7 @@ static status gather_all(arena *a, arena *scratch, const study *s, const stage_c
                      .n_rates = s->config->n_rates, .n_cells = s->n_cells, .models = models, .criterion_name = names,
                      .criterion_method = methods, .criterion_composite = composites, .criterion_ranking = rankings, .prediction = s->config->prediction,
                      .rates = s->config->rates, .class_name = s->evaluation_data->class_name,
-                     .n_classes = s->evaluation_data->n_classes, .cells = cells,
-                     .winograd = winograd_any(s)};
+                     .n_classes = s->evaluation_data->n_classes, .cells = cells, .winograd = winograd_any(s)};
     for (size_t i = 0; i < s->n_models; i++) {
         TRY(gather_model(a, &s->models[i], &models[i]));
     }
@@ -289,6 +293,8 @@ static status gather_all(arena *a, arena *scratch, const study *s, const stage_c
         TRY(gather_cell(a, s, c, i, &cells[i]));
     }
     TRY(gather_tracks(a, s, c, out));
+    TRY(gather_audits(a, s, c, out));
+    TRY(gather_rows(a, s, c, out));
     return gather_groups(a, scratch, s, c, out);
 }
 
@@ -319,6 +325,7 @@ size_t gather_bytes(const study *s)
     for (size_t i = 0; i < s->n_cells; i++) {
         sum += cell_bytes(s, &s->cells[i]);
     }
+    sum += gather_audits_bytes(s) + gather_rows_bytes(s);
     for (size_t i = 0; i < s->n_models; i++) {
         const graph *g = s->models[i].graph;
         sum += sizeof(result_model) + g->n_layers * sizeof(result_layer) + 2 * g->n_components * sizeof(uint64_t);

@@ -52,6 +52,25 @@ static status load_models(comm *c, arena *a, arena *scratch, plan *out)
     return STATUS_OK;
 }
 
+/* Every criterion has to have what it looks at in every network, before anything is computed. */
+static status check_criteria(const study *s)
+{
+    for (size_t m = 0; m < s->n_models; m++) {
+        for (size_t k = 0; k < s->config->n_criteria; k++) {
+            const config_criterion *cc = &s->config->criteria[k];
+            const criterion_setup setup = study_setup(s, m, k);
+            const status st = criterion_check(cc->method, &setup);
+            if (!status_ok(st)) {
+                char why[512];
+                (void)snprintf(why, sizeof why, "%s", status_message());
+                status_clear();
+                return FAIL(st.code, "%s: criterion '%s' on model '%s': %s", s->config->path, cc->name, s->models[m].config->name, why);
+            }
+        }
+    }
+    return STATUS_OK;
+}
+
 /* Cells of one (model, kind, criterion): class counts, then references, then seeds, so that a curve's seeds lie together. */
 static void add_cells(const study *s, size_t model, size_t kind, size_t criterion, study_cell *cells, size_t *n)
 {
@@ -118,6 +137,7 @@ static status build(comm *c, arena *a, arena *scratch, const char *path, size_t 
     status st = plan_samples(a, scratch, s);
     TRY(comm_agree(c, st));
     TRY(load_models(c, a, scratch, out));
+    TRY(comm_agree(c, check_criteria(s)));
     return comm_agree(c, build_cells(a, s));
 }
 

@@ -4,6 +4,7 @@
 
 #include "core/log.h"
 #include "pipeline/gather.h"
+#include "pipeline/gather_audit.h"
 #include "pipeline/progress.h"
 #include "pipeline/provenance.h"
 #include "pipeline/report.h"
@@ -57,6 +58,7 @@ static status report(arena *a, const char *output, const results *r)
 static status write_and_report(arena *a, const char *output, const results *r)
 {
     TRY(results_write(output, r));
+    gather_audits_warn(r);
     return report(a, output, r);
 }
 

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "stages/batch.h"
+#include "stages/rows.h"
 #include "stages/stage.h"
 
 /* The earliest criterion with the same scores, which share one explanation. */
@@ -31,10 +32,12 @@ typedef struct explainer {
     const criterion_def *method;
     void *state;
     size_t n_values; /* the length of a row */
+    size_t passes;   /* of a micro-batch through the network */
     exact_sum *sums; /* [n_references, n_values] */
     float *rows;     /* [micro_batch, n_values] */
     size_t *target;  /* [micro_batch] */
     uint64_t *sample; /* [micro_batch] index in the data set */
+    row_keeper rows_kept; /* with `rows: keep` */
     batch batch;
     arena *scratch;  /* of one image */
 } explainer;
@@ -48,11 +51,13 @@ static status explainer_open(const stage_ctx *c, arena *a, arena *scratch, size_
     *e = (explainer){.model = &s->models[model], .method = cc->method, .scratch = scratch};
     const criterion_setup setup = study_setup(s, model, criterion);
     e->n_values = criterion_row(e->method, &setup);
+    e->passes = criterion_passes(e->method, &setup);
     TRY_ALLOC(e->sums, a, s->n_references * e->n_values);
     TRY_ALLOC(e->rows, a, micro_batch * e->n_values);
     TRY_ALLOC(e->target, a, micro_batch);
     TRY_ALLOC(e->sample, a, micro_batch);
     TRY_ALLOC(e->batch.images, a, micro_batch * shape_count(setup.graph->input));
+    TRY(rows_open(c, a, model, criterion, &e->rows_kept));
     return e->method->open(a, &setup, &e->state);
 }
 
@@ -98,7 +103,8 @@ static status explain_batch(stage_ctx *c, explainer *e, size_t index)
     const criterion_batch b = {.images = e->batch.images, .target = e->target, .sample = e->sample};
     e->method->rows(e->state, &b, e->rows);
     add_rows(s, e);
-    c->tick(c->progress, (double)micro_batch);
+    rows_keep(&e->rows_kept, index, e->batch.n, e->rows, e->n_values);
+    c->tick(c->progress, (double)(micro_batch * e->passes));
     return STATUS_OK;
 }
 
@@ -137,7 +143,8 @@ static status reduce(stage_ctx *c, explainer *e, size_t model, size_t criterion,
     return STATUS_OK;
 }
 
-static status explain(stage_ctx *c, arena *a, arena *scratch, size_t model, size_t criterion, size_t *item, const double **sums)
+static status explain(stage_ctx *c, arena *a, arena *scratch, size_t model, size_t criterion, size_t *item, const double **sums,
+                      const float **rows)
 {
     explainer e;
     const double started = log_seconds();
@@ -147,6 +154,7 @@ static status explain(stage_ctx *c, arena *a, arena *scratch, size_t model, size
     c->busy_seconds += finished - started;
     TRY(comm_agree(c->comm, st));
     c->idle_seconds += log_seconds() - finished;
+    rows_gather(c->comm, &e.rows_kept, &rows[attribute_index(c->study, model, criterion, 0) / c->study->n_references]);
     return reduce(c, &e, model, criterion, sums);
 }
 
@@ -160,11 +168,24 @@ static size_t explaining(const study *s)
     return n;
 }
 
+/* How often every micro-batch goes through a model's network for one criterion. */
+static size_t passes_of(const study *s, size_t model, size_t criterion)
+{
+    const criterion_setup setup = study_setup(s, model, criterion);
+    return criterion_passes(s->config->criteria[criterion].method, &setup);
+}
+
 static double work(const stage_ctx *c)
 {
     const study *s = c->study;
     const size_t batches = study_batches(&s->explained, s->config->micro_batch);
-    return (double)(s->n_models * explaining(s) * batches * s->config->micro_batch) / (double)c->comm->size;
+    double passes = 0.0;
+    for (size_t m = 0; m < s->n_models; m++) {
+        for (size_t k = 0; k < s->config->n_criteria; k++) {
+            passes += s->config->criteria[k].method->uses_samples ? (double)passes_of(s, m, k) : 0.0;
+        }
+    }
+    return passes * (double)(batches * s->config->micro_batch) / (double)c->comm->size;
 }
 
 static status run_all(stage_ctx *c, arena *a, arena *scratch)
@@ -172,16 +193,17 @@ static status run_all(stage_ctx *c, arena *a, arena *scratch)
     const study *s = c->study;
     size_t item = 0;
     const double **sums = arena_alloc(c->arena, s->n_models * s->config->n_criteria * s->n_references, sizeof *sums);
-    TRY(comm_agree(c->comm, sums == NULL ? (status){ST_ENVIRONMENT} : STATUS_OK));
+    const float **rows = arena_alloc(c->arena, s->n_models * s->config->n_criteria, sizeof *rows);
+    TRY(comm_agree(c->comm, sums == NULL || rows == NULL ? (status){ST_ENVIRONMENT} : STATUS_OK));
     for (size_t m = 0; m < s->n_models; m++) {
         for (size_t k = 0; k < s->config->n_criteria; k++) {
             if (is_explained(s->config, k)) {
                 arena_release(a);
-                TRY(explain(c, a, scratch, m, k, &item, sums));
+                TRY(explain(c, a, scratch, m, k, &item, sums, rows));
             }
         }
     }
-    c->attribute.sums = sums;
+    c->attribute = (attribute_output){sums, rows};
     return STATUS_OK;
 }
 
@@ -203,6 +225,7 @@ static status forecast_memory(const stage_ctx *c, size_t model, size_t criterion
     forecast_add(out, "a micro-batch of images",
                  forecast_block(micro_batch * shape_count(g->input), sizeof(float)) + 2 * forecast_block(micro_batch, sizeof(size_t)));
     out->kept += forecast_block(s->n_references * n_values, sizeof(double));
+    rows_forecast(c, model, criterion, out);
     return STATUS_OK;
 }
 
@@ -218,7 +241,7 @@ static status forecast_pair(const stage_ctx *c, size_t model, size_t criterion, 
     }
     out->kept += one.kept;
     out->items += batches;
-    out->passes += batches;
+    out->passes += batches * passes_of(c->study, model, criterion);
     out->images = c->study->explained.n;
     return STATUS_OK;
 }
@@ -227,7 +250,8 @@ static status forecast(stage_ctx *c, arena *scratch, stage_forecast *out)
 {
     (void)scratch;
     const study *s = c->study;
-    *out = (stage_forecast){.kept = forecast_block(s->n_models * s->config->n_criteria * s->n_references, sizeof(double *))};
+    const size_t pairs = s->n_models * s->config->n_criteria;
+    *out = (stage_forecast){.kept = forecast_block(pairs * s->n_references, sizeof(double *)) + forecast_block(pairs, sizeof(float *))};
     for (size_t m = 0; m < s->n_models; m++) {
         for (size_t k = 0; k < s->config->n_criteria; k++) {
             if (is_explained(s->config, k)) {
@@ -236,8 +260,11 @@ static status forecast(stage_ctx *c, arena *scratch, stage_forecast *out)
         }
     }
     for (size_t i = 0; i < s->n_cells; i++) {
-        const size_t r = s->cells[i].reference;
-        out->unshared += r == NO_REFERENCE ? 0 : study_batches(&s->references[r].samples, s->config->micro_batch);
+        const study_cell *cell = &s->cells[i];
+        if (cell->reference != NO_REFERENCE) {
+            out->unshared += study_batches(&s->references[cell->reference].samples, s->config->micro_batch) *
+                             passes_of(s, cell->model, cell->criterion);
+        }
     }
     return STATUS_OK;
 }
@@ -245,14 +272,15 @@ static status forecast(stage_ctx *c, arena *scratch, stage_forecast *out)
 /* Seconds for one image. */
 static status try_pair(const stage_ctx *c, arena *a, arena *images, size_t model, size_t criterion, double budget, double *seconds)
 {
-    static const double walk_costs = 3.0; /* forward passes, roughly */
+    static const double walk_costs = 3.0; /* of a pass, in forward passes, roughly */
     trial t;
     trial_clock clock = {0};
     explainer e;
     uint64_t parameters, macs;
     stage_ctx mine = *c;
     graph_cost(c->study->models[model].graph, &parameters, &macs, NULL, NULL);
-    trial_open(c->study, walk_costs * (double)macs, budget / 2.0, &t);
+    const double passes = (double)passes_of(c->study, model, criterion);
+    trial_open(c->study, passes * walk_costs * (double)macs, budget / 2.0, &t);
     mine.study = &t.study;
     arena_release(a);
     TRY(explainer_open(&mine, a, images, model, criterion, &e));
@@ -268,11 +296,18 @@ static status try_pair(const stage_ctx *c, arena *a, arena *images, size_t model
     return STATUS_OK;
 }
 
-/* The earliest criterion of the same method: parameters do not change what it costs. */
-static size_t same_method(const config *cfg, size_t criterion)
+/* Parameters and rules decide what a method costs: steps, draws, terms of a rule. */
+static bool costs_the_same(const config_criterion *a, const config_criterion *b)
+{
+    return a->method == b->method && a->composite == b->composite &&
+           memcmp(a->parameters, b->parameters, a->method->n_fields * sizeof a->parameters[0]) == 0;
+}
+
+/* The earliest criterion that costs what this one does. */
+static size_t same_cost(const config *cfg, size_t criterion)
 {
     size_t first = 0;
-    while (cfg->criteria[first].method != cfg->criteria[criterion].method) {
+    while (!costs_the_same(&cfg->criteria[first], &cfg->criteria[criterion])) {
         first++;
     }
     return first;
@@ -289,10 +324,10 @@ static status try_model(stage_ctx *c, arena *a, arena *images, size_t model, dou
     }
     for (size_t k = 0; k < cfg->n_criteria; k++) {
         if (is_explained(cfg, k)) {
-            if (same_method(cfg, k) == k) {
+            if (same_cost(cfg, k) == k) {
                 TRY(try_pair(c, a, images, model, k, budget, &each[k]));
             }
-            each[k] = each[same_method(cfg, k)];
+            each[k] = each[same_cost(cfg, k)];
             *seconds += each[k] * (double)(forecast_share(batches, c->comm->size) * cfg->micro_batch);
         }
     }

@@ -1,6 +1,7 @@
 /* Turns summed relevance into a ranking per cell: every rank computes all of them, from the same sums to the same bits. */
 #include "core/rng.h"
 #include "pruning/ranking.h"
+#include "stages/blame.h"
 #include "stages/stage.h"
 
 typedef struct prune_arrays {
@@ -68,11 +69,8 @@ static status prune_cell(const stage_ctx *c, arena *scratch, size_t index, prune
         return ranked;
     }
     if (!status_ok(ranked)) {
-        char why[512];
-        (void)snprintf(why, sizeof why, "%s", status_message());
         status_clear();
-        return FAIL(ST_DATA, "criterion '%s' on model '%s': %s; try a larger epsilon, or look for infinite activations",
-                    s->config->criteria[cell->criterion].name, m->config->name, why);
+        return blame_layer(c, cell, scratch, all);
     }
     ranking_removed_at(n, order, s->config->n_rates, out->removed[index], removed_at);
     out->score[index] = score;

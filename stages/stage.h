@@ -14,6 +14,7 @@
  * without samples. Index: attribute_index(), the same for criteria of the same scores. */
 typedef struct attribute_output {
     const double *const *sums;
+    const float *const *rows; /* [models, criteria] with `rows: keep`, on rank 0: stages/rows.h; NULL for criteria without samples */
 } attribute_output;
 size_t attribute_index(const study *s, size_t model, size_t criterion, size_t reference);
 

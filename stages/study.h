@@ -26,7 +26,7 @@ typedef struct study_model {
     size_t n_components[COMPONENT_KINDS];
     ranking_layers layers[COMPONENT_KINDS]; /* how they are divided */
     size_t n_winograd; /* layers that `evaluate` runs by Winograd's algorithm (`convolutions: winograd`) */
-    const node_id *winograd; /* of logits_graph */
+    const node_id *winograd; /* which of logits_graph */
 } study_model;
 
 /* A class subset drawn by a seed. */

@@ -5,6 +5,7 @@
 
 #include "attribution/rule_driver.h"
 #include "attribution/rule_kernels.h"
+#include "attribution/walk_audit.h"
 #include "attribution/walk_steps.h"
 #include "attribution/walk_sums.h"
 
@@ -21,6 +22,7 @@ struct walk {
     float *slab;             /* all relevance, placed by the layout */
     float *work;             /* of one step */
     size_t rule_bytes;
+    walk_audit *audit; /* NULL: none */
 };
 
 /* A linear layer that makes q, k or v of attention, or reads its output (docs/attribution.md, section d). */
@@ -294,6 +296,46 @@ static void add_up(const walk *w, size_t n, const relevance_sum *s)
     add_relevance(w, n, s->before, multiply, y);
 }
 
+status walk_start_audit(arena *a, walk *w)
+{
+    return walk_audit_build(a, w->g, &w->program, w->batch, &w->audit);
+}
+
+void walk_read_audit(const walk *w, size_t sample, float *out)
+{
+    walk_audit_row(w->audit, sample, out);
+}
+
+/* Between a step's rule and the sums with what others hand on to its inputs. */
+static void audit(const walk *w, const walk_step *s)
+{
+    const audit_reading *r = NULL;
+    const size_t n = w->audit == NULL ? 0 : walk_audit_readings(w->audit, (size_t)(s - w->program.steps), &r);
+    for (size_t i = 0; i < n; i++) {
+        const size_t floats = images_floats(w->g->nodes[r[i].at].out, w->lanes);
+        const float *t = buffer(w, r[i].buffer), *f = factor_of(w, (relevance_at){r[i].buffer, r[i].factor});
+        if (i + 1 < n && r[i + 1].buffer == r[i].buffer && f != NULL && r[i + 1].factor != NO_FACTOR) {
+            walk_audit_totals(w->batch, floats, t, f, forward_output(w->forward, r[i + 1].factor), r[i].total, r[i + 1].total);
+            i++;
+        } else {
+            walk_audit_total(w->batch, floats, t, f, r[i].total);
+        }
+    }
+}
+
+/* Adds up and reads in one pass; false: there is nothing to read on the way. */
+static bool audit_sums(const walk *w, const walk_step *s, size_t input)
+{
+    const audit_sum *read = w->audit == NULL ? NULL : walk_audit_sum(w->audit, (size_t)(s - w->program.steps), input);
+    const relevance_sum *sum = &s->sum[input];
+    if (read == NULL) {
+        return false;
+    }
+    walk_audit_add(w->batch, floats_of(w, w->g->nodes[s->id].in[input]) / w->batch, buffer(w, sum->before.buffer), factor_of(w, sum->mine),
+                   buffer(w, sum->to), read->share->total, read->after->total);
+    return true;
+}
+
 static void run_step(const walk *w, const walk_step *s, const rule_plan *rule, const walk_visitor *v)
 {
     const node *n = &w->g->nodes[s->id];
@@ -302,8 +344,9 @@ static void run_step(const walk *w, const walk_step *s, const rule_plan *rule, c
     } else if (s->way != RELEVANCE_PASSES) {
         run_own(w, s, v);
     }
+    audit(w, s);
     for (size_t i = 0; i < n->n_in; i++) {
-        if (s->sum[i].to != NO_BUFFER) {
+        if (s->sum[i].to != NO_BUFFER && !audit_sums(w, s, i)) {
             add_up(w, floats_of(w, n->in[i]), &s->sum[i]);
         }
     }

@@ -88,4 +88,9 @@ MUST_CHECK status walk_build_keeping(arena *a, const graph *g, const composite *
                                      size_t batch, walk **out);
 bool walk_read_relevance(const walk *w, node_id id, float *out);
 
+/* From now on runs are audited (attribution/walk_audit.h): walk_read_audit() tells of the last one, [n_nodes, AUDIT_SUMS]. The rows stay
+ * the same. */
+MUST_CHECK status walk_start_audit(arena *a, walk *w);
+void walk_read_audit(const walk *w, size_t sample, float *out);
+
 #endif

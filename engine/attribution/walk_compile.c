@@ -152,6 +152,7 @@ static void plan_input(compiler *p, walk_step *s, size_t i)
     }
     const relevance_at before = p->relevance[in], mine = share_of(p, s, i);
     p->relevance[in] = mine;
+    s->share[i] = mine;
     if (before.buffer == NO_BUFFER) {
         return;
     }
@@ -169,6 +170,7 @@ static void clear_step(walk_step *s)
     s->component = NO_BUFFER;
     for (size_t i = 0; i < MAX_INPUTS; i++) {
         s->r_in[i] = NO_BUFFER;
+        s->share[i] = (relevance_at){NO_BUFFER, NO_FACTOR};
         s->sum[i].to = NO_BUFFER;
     }
 }

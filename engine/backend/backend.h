@@ -40,7 +40,7 @@ typedef struct conv_pass {
     bool winograd; /* Winograd's algorithm where the backend has it for the shape, which rounds more; else the direct one, bit for bit */
     /* Parts of the weights instead of the weights; pack() and run() are given these as ever. With two parts there are two outputs, sample for
      * sample and row for row the second behind the first (images: each in whole blocks): what comes out, or, of the adjoint, what goes
-     * in, and then the sum of both products comes out. Two parts need groups = 1. */
+     * in, and then the sum of both products comes out. Two parts need groups = 1. Parts are always direct. */
     size_t n_parts; /* 0: the weights themselves */
     weight_part part[MAX_PARTS];
 } conv_pass;

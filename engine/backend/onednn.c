@@ -338,8 +338,8 @@ static status finish_direct(arena *a, plan *p, const_dnnl_primitive_desc_t pd)
 
 static status prepare_direct(arena *a, size_t batch, plan *p)
 {
-    dnnl_primitive_desc_t pd = NULL;
     const conv_shape all = stacked(&p->shape, p->pass);
+    dnnl_primitive_desc_t pd = NULL;
     TRY(choose(&all, batch, p->pass, dnnl_convolution_direct, &pd));
     const status st = finish_direct(a, p, pd);
     (void)dnnl_primitive_desc_destroy(pd);
@@ -413,11 +413,10 @@ static status prepare(arena *a, const conv_shape *s, size_t batch, conv_pass pas
     }
     plan *p;
     TRY_ALLOC(p, a, 1);
-    const conv_shape all = stacked(s, pass);
     *p = (plan){.base = {.pack = pack, .run = run},
                 .shape = *s,
                 .pass = pass,
-                .part_out = all.out_channels / parts_of(pass)};
+                .part_out = stacked(s, pass).out_channels / parts_of(pass)};
     *out = &p->base;
     TRY(arena_at_end(a, release, p));
     if (winograd_possible(s, pass, block())) {

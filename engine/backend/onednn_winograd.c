@@ -15,7 +15,8 @@ static size_t whole_blocks(size_t channels)
 
 bool winograd_possible(const conv_shape *s, conv_pass pass, size_t block)
 {
-    bool possible = pass.winograd && !pass.adjoint && pass.n_parts == 0 && block == MAX_BLOCK && !s->rows && !s->plain_input && s->groups == 1;
+    bool possible = pass.winograd && !pass.adjoint && pass.n_parts == 0;
+    possible = possible && block == MAX_BLOCK && !s->rows && !s->plain_input && s->groups == 1;
     for (size_t i = 0; i < 2; i++) {
         possible = possible && s->kernel[i] == 3 && s->stride[i] == 1 && s->dilation[i] == 1;
     }

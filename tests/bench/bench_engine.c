@@ -97,15 +97,14 @@ static double largest_difference(size_t n, const float *x, const float *expected
 /* Of the first micro-batch: logits by Winograd's algorithm and by direct convolutions. */
 static status compare_logits(bench *b, engine_case c, double *off)
 {
-    static const engine_task tasks[] = {TASK_FORWARD, TASK_WINOGRAD};
     const size_t n = c.batch * c.g->n_classes;
-    const float *logits[COUNT(tasks)];
-    for (size_t i = 0; i < COUNT(tasks); i++) {
+    const float *logits[2];
+    for (size_t i = 0; i < COUNT(logits); i++) {
         engine *e = NULL;
         float *copy;
-        c.task = tasks[i];
         arena_reset(b->run);
         TRY_ALLOC(copy, b->scratch, n);
+        c.task = i == 0 ? TASK_FORWARD : TASK_WINOGRAD;
         TRY(engine_open(b->run, &c, &e));
         engine_run(e);
         memcpy(copy, engine_logits(e), n * sizeof *copy);
@@ -145,8 +144,8 @@ static status measure(bench *b, const char *network, const engine_case *c)
                         .size = b->o->size,
                         .shrink = b->o->shrink,
                         .repeats = b->o->repeats,
-                        .masks = c->masks,
                         .all_rows = b->o->all_rows,
+                        .masks = c->task == TASK_LRP ? 0 : c->masks,
                         .off = -1.0};
     TRY(comm_agree(b->c, prepare(b, c, &e, &t, &what)));
     return measure_between_peaks(b, e, &t, &what);
@@ -164,13 +163,11 @@ static status build_network(const bench *b, const network_def *d, const graph **
 /* Every task that is wanted; lrp with each rule that is. */
 static status measure_tasks(bench *b, const char *network, engine_case c)
 {
-    c.masks = b->o->masks;
     for (c.task = TASK_FORWARD; c.task < TASK_LRP; c.task++) {
         if (b->o->task[c.task]) {
             TRY(measure(b, network, &c));
         }
     }
-    c.masks = 0;
     for (size_t i = 0; b->o->task[TASK_LRP] && i < rule_count; i++) {
         c.rule = rule_table[i]->name;
         if (options_want_rule(b->o, c.rule)) {
@@ -189,7 +186,8 @@ static status measure_network(bench *b, const network_def *d)
         const backend_def *backend = backend_table[k];
         if (options_want_backend(b->o, backend->name)) {
             TRY(backend->start());
-            TRY(measure_tasks(b, d->name, (engine_case){.g = g, .backend = backend, .batch = b->o->batch}));
+            TRY(measure_tasks(b, d->name,
+                              (engine_case){.g = g, .backend = backend, .batch = b->o->batch, .masks = b->o->masks}));
         }
     }
     return STATUS_OK;

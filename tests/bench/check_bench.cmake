@@ -75,6 +75,20 @@ check_value("${line}" flop_per_image 3628146688)
 list(GET lines 3 line)
 check_value("${line}" flop_per_image 7020265472)
 
+# Rules there: no input of the other layers (F - first = 1,696,059,392) is negative, so that z+ makes one product forward and one back, alpha-beta one
+# and two; gamma too, but behind a ReLU, which follows the first convolutions of the eight blocks (751,435,776), one and one. All beside F.
+run(1 6 --backend openblas --network resnet18 --what lrp --rule gamma,alpha-beta,z-plus --batch 1 --repeats 1)
+set(at 1)
+foreach(expected z-plus:10412384256 gamma:12301631488 alpha-beta:13804503040)
+    string(REPLACE ":" ";" expected ${expected})
+    list(GET lines ${at} line)
+    math(EXPR at "${at} + 2")
+    list(GET expected 0 rule)
+    list(GET expected 1 flops)
+    check_value("${line}" rule ${rule})
+    check_value("${line}" flop_per_image ${flops})
+endforeach()
+
 # Forward by Winograd's algorithm, with masks that change: OpenBLAS has none and computes the direct ones, bit for bit.
 run(1 6 --backend openblas --network resnet18 --what all --masks 2 --shrink 16 --size 32 --batch 3 --repeats 3)
 set(at 0)
@@ -90,20 +104,6 @@ foreach(what forward winograd lrp)
     else()
         check_type("${line}" off NULL)
     endif()
-endforeach()
-
-# Rules there: no input of the other layers (F - first = 1,696,059,392) is negative, so that z+ makes one product forward and one back, alpha-beta one
-# and two; gamma too, but behind a ReLU, which follows the first convolutions of the eight blocks (751,435,776), one and one. All beside F.
-run(1 6 --backend openblas --network resnet18 --what lrp --rule gamma,alpha-beta,z-plus --batch 1 --repeats 1)
-set(at 1)
-foreach(expected z-plus:10412384256 gamma:12301631488 alpha-beta:13804503040)
-    string(REPLACE ":" ";" expected ${expected})
-    list(GET lines ${at} line)
-    math(EXPR at "${at} + 2")
-    list(GET expected 0 rule)
-    list(GET expected 1 flops)
-    check_value("${line}" rule ${rule})
-    check_value("${line}" flop_per_image ${flops})
 endforeach()
 
 # A wrong command line is refused.

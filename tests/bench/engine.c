@@ -10,8 +10,8 @@ struct engine {
     engine_case c;
     float *images;
     forward *forward;
-    size_t n_runs;
     const uint8_t *const *mask; /* [c.masks] */
+    size_t n_runs;
     composite composite;
     composite_entry everywhere;
     walk *walk;
@@ -75,8 +75,9 @@ status engine_open(arena *a, const engine_case *c, engine **out)
     }
     *out = e;
     TRY(draw_masks(a, e));
-    return c->task == TASK_LRP ? open_lrp(a, e)
-                               : forward_build_for_logits(a, c->g, c->backend, c->batch, c->task == TASK_WINOGRAD, &e->forward);
+    return c->task == TASK_LRP
+               ? open_lrp(a, e)
+               : forward_build_for_logits(a, c->g, c->backend, c->batch, c->task == TASK_WINOGRAD, &e->forward);
 }
 
 void engine_run(engine *e)

@@ -20,7 +20,7 @@ typedef struct engine_case {
     engine_task task;
     const char *rule; /* of TASK_LRP */
     size_t batch;
-    size_t masks; /* not of TASK_LRP: each run takes the next of so many masks, each with half of the components; 0: nothing pruned */
+    size_t masks; /* of the other tasks: a run takes the next of so many, each with half of the components; 0: none */
 } engine_case;
 
 /* What the case points to is borrowed; the images are random. Errors: ST_ENVIRONMENT (memory). */

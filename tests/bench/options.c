@@ -159,7 +159,12 @@ static status read_option(const char *name, const char *value, options *o)
 
 status options_parse(int argc, char *argv[], options *out)
 {
-    *out = (options){.task = {[TASK_FORWARD] = true, [TASK_LRP] = true}, .rules = "epsilon", .batch = 16, .repeats = 5, .size = 224, .shrink = 1};
+    *out = (options){.task = {[TASK_FORWARD] = true, [TASK_LRP] = true},
+                     .rules = "epsilon",
+                     .batch = 16,
+                     .repeats = 5,
+                     .size = 224,
+                     .shrink = 1};
     for (int i = 1; i < argc; i += 2) {
         if (strcmp(argv[i], "--help") == 0) {
             out->help = true;

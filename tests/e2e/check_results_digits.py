@@ -81,7 +81,7 @@ def check_costs(data):
 def check_criteria(data):
     """Methods as a study would say them, with the shortest text of each number."""
     texts = {"lrp-epsilon": "lrp composite=epsilon epsilon=1e-06 absolute=token target=label initial=one normalise=none "
-                            "softmax=epsilon proj_bias=textbook", "magnitude": "magnitude", "random": "random"}
+                            "softmax=epsilon proj_bias=textbook audit=true", "magnitude": "magnitude", "random": "random"}
     composites = {"lrp-epsilon": "[{rule: epsilon, epsilon: 1e-06}]", "magnitude": "", "random": ""}
     criteria = data["/criteria"]
     for name, method, composite in zip(criteria.criterion.values, criteria.method.values, criteria.composite.values):

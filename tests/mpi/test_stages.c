@@ -13,8 +13,8 @@
 
 static comm world;
 static arena *memory, *scratch;
-static plan resolved;
-static stage_ctx ctx;
+static plan resolved, many; /* `many`: criteria of every kind, explained and ranked only */
+static stage_ctx ctx, many_ctx;
 
 static void no_tick(void *progress, double images)
 {
@@ -29,6 +29,19 @@ static void *zeroed(size_t n, size_t size)
     return p;
 }
 
+/* Plans and runs the stages from the first one to `last`. */
+static status run_study(size_t n_sets, const char *const sets[], const char *last, plan *p, stage_ctx *c)
+{
+    TRY(plan_build(&world, memory, source_path("configs/digits.yaml"), n_sets, sets, p));
+    *c = (stage_ctx){.comm = &world, .study = &p->study, .arena = memory, .tick = no_tick};
+    c->reference_mark = zeroed(p->study.reference_data->n_samples, sizeof *c->reference_mark);
+    c->evaluation_mark = zeroed(p->study.evaluation_data->n_samples, sizeof *c->evaluation_mark);
+    for (size_t i = 0; i < stage_count && (i == 0 || strcmp(stage_table[i - 1]->name, last) != 0); i++) {
+        TRY(stage_table[i]->run(c));
+    }
+    return STATUS_OK;
+}
+
 static int run_stages(void **state)
 {
     (void)state;
@@ -39,18 +52,19 @@ static int run_stages(void **state)
         "criteria=[{name: plain, method: lrp}, {name: floor, method: lrp, floor: 0.3}, {name: layers, method: lrp, scope: layer},"
         " {name: least, method: magnitude}, {name: most, method: random, order: most-first, floor: 0.25},"
         " {name: most-layers, method: magnitude, order: most-first, scope: layer}]"};
+    static const char *const criteria =
+        "criteria=[{name: a, method: gradient-activation}, {name: b, method: taylor, absolute: sample}, {name: c, method: snip}, "
+        "{name: d, method: smoothgrad, draws: 2, normalise: l2}, {name: e, method: integrated-gradients, steps: 2, points: left}, "
+        "{name: f, method: integrated-gradients, form: layer, steps: 1, target: prediction}, {name: g, method: gradient, initial: logit}, "
+        "{name: h, method: activation, statistic: variance}, {name: i, method: wanda}, {name: j, method: activation, absolute: never}, "
+        "{name: k, method: lrp, absolute: sum, normalise: max}]";
+    const char *const more[] = {"tasks.seeds=[0, 3]", "tasks.classes=[6]", "tasks.references=[1, 3]", "rates=[0, 0.45]",
+                                "micro_batch=8", criteria};
     if (!status_ok(arena_open("test", &memory)) || !status_ok(arena_open("scratch", &scratch)) ||
-        !status_ok(plan_build(&world, memory, source_path("configs/digits.yaml"), COUNT(sets), sets, &resolved))) {
+        !status_ok(run_study(COUNT(sets), sets, "evaluate", &resolved, &ctx)) ||
+        !status_ok(run_study(COUNT(more), more, "prune", &many, &many_ctx))) {
+        print_message("%s\n", status_message());
         return 1;
-    }
-    const study *s = &resolved.study;
-    ctx = (stage_ctx){.comm = &world, .study = s, .arena = memory, .tick = no_tick};
-    ctx.reference_mark = zeroed(s->reference_data->n_samples, sizeof *ctx.reference_mark);
-    ctx.evaluation_mark = zeroed(s->evaluation_data->n_samples, sizeof *ctx.evaluation_mark);
-    for (size_t i = 0; i < stage_count; i++) {
-        if (!status_ok(stage_table[i]->run(&ctx))) {
-            return 1;
-        }
     }
     return 0;
 }
@@ -193,6 +207,54 @@ static void scores_and_rankings_are_those_of_the_definition(void **state)
     }
 }
 
+/* Rows of one image at a time, added in double, to finish(). */
+static void score_rows_alone(const study_cell *cell, double *score, double *size)
+{
+    const study *s = &many.study;
+    const study_model *m = &s->models[cell->model];
+    const criterion_def *method = s->config->criteria[cell->criterion].method;
+    criterion_setup setup = study_setup(s, cell->model, cell->criterion);
+    setup.batch = 1;
+    const size_t n = criterion_row(method, &setup), n_components = m->graph->n_components;
+    void *explainer = NULL;
+    assert_ok(method->open(memory, &setup, &explainer));
+    float *pixels = zeroed(shape_count(m->graph->input), sizeof *pixels), *row = zeroed(n, sizeof *row);
+    double *sums = zeroed(n, sizeof *sums);
+    const study_reference *r = &s->references[cell->reference];
+    *size = 0.0;
+    for (size_t i = 0; i < r->samples.n; i++) {
+        const size_t sample = r->samples.sample[i], target = s->reference_data->label[sample];
+        const uint64_t identity = sample;
+        load(s->reference_data, sample, &m->preprocess, pixels);
+        method->rows(explainer, &(criterion_batch){pixels, &target, &identity}, row);
+        for (size_t k = 0; k < n; k++) {
+            sums[k] += (double)row[k];
+        }
+    }
+    method->finish(&setup, r->samples.n, sums, score);
+    for (size_t k = 0; k < n_components; k++) {
+        *size = fmax(*size, fabs(score[k]));
+    }
+}
+
+static void every_method_is_its_rows_one_image_at_a_time(void **state)
+{
+    (void)state;
+    const study *s = &many.study;
+    for (size_t i = world.rank == 0 ? 0 : s->n_cells; i < s->n_cells; i++) {
+        const study_cell *cell = &s->cells[i];
+        const study_model *m = &s->models[cell->model];
+        double *all = zeroed(m->graph->n_components, sizeof *all), size = 0.0;
+        score_rows_alone(cell, all, &size);
+        for (size_t k = 0; k < m->n_components[cell->kind]; k++) {
+            const double expected = all[m->component[cell->kind][k]], got = many_ctx.prune.score[i][k];
+            if (!(fabs(got - expected) <= 1e-12 * size)) { /* differences of positive numbers among them */
+                fail_msg("criterion %s, component %zu: %.17g, alone %.17g", s->config->criteria[cell->criterion].name, k, got, expected);
+            }
+        }
+    }
+}
+
 typedef struct counts {
     uint64_t correct[CURVE_PREDICTIONS], top5[CURVE_PREDICTIONS], of_class[CURVE_PREDICTIONS][16];
     double loss;
@@ -308,6 +370,7 @@ int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(scores_and_rankings_are_those_of_the_definition),
+        cmocka_unit_test(every_method_is_its_rows_one_image_at_a_time),
         cmocka_unit_test(curves_are_those_of_the_definition),
         cmocka_unit_test(every_file_that_was_read_is_known),
     };

@@ -282,19 +282,6 @@ static void bad_overrides_are_named(void **state)
     }
 }
 
-/* A backend that is named must have what is asked for; `auto` takes what there is. */
-static void a_backend_without_winograd_contradicts_it(void **state)
-{
-    (void)state;
-    static const char *const sets[] = {"backend=openblas", "convolutions=winograd", "convolutions=direct"};
-    config *c;
-    assert_fails(parse(good, sizeof good - 1, 2, sets, &c), ST_CONFIG,
-                 "--set convolutions=winograd: convolutions: expected direct, since `backend: openblas` has no other, found winograd",
-                 "`backend: auto`", NULL);
-    assert_false(parse_good(good, 3, sets)->winograd);
-    assert_true(parse_good(good, 1, &sets[1])->winograd);
-}
-
 /* A criterion's section holds both kinds of keys. */
 static void parameters_do_not_hide_the_keys_of_every_criterion(void **state)
 {
@@ -306,6 +293,19 @@ static void parameters_do_not_hide_the_keys_of_every_criterion(void **state)
             }
         }
     }
+}
+
+/* A backend that is named must have what is asked for; `auto` takes what there is. */
+static void a_backend_without_winograd_contradicts_it(void **state)
+{
+    (void)state;
+    static const char *const sets[] = {"backend=openblas", "convolutions=winograd", "convolutions=direct"};
+    config *c;
+    assert_fails(parse(good, sizeof good - 1, 2, sets, &c), ST_CONFIG,
+                 "--set convolutions=winograd: convolutions: expected direct, since `backend: openblas` has no other, found winograd",
+                 "`backend: auto`", NULL);
+    assert_false(parse_good(good, 3, sets)->winograd);
+    assert_true(parse_good(good, 1, &sets[1])->winograd);
 }
 
 static const char *help_text(void)
@@ -386,8 +386,8 @@ int main(void)
         TEST(overrides_win),
         TEST(scoring_is_all_that_decides_scores),
         TEST(bad_overrides_are_named),
-        TEST(a_backend_without_winograd_contradicts_it),
         TEST(parameters_do_not_hide_the_keys_of_every_criterion),
+        TEST(a_backend_without_winograd_contradicts_it),
         TEST(help_names_every_key),
         TEST(the_manual_agrees_with_the_tables),
         TEST(the_first_study_is_good),

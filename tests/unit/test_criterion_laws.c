@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "core/rng.h"
+#include "nn/passes/needed_rows.h"
 #include "pruning/aggregate.h"
 
 enum { BATCH = NETWORK_BATCH };
@@ -263,6 +264,35 @@ static void the_prediction_is_explained_when_asked(void **state)
     for_all(explains_the_prediction);
 }
 
+/* The graph without the token rows that the logits do not depend on gives the same numbers. */
+static void same_without_other_rows(const network *n, const criterion_def *c, double parameters[MAX_CRITERION_PARAMETERS])
+{
+    size_t stride;
+    network lean = *n;
+    if (!c->logits_only) {
+        return;
+    }
+    const float *whole = network_rows(n, c, parameters, &stride);
+    assert_ok(graph_needed_rows(n->work, n->g, &lean.g));
+    assert_true((lean.g != n->g) == (strcmp(n->name, "vit_tiny.h5") == 0));
+    const float *rows = network_rows(&lean, c, parameters, &stride);
+    float most = 0.0f;
+    for (size_t i = 0; i < BATCH * stride; i++) {
+        most = fmaxf(most, fabsf(whole[i]));
+    }
+    for (size_t i = 0; i < BATCH * stride; i++) {
+        if (!(fabsf(rows[i] - whole[i]) <= 2e-5f * most)) {
+            fail_msg("%s on %s: off by %g", c->name, n->name, (double)(fabsf(rows[i] - whole[i]) / most));
+        }
+    }
+}
+
+static void rows_that_the_logits_do_not_need_do_not_matter(void **state)
+{
+    (void)state;
+    for_all(same_without_other_rows);
+}
+
 static void variants_differ(void **state)
 {
     (void)state;
@@ -293,6 +323,7 @@ int main(void)
         cmocka_unit_test(samples_are_normalised_when_asked),
         cmocka_unit_test(the_logit_scales_a_samples_row),
         cmocka_unit_test(the_prediction_is_explained_when_asked),
+        cmocka_unit_test(rows_that_the_logits_do_not_need_do_not_matter),
         cmocka_unit_test(variants_differ),
     };
     RETURN_RUN_ON_EVERY_BACKEND(tests, NULL, NULL);

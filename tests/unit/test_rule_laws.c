@@ -493,6 +493,30 @@ static void zero_outputs_take_no_relevance_without_stabiliser(void **state)
     golden_close(&g);
 }
 
+/* 1 - 1 is exactly 0 and has no sign: gamma hands on nothing of what comes in there, epsilon does. The other output, 2, has a sign. */
+static void an_output_of_0_has_no_sign(void **state)
+{
+    (void)state;
+    static const rule_choice gamma = {"gamma", {{NULL, 0.0}}, false}, epsilon = {"epsilon", {{"epsilon", 1.0}}, false};
+    static const float x[] = {1.0f, 1.0f}, w[] = {1.0f, -1.0f, 1.0f, 1.0f}, z[] = {0.0f, 2.0f}, r_out[] = {1.0f, 0.0f};
+    for (size_t way = 0; way < WAYS; way++) {
+        trial t = {.c = {.name = "1 - 1", .batch = 1, .n_in = 2, .n_out = 2, .x = x, .z = z, .r_out = r_out}};
+        t.c.linear = (linear_attr){.out_features = 2};
+        t.c.in_shape = (shape){.rank = 1, .dim = {2}};
+        t.c.node = (node){.op = &op_linear, .name = "1 - 1", .attr = &t.c.linear, .n_in = 1, .out = t.c.in_shape};
+        t.c.node.weight = w;
+        t.c.node.n_weight = 4;
+        set(&t, &gamma);
+        assert_true(set_way(&t, way));
+        const float *none = run(&t, r_out);
+        assert_true(none[0] == 0.0f && none[1] == 0.0f);
+        set(&t, &epsilon);
+        const float *some = run(&t, r_out);
+        assert_true(some[0] == 1.0f && some[1] == -1.0f);
+    }
+    arena_reset(memory);
+}
+
 static void pixels_need_the_image(void **state)
 {
     (void)state;
@@ -524,6 +548,7 @@ int main(void)
         cmocka_unit_test(a_large_gamma_tends_to_z_plus),
         cmocka_unit_test(gamma_0_is_epsilon),
         cmocka_unit_test(zero_outputs_take_no_relevance_without_stabiliser),
+        cmocka_unit_test(an_output_of_0_has_no_sign),
         cmocka_unit_test(pixels_need_the_image),
     };
     RETURN_RUN_ON_EVERY_BACKEND(tests, set_up, tear_down);

@@ -242,6 +242,22 @@ static void other_shapes_are_direct(void **state)
     }
 }
 
+/* Parts of the weights are the walk's. */
+static void parts_are_direct(void **state)
+{
+    (void)state;
+    layer l;
+    conv_attr attr;
+    open_convolution(&l, &convolutions[0], &attr, 2, 0);
+    conv_pass pass = {.bias = true, .n_parts = 1, .part = {{.positive = 1.0f}}};
+    float *direct = layer_floats(&l, l.batch * l.n_out);
+    (void)run(&l, pass, direct);
+    pass.winograd = true;
+    assert_false(run(&l, pass, l.out));
+    assert_memory_equal(l.out, direct, l.batch * l.n_out * sizeof *direct);
+    layer_close(&l);
+}
+
 typedef struct network {
     arena *a;
     golden *file;
@@ -308,7 +324,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(outputs_are_near_the_definition), cmocka_unit_test(fused_steps_match_single_ones),
         cmocka_unit_test(slots_have_the_same_bits),        cmocka_unit_test(dead_outputs_are_exact),
-        cmocka_unit_test(other_shapes_are_direct),         cmocka_unit_test(networks_tell_their_layers),
+        cmocka_unit_test(other_shapes_are_direct),         cmocka_unit_test(parts_are_direct),
+        cmocka_unit_test(networks_tell_their_layers),
     };
     RETURN_RUN_ON_EVERY_BACKEND(tests, NULL, NULL);
 }

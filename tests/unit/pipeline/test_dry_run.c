@@ -77,6 +77,11 @@ static void count_pass(void *progress, double images)
     b->passes++;
 }
 
+static void count_images(void *progress, double images)
+{
+    *(double *)progress += images;
+}
+
 static void open_both(both *b, const char *criteria)
 {
     memset(b, 0, sizeof *b);
@@ -236,6 +241,43 @@ static void rankings_of_the_same_scores_share_their_explanation(void **state)
     close_both(&b);
 }
 
+/* Methods that go through the network more often say so in the plan and in what is counted down while they run. */
+static void passes_of_a_method_are_counted(void **state)
+{
+    (void)state;
+    both b;
+    double ticked = 0.0;
+    open_both(&b, "  - {name: steps, method: integrated-gradients, steps: 5}\n"
+                  "  - {name: logits, method: smoothgrad, draws: 7, initial: logit}\n  - {name: mean, method: activation}\n");
+    const stage_forecast *f = of_stage(&b, "attribute");
+    const size_t union_batches = (b.p.study.explained.n + 3) / 4, kinds = 1 + 2, seeds = 3, batches = 1 + 3 + 3 + 8;
+    const size_t each = (5 + 1) + (7 + 1) + 1; /* and the zero input; and the image itself for its logit */
+    assert_int_equal(f->passes, 2 * each * union_batches); /* two networks */
+    assert_int_equal(f->items, 2 * 3 * union_batches);
+    assert_int_equal(f->unshared, kinds * seeds * batches * each);
+    b.run.tick = count_images;
+    b.run.progress = &ticked;
+    for (size_t i = 0; i < stage_count; i++) {
+        if (strcmp(stage_table[i]->name, "attribute") == 0) {
+            assert_ok(stage_table[i]->run(&b.run));
+            assert_true(ticked == stage_table[i]->work(&b.run));
+        }
+    }
+    assert_true(ticked == (double)(2 * each * union_batches * 4));
+    close_both(&b);
+}
+
+static void a_network_without_what_a_criterion_looks_at_is_refused(void **state)
+{
+    (void)state;
+    arena *a;
+    plan p;
+    assert_ok(arena_open("planned", &a));
+    assert_fails(plan_build(&world, a, study_file("  - {name: size, method: bn-scale}\n"), 0, NULL, &p), ST_CONFIG, "criterion 'size'",
+                 "model 'vit'", "bn-scale needs a batch norm", "softmax' (heads", NULL);
+    arena_close(&a);
+}
+
 /* What a stage allocates while it runs is what was forecast, beside small change. */
 typedef struct watched {
     const arena *work;
@@ -313,6 +355,8 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_plan_with_relevance_is_a_bound),
         cmocka_unit_test(sharing_is_counted),
         cmocka_unit_test(rankings_of_the_same_scores_share_their_explanation),
+        cmocka_unit_test(passes_of_a_method_are_counted),
+        cmocka_unit_test(a_network_without_what_a_criterion_looks_at_is_refused),
         cmocka_unit_test(memory_is_what_is_allocated),
         cmocka_unit_test(parts_of_a_forecast),
     };
