@@ -51,8 +51,21 @@ static status read_data(reader *r, const yaml_node *at)
     TRY(read_section(at, &data_section, v));
     TRY(read_input_path(r, v[DATA_REFERENCE], setting_of(&data_section, DATA_REFERENCE), &r->written.reference,
                         &c->reference));
-    return read_input_path(r, v[DATA_EVALUATION], setting_of(&data_section, DATA_EVALUATION), &r->written.evaluation,
-                           &c->evaluation);
+    TRY(read_input_path(r, v[DATA_EVALUATION], setting_of(&data_section, DATA_EVALUATION), &r->written.evaluation, &c->evaluation));
+    if (v[DATA_REFERENCE_LIST] != NULL) {
+        TRY(read_input_path(r, v[DATA_REFERENCE_LIST], setting_of(&data_section, DATA_REFERENCE_LIST), &r->written.reference_list,
+                            &c->reference_list));
+    }
+    if (v[DATA_EVALUATION_LIST] != NULL) {
+        TRY(read_input_path(r, v[DATA_EVALUATION_LIST], setting_of(&data_section, DATA_EVALUATION_LIST), &r->written.evaluation_list,
+                            &c->evaluation_list));
+    }
+    if (v[DATA_SAMPLING] != NULL) {
+        size_t choice = 0;
+        TRY(read_choice(v[DATA_SAMPLING], setting_of(&data_section, DATA_SAMPLING), &choice));
+        c->sampling = (sampling)choice;
+    }
+    return STATUS_OK;
 }
 
 static status read_components(const yaml_node *at, config_model *m)
@@ -124,12 +137,24 @@ static status read_colours(reader *r, const yaml_node *at, size_t key, const cha
 static status read_fact(reader *r, const yaml_node *at, size_t key, const char **out)
 {
     uint64_t count = 0;
+    size_t choice = 0;
+    double fraction = 0.0;
     switch (key) {
     case MODEL_ARCHITECTURE:
         return read_name(at, setting_of(&model_section, key), out);
     case MODEL_HEADS:
         TRY(read_count(at, setting_of(&model_section, key), &count));
         TRY_TEXT(*out, r->a, "%" PRIu64, count);
+        return STATUS_OK;
+    case MODEL_PREPROCESS:
+    case MODEL_EVALUATION_PREPROCESS:
+    case MODEL_INTERPOLATION:
+        TRY(read_choice(at, setting_of(&model_section, key), &choice));
+        *out = setting_choice(setting_of(&model_section, key), choice);
+        return STATUS_OK;
+    case MODEL_CROP_FRACTION:
+        TRY(read_real(at, setting_of(&model_section, key), &fraction));
+        TRY_TEXT(*out, r->a, "%s", number_text(fraction).text);
         return STATUS_OK;
     case MODEL_MEAN:
     case MODEL_STD:

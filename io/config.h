@@ -32,12 +32,17 @@ typedef struct config_criterion {
 /* What becomes of the scores of single images. */
 typedef enum config_rows { ROWS_STREAM, ROWS_KEEP, CONFIG_ROWS } config_rows;
 
+/* Who draws classes and reference images: we (core/rng.h), or the reference program's generator (docs/attribution.md, section i). */
+typedef enum sampling { SAMPLING_POLLARD, SAMPLING_TORCH } sampling;
+
 typedef struct config {
     const char *path;
     const char *text;       /* the file as it is */
     const char *resolved;   /* the study after defaults and --set, paths as written, as YAML that gives the same study and text again */
     const char *name;       /* study: */
     const char *reference, *evaluation; /* image folders, ready to open like a checkpoint */
+    const char *reference_list, *evaluation_list; /* which images of them and of what class (io/dataset.h); NULL: as the folders say */
+    sampling sampling;
     size_t n_models;
     const config_model *models;
     size_t n_criteria;

@@ -9,7 +9,8 @@
 
 const config_fact_name config_fact_names[CONFIG_FACTS] = {
     {MODEL_ARCHITECTURE, "arch"}, {MODEL_HEADS, "num_heads"}, {MODEL_IMAGE_SIZE, "image_size"}, {MODEL_RESIZE, "resize"},
-    {MODEL_CROP, "crop"}, {MODEL_MEAN, "mean"}, {MODEL_STD, "std"},
+    {MODEL_CROP, "crop"}, {MODEL_MEAN, "mean"}, {MODEL_STD, "std"}, {MODEL_PREPROCESS, "preprocess"},
+    {MODEL_EVALUATION_PREPROCESS, "evaluation_preprocess"}, {MODEL_INTERPOLATION, "interpolation"}, {MODEL_CROP_FRACTION, "crop_pct"},
 };
 
 /* Counts without a buffer, writes with one: the text is made twice, the first time to know its size. */
@@ -121,6 +122,16 @@ static void emit_study(emitter *e, const config *c, const config_written *w)
     emit_text(e, w->reference);
     emit(e, "  %s: ", key_of(&data_section, DATA_EVALUATION));
     emit_text(e, w->evaluation);
+    if (w->reference_list != NULL) {
+        emit(e, "  %s: ", key_of(&data_section, DATA_REFERENCE_LIST));
+        emit_text(e, w->reference_list);
+    }
+    if (w->evaluation_list != NULL) {
+        emit(e, "  %s: ", key_of(&data_section, DATA_EVALUATION_LIST));
+        emit_text(e, w->evaluation_list);
+    }
+    emit(e, "  %s: %s\n", key_of(&data_section, DATA_SAMPLING),
+         setting_choice(&data_section.settings[DATA_SAMPLING], (size_t)c->sampling));
     emit(e, "%s:\n", key_of(&study_section, STUDY_MODELS));
     for (size_t i = 0; i < c->n_models; i++) {
         emit_model(e, &c->models[i], w->checkpoint[i]);

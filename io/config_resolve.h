@@ -5,7 +5,7 @@
 
 /* Paths as they were written (in `config` they are ready to be opened), and composites as YAML. */
 typedef struct config_written {
-    const char *reference, *evaluation;
+    const char *reference, *evaluation, *reference_list, *evaluation_list; /* the lists may be NULL */
     const char *const *checkpoint; /* [n_models] */
     const char *const *composite;  /* [n_criteria] the value of the key (composite_stated_text), NULL where the method takes none */
 } config_written;
@@ -19,7 +19,7 @@ typedef struct config_fact_name {
     size_t setting; /* MODEL_HEADS, ... */
     const char *fact;
 } config_fact_name;
-enum { CONFIG_FACTS = 7 };
+enum { CONFIG_FACTS = 11 };
 extern const config_fact_name config_fact_names[CONFIG_FACTS];
 
 #endif

@@ -9,6 +9,7 @@
 #include "backend/backend.h"
 #include "core/status.h"
 #include "io/config.h"
+#include "io/image.h"
 #include "pruning/criterion.h"
 #include "pruning/curve.h"
 #include "pruning/ranking.h"
@@ -27,6 +28,8 @@ static const char *backend_choice(size_t i)
 {
     return i == 0 ? "auto" : backend_name(i - 1);
 }
+
+static const char *const samplings[] = {"pollard", "torch", NULL};
 
 static const char *group_choice(size_t i)
 {
@@ -57,14 +60,22 @@ static const setting data_settings[DATA_KEYS] = {
                                   .help = "folder of class folders with the images that are explained"}},
     [DATA_EVALUATION] = {.field = {.name = "evaluation", .kind = FIELD_PATH, .required = true,
                                    .help = "folder of class folders with the images on which accuracy is measured"}},
+    [DATA_REFERENCE_LIST] = {.field = {.name = "reference_list", .kind = FIELD_PATH,
+                                       .help = "text or CSV with the class of each image, where the folder has no class folders"},
+                             .absent = "the folder's class folders"},
+    [DATA_EVALUATION_LIST] = {.field = {.name = "evaluation_list", .kind = FIELD_PATH, .help = "the same for evaluation"},
+                              .absent = "the folder's class folders"},
+    [DATA_SAMPLING] = {.field = {.name = "sampling", .kind = FIELD_CHOICE, .choices = samplings, .def = 0,
+                                 .help = "who draws classes and references: pollard, or torch as the paper's program does"}},
 };
 const section data_section = {DATA_KEYS, data_settings};
 
+static const char *const interpolations[] = {"bilinear", "bicubic", NULL};
 static const setting model_settings[MODEL_KEYS] = {
     [MODEL_NAME] = {.field = {.name = "name", .kind = FIELD_TEXT, .required = true, .help = "what results call the model; unique"},
                     .form = "name"},
     [MODEL_CHECKPOINT] = {.field = {.name = "checkpoint", .kind = FIELD_PATH, .required = true,
-                                    .help = "trained weights (safetensors); a model.json beside it is read too"}},
+                                    .help = "trained weights (safetensors or PyTorch); a model.json beside it is read too"}},
     [MODEL_COMPONENTS] = {.field = {.name = "components", .kind = FIELD_LIST,
                                     .help = "what is pruned; each kind gets a ranking and a curve of its own"},
                           .item = FIELD_CHOICE, .choice = kind_choice, .absent = "what the architecture offers"},
@@ -87,6 +98,18 @@ static const setting model_settings[MODEL_KEYS] = {
     [MODEL_STD] = {.field = {.name = "std", .kind = FIELD_LIST, .min = 0.001, .max = 1,
                              .help = "standard deviation of red, green and blue (values in 0..1): divides"},
                    .item = FIELD_REAL, .length = 3, .absent = "as the checkpoint says"},
+    [MODEL_PREPROCESS] = {.field = {.name = "preprocess", .kind = FIELD_CHOICE, .choices = preprocess_names,
+                                    .help = "recipe for what is not stated: docs/preprocessing.md"},
+                          .absent = "none; single steps are stated"},
+    [MODEL_EVALUATION_PREPROCESS] = {.field = {.name = "evaluation_preprocess", .kind = FIELD_CHOICE, .choices = preprocess_names,
+                                               .help = "another recipe for the images on which accuracy is measured"},
+                                     .absent = "as preprocess"},
+    [MODEL_INTERPOLATION] = {.field = {.name = "interpolation", .kind = FIELD_CHOICE, .choices = interpolations,
+                                       .help = "of resize, both antialiased as Pillow does it"},
+                             .absent = "as the recipe or the checkpoint says"},
+    [MODEL_CROP_FRACTION] = {.field = {.name = "crop_fraction", .kind = FIELD_REAL, .min = 0.01, .max = 1,
+                                       .help = "share of the shorter side that the crop leaves: sets resize and crop"},
+                             .absent = "as the recipe or the checkpoint says"},
 };
 const section model_section = {MODEL_KEYS, model_settings};
 

@@ -98,11 +98,15 @@ typedef struct result_audit {
 /* Scores of single images under one (model, criterion). */
 typedef struct result_rows {
     size_t model, criterion;
+    size_t scored; /* the criterion with the same scores whose rows these are; an earlier one, or `criterion` itself */
     const char *moment; /* which of the criterion's moments it is */
     size_t n_samples, n_components;
     const char *const *path; /* [n_samples] within the folder of reference images */
     const uint32_t *class;   /* [n_samples] ascending */
     const float *score;      /* [n_samples, n_components] */
+    size_t n_sets;
+    const result_set *sets;
+    const uint8_t *member;   /* [n_sets, n_samples] does the set contain the image? */
 } result_rows;
 
 typedef struct result_input {

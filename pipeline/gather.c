@@ -23,7 +23,7 @@ static status gather_model(arena *a, const study_model *m, result_model *out)
     *out = (result_model){.name = m->config->name, .architecture = g->architecture, .checkpoint = m->config->checkpoint,
                           .n_layers = g->n_layers, .layers = layers, .n_components = g->n_components,
                           .parameters = parameters, .macs = macs, .n_classes = g->n_classes};
-    out->preprocessing = preprocess_text(a, &m->preprocess);
+    out->preprocessing = preprocess_texts(a, &m->preprocess, &m->evaluation_preprocess);
     if (out->preprocessing == NULL) {
         return (status){ST_ENVIRONMENT};
     }

@@ -23,7 +23,7 @@ static status gather_steps(arena *a, const criterion_def *method, const criterio
     return STATUS_OK;
 }
 
-static status gather_sets(arena *a, const study *s, const result_set **out)
+status gather_sets(arena *a, const study *s, const result_set **out)
 {
     result_set *sets;
     TRY_ALLOC(sets, a, s->n_references);
@@ -79,7 +79,8 @@ size_t gather_audits_bytes(const study *s)
     size_t sum = 0;
     for (size_t m = 0; m < s->n_models; m++) {
         for (size_t k = 0; k < s->config->n_criteria; k++) {
-            const size_t most = s->models[m].graph->n_nodes;
+            const criterion_setup setup = study_setup(s, m, k);
+            const size_t most = setup.graph->n_nodes;
             if (s->config->criteria[k].method->audit != NULL) {
                 sum += most * (sizeof(audit_step) + sizeof(result_audit_step) + 2 * RULE_TEXT);
                 sum += s->n_references * (sizeof(result_set) + most * AUDIT_SUMS * sizeof(double));

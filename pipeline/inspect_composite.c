@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "attribution/walk.h"
+#include "io/checkpoint.h"
 #include "io/config_composite.h"
 #include "io/config_schema.h"
 #include "io/results.h"
@@ -190,11 +191,11 @@ static status of_checkpoint(arena *a, const char *path, size_t n_sets, const cha
     return STATUS_OK;
 }
 
-/* The first eight bytes of a checkpoint are the length of its header, so that the last of them is 0; no text has such a byte. */
+/* A checkpoint by its bytes, or by a zero among the first: no text has one. */
 static bool is_text(file_bytes bytes)
 {
     const size_t n = bytes.size < 8 ? bytes.size : 8;
-    return memchr(bytes.data, 0, n) == NULL;
+    return memchr(bytes.data, 0, n) == NULL && (bytes.size < 8 || checkpoint_format(bytes) == NULL);
 }
 
 static status inspect_in(arena *a, const char *path, size_t n_sets, const char *const sets[], FILE *to)

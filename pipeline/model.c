@@ -49,7 +49,7 @@ status model_tensors(arena *a, const char *path, file_bytes checkpoint, const ch
 {
     size_t n_json = 0;
     fact *json_facts = NULL;
-    TRY(safetensors_parse(a, path, checkpoint, out));
+    TRY(checkpoint_parse(a, path, checkpoint, out));
     if (json.data != NULL) {
         TRY(model_json_parse(a, json_path, json, &n_json, &json_facts));
     }
@@ -114,6 +114,7 @@ static status build(arena *a, arena *scratch, const config_model *cm, const mode
     out->graph = g;
     TRY(graph_needed_rows(a, g, &out->logits_graph));
     TRY(preprocess_from_facts(t, g->input.dim[1], g->input.dim[2], &out->preprocess));
+    TRY(preprocess_for_evaluation(t, g->input.dim[1], g->input.dim[2], &out->evaluation_preprocess));
     const char *classes = tensors_fact(t, "classes");
     if (classes != NULL) {
         TRY_TEXT(out->class_names, a, "%s", classes);

@@ -50,7 +50,8 @@ static const node *nearest_to_logits(const graph *g, const double *score, size_t
 
 status blame_layer(const stage_ctx *c, const study_cell *cell, arena *scratch, const double *score)
 {
-    const graph *g = c->study->models[cell->model].graph;
+    const criterion_setup setup = study_setup(c->study, cell->model, cell->criterion);
+    const graph *g = setup.graph; /* the one that was explained */
     const char *criterion = c->study->config->criteria[cell->criterion].name, *model = c->study->models[cell->model].config->name;
     bool found = false;
     audit_step step;

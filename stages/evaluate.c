@@ -90,7 +90,7 @@ static status evaluate_batch(stage_ctx *c, evaluator *e, size_t first, size_t en
     const study_model *m = &s->models[e->model];
     const study_evaluation *set = &s->evaluations[e->masks.use[first].evaluation];
     const size_t micro_batch = s->config->micro_batch;
-    TRY(batch_read(e->scratch, s->evaluation_data, &set->samples, index, micro_batch, &m->preprocess, c->evaluation_mark,
+    TRY(batch_read(e->scratch, s->evaluation_data, &set->samples, index, micro_batch, &m->evaluation_preprocess, c->evaluation_mark,
                    &e->batch));
     for (size_t u = first; u < end; u = masks_end(&e->masks, u), counters += counter_size(set)) {
         forward_run(e->forward, e->batch.images, e->masks.use[u].alive);
@@ -291,7 +291,7 @@ static status try_once(stage_ctx *c, evaluator *e, size_t round, uint8_t *alive,
     }
     const double started = log_seconds();
     TRY(batch_read(e->scratch, s->evaluation_data, &set->samples, (round + (size_t)c->comm->rank) % n, s->config->micro_batch,
-                   &m->preprocess, c->evaluation_mark, &e->batch));
+                   &m->evaluation_preprocess, c->evaluation_mark, &e->batch));
     const double was_read = log_seconds();
     forward_run(e->forward, e->batch.images, alive);
     count_batch(e, s->evaluation_data, set, m->graph->n_classes, counter);

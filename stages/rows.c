@@ -9,6 +9,11 @@ bool rows_exist(const study *s, size_t model, size_t criterion)
     return method->uses_samples && criterion_score_moment(method, &setup) != NO_MOMENT;
 }
 
+size_t rows_scored(const study *s, size_t criterion)
+{
+    return attribute_index(s, 0, criterion, 0) / s->n_references;
+}
+
 bool rows_are_kept(const study *s, size_t model, size_t criterion)
 {
     return s->config->rows == ROWS_KEEP && rows_exist(s, model, criterion);
@@ -115,7 +120,7 @@ size_t rows_bytes(const study *s)
     size_t sum = 0;
     for (size_t m = 0; m < s->n_models; m++) {
         for (size_t k = 0; k < s->config->n_criteria; k++) {
-            sum += rows_exist(s, m, k) ? pair_bytes(s, m) : 0;
+            sum += rows_exist(s, m, k) && rows_scored(s, k) == k ? pair_bytes(s, m) : 0;
         }
     }
     return sum;

@@ -7,6 +7,7 @@
 
 bool rows_exist(const study *s, size_t model, size_t criterion);    /* could be kept */
 bool rows_are_kept(const study *s, size_t model, size_t criterion); /* ... and the study wants it */
+size_t rows_scored(const study *s, size_t criterion);               /* the criterion that is explained for the scores of this one */
 
 typedef struct row_keeper {
     bool keep;          /* false: nothing below is used */

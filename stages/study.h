@@ -18,7 +18,7 @@ typedef struct study_model {
     const config_model *config;
     const graph *graph;        /* as the architecture defines it: what costs and components are counted on */
     const graph *logits_graph; /* the same logits, of them the same relevance, and the same components (nn/passes/needed_rows.h) */
-    preprocess preprocess;
+    preprocess preprocess, evaluation_preprocess; /* of images that are explained, and of those on which accuracy is measured */
     const char *class_names; /* "a,b,c" as the checkpoint's facts say, or NULL */
     size_t n_kinds;
     component_kind kinds[COMPONENT_KINDS];

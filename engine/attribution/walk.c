@@ -312,7 +312,7 @@ static void audit(const walk *w, const walk_step *s)
     const audit_reading *r = NULL;
     const size_t n = w->audit == NULL ? 0 : walk_audit_readings(w->audit, (size_t)(s - w->program.steps), &r);
     for (size_t i = 0; i < n; i++) {
-        const size_t floats = images_floats(w->g->nodes[r[i].at].out, w->lanes);
+        const size_t floats = floats_of(w, r[i].at) / w->batch;
         const float *t = buffer(w, r[i].buffer), *f = factor_of(w, (relevance_at){r[i].buffer, r[i].factor});
         if (i + 1 < n && r[i + 1].buffer == r[i].buffer && f != NULL && r[i + 1].factor != NO_FACTOR) {
             walk_audit_totals(w->batch, floats, t, f, forward_output(w->forward, r[i + 1].factor), r[i].total, r[i + 1].total);

@@ -7,8 +7,10 @@
 #include <string.h>
 
 #include "attribution/walk.h"
+#include "attribution/walk_audit.h"
 #include "core/rng.h"
 #include "pipeline/plan.h"
+#include "stages/rows.h"
 #include "stages/stage.h"
 
 static comm world;
@@ -48,7 +50,7 @@ static int run_stages(void **state)
     /* Every order, scope and floor, on criteria that look at images and on those that do not. Half of the classes are masked, and at the last
      * rate floors give way. */
     static const char *const sets[] = {
-        "tasks.seeds=[0, 3]", "tasks.classes=[6]", "tasks.references=[1, 3]", "rates=[0, 0.45, 0.9]", "micro_batch=8",
+        "tasks.seeds=[0, 3]", "tasks.classes=[6]", "tasks.references=[1, 3]", "rates=[0, 0.45, 0.9]", "micro_batch=8", "rows=keep",
         "criteria=[{name: plain, method: lrp}, {name: floor, method: lrp, floor: 0.3}, {name: layers, method: lrp, scope: layer},"
         " {name: least, method: magnitude}, {name: most, method: random, order: most-first, floor: 0.25},"
         " {name: most-layers, method: magnitude, order: most-first, scope: layer}]"};
@@ -286,7 +288,7 @@ static void count_alone(const study_cell *cell, forward *f, const uint8_t *alive
     if (images[cell->model] == NULL) {
         images[cell->model] = zeroed(d->n_samples * size, sizeof(float));
         for (size_t i = 0; i < d->n_samples; i++) {
-            load(d, i, &m->preprocess, images[cell->model] + i * size);
+            load(d, i, &m->evaluation_preprocess, images[cell->model] + i * size);
         }
     }
     memset(out, 0, sizeof *out);
@@ -356,6 +358,69 @@ static void curves_are_those_of_the_definition(void **state)
     assert_true(world.rank != 0 || told_apart > 0);
 }
 
+/* One image explained alone: its row of the moment that the score adds up, and its audit. */
+static void explain_alone(size_t model, size_t criterion, size_t sample, float *score, float *audit)
+{
+    const study *s = &resolved.study;
+    const study_model *m = &s->models[model];
+    const config_criterion *cc = &s->config->criteria[criterion];
+    criterion_setup setup = study_setup(s, model, criterion);
+    void *method;
+    setup.batch = 1;
+    float *pixels = zeroed(shape_count(m->graph->input), sizeof *pixels), *row = zeroed(criterion_row(cc->method, &setup), sizeof *row);
+    const size_t target = s->reference_data->label[sample], n = m->graph->n_components;
+    const uint64_t id = sample;
+    load(s->reference_data, sample, &m->preprocess, pixels);
+    assert_ok(cc->method->open(memory, &setup, &method));
+    cc->method->rows(method, &(criterion_batch){pixels, &target, &id}, row);
+    memcpy(score, row + criterion_score_moment(cc->method, &setup) * n, n * sizeof *score);
+    memcpy(audit, row + criterion_audit(cc->method, &setup), setup.graph->n_nodes * AUDIT_SUMS * sizeof *audit);
+}
+
+static size_t place_of(const study_reference *r, size_t sample)
+{
+    size_t i = 0;
+    while (i < r->samples.n && r->samples.sample[i] != sample) {
+        i++;
+    }
+    return i;
+}
+
+/* Kept rows are those of the images alone, wherever they were computed; audits are sums over the images of a reference set. */
+static void rows_and_audits_are_those_of_the_images(void **state)
+{
+    (void)state;
+    const study *s = &resolved.study;
+    for (size_t pair = 0; pair < s->n_models * s->config->n_criteria; pair++) {
+        const size_t model = pair / s->config->n_criteria, criterion = pair % s->config->n_criteria;
+        const criterion_def *method = s->config->criteria[criterion].method;
+        const float *rows = ctx.attribute.rows[attribute_index(s, model, criterion, 0) / s->n_references];
+        assert_true((rows != NULL) == (world.rank == 0 && method->uses_samples));
+        if (rows == NULL) {
+            continue;
+        }
+        const criterion_setup setup = study_setup(s, model, criterion);
+        const graph *g = setup.graph;
+        const size_t n = g->n_components, n_audit = g->n_nodes * AUDIT_SUMS;
+        float *score = zeroed(n, sizeof *score), *audit = zeroed(n_audit, sizeof *audit);
+        double *sums = zeroed(s->n_references * n_audit, sizeof *sums), *sizes = zeroed(s->n_references * n_audit, sizeof *sizes);
+        for (size_t i = 0; i < s->explained.n; i++) {
+            explain_alone(model, criterion, s->explained.sample[i], score, audit);
+            assert_memory_equal(rows + i * n, score, n * sizeof *score);
+            for (size_t r = 0; r < s->n_references; r++) {
+                for (size_t k = 0; k < n_audit && place_of(&s->references[r], s->explained.sample[i]) < s->references[r].samples.n; k++) {
+                    sums[r * n_audit + k] += (double)audit[k];
+                    sizes[r * n_audit + k] += fabs((double)audit[k]);
+                }
+            }
+        }
+        for (size_t k = 0; k < s->n_references * n_audit; k++) {
+            const double got = ctx.attribute.sums[attribute_index(s, model, criterion, k / n_audit)][criterion_audit(method, &setup) + k % n_audit];
+            assert_true(fabs(got - sums[k]) <= 1e-14 * sizes[k]);
+        }
+    }
+}
+
 static void every_file_that_was_read_is_known(void **state)
 {
     (void)state;
@@ -372,6 +437,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(scores_and_rankings_are_those_of_the_definition),
         cmocka_unit_test(every_method_is_its_rows_one_image_at_a_time),
         cmocka_unit_test(curves_are_those_of_the_definition),
+        cmocka_unit_test(rows_and_audits_are_those_of_the_images),
         cmocka_unit_test(every_file_that_was_read_is_known),
     };
     if (!status_ok(comm_start(&argc, &argv, &world))) {

@@ -4,9 +4,11 @@
  * tests that write result files and those that inspect them. */
 #include "support/support.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "attribution/walk_audit.h"
 #include "core/rng.h"
 #include "io/results.h"
 
@@ -189,6 +191,38 @@ static void sample_rows(results *r, const result_cell *cells)
     r->n_stability = r->n_summary = N_ROWS;
 }
 
+/* One audit, of the second model: growing by the steps, the last one partial; the first set has a relevance that is not finite. */
+static void sample_audit(results *r)
+{
+    static const result_audit_step steps[] = {{"heads.head", "linear", "epsilon (epsilon=1e-06)", true},
+                                              {"block.1.add", "add", "norm (epsilon=1e-06)", true},
+                                              {"block.1.attention", "attention", "attention (epsilon=1e-06, softmax=epsilon)", false}};
+    static const result_set sets[] = {{UINT64_MAX, 3, 10, 30}, {UINT64_MAX - 1, 3, 10, 30}};
+    static const double sums[2 * 3 * AUDIT_SUMS] = {30, 30, 29, 31, 29, 31, 29, 124, INFINITY, INFINITY, NAN, NAN,
+                                                    30, 30, 27, 45, 27, 45, 27, 90,  27,       90,       9,   99};
+    static const result_audit audit = {.model = 1, .criterion = 0, .n_steps = 3, .n_sets = 2, .steps = steps, .sets = sets, .sums = sums};
+    r->audits = &audit;
+    r->n_audits = 1;
+}
+
+/* Scores of five images of two classes, for the second model. */
+static void sample_kept(results *r)
+{
+    enum { SAMPLES = 5, COMPONENTS = 30 };
+    static const char *const path[SAMPLES] = {"zero/a.png", "zero/b.png", "zero/c.png", "two/a.png", "two/\xff.png"};
+    static const uint32_t class[SAMPLES] = {0, 0, 0, 2, 2};
+    static float score[SAMPLES * COMPONENTS];
+    static const result_set sets[] = {{UINT64_MAX, 3, 10, 3}, {UINT64_MAX - 1, 3, 10, 4}};
+    static const uint8_t member[2 * SAMPLES] = {1, 0, 1, 0, 1, 1, 1, 0, 1, 1};
+    static const result_rows rows = {.model = 1, .criterion = 0, .moment = "absolute", .n_samples = SAMPLES, .n_components = COMPONENTS,
+                                     .path = path, .class = class, .score = score, .n_sets = 2, .sets = sets, .member = member};
+    for (size_t i = 0; i < COUNT(score); i++) {
+        score[i] = (float)(i % COMPONENTS) + (float)(i / COMPONENTS * i / COMPONENTS);
+    }
+    r->rows = &rows;
+    r->n_rows = 1;
+}
+
 static void sample_provenance(results *r)
 {
     char *config = get(100001, 1);
@@ -255,6 +289,8 @@ static const results *sample(size_t n)
                    .cells = cells,
                    .tracks = tracks};
     sample_rows(r, cells);
+    sample_audit(r);
+    sample_kept(r);
     sample_provenance(r);
     return r;
 }

@@ -69,9 +69,46 @@ static void absent_keys_get_their_defaults(void **state)
     assert_string_equal(c->rate_text[19], "0.95");
     assert_int_equal(c->micro_batch, 16);
     assert_string_equal(c->backend, "auto");
+    assert_int_equal(c->rows, ROWS_STREAM);
+    assert_non_null(strstr(c->resolved, "\nrows: stream\n"));
     assert_false(c->winograd);
     assert_non_null(strstr(c->resolved, "convolutions: direct\n"));
     assert_string_equal(c->output, "d.h5");
+}
+
+static const char *fact_of(const config_model *m, const char *name)
+{
+    for (size_t i = 0; i < m->n_facts; i++) {
+        if (strcmp(m->facts[i].name, name) == 0) {
+            return m->facts[i].value;
+        }
+    }
+    return "(absent)";
+}
+
+/* Where images come from and what is done with them; read, written, and read again. */
+static void images_are_described(void **state)
+{
+    (void)state;
+    static const char *const sets[] = {"data.reference_list=lists/train.txt", "data.evaluation_list=/abs/val.csv", "data.sampling=torch",
+                                       "models[0].preprocess=torchvision", "models[0].evaluation_preprocess=reference",
+                                       "models[1].preprocess=timm", "models[1].interpolation=bilinear", "models[1].crop_fraction=0.9"};
+    const config *c = parse_good(good, COUNT(sets), sets);
+    for (int round = 0; round < 2; round++) {
+        assert_string_equal(c->reference_list, "configs/lists/train.txt");
+        assert_string_equal(c->evaluation_list, "/abs/val.csv");
+        assert_int_equal(c->sampling, SAMPLING_TORCH);
+        assert_string_equal(fact_of(&c->models[0], "preprocess"), "torchvision");
+        assert_string_equal(fact_of(&c->models[0], "evaluation_preprocess"), "reference");
+        assert_string_equal(fact_of(&c->models[1], "preprocess"), "timm");
+        assert_string_equal(fact_of(&c->models[1], "interpolation"), "bilinear");
+        assert_string_equal(fact_of(&c->models[1], "crop_pct"), "0.9");
+        c = parse_good(c->resolved, 0, NULL);
+    }
+    c = parse_good(good, 0, NULL);
+    assert_null(c->reference_list);
+    assert_null(c->evaluation_list);
+    assert_int_equal(c->sampling, SAMPLING_POLLARD);
 }
 
 static void facts_are_canonical(void **state)
@@ -192,6 +229,7 @@ static void overrides_win(void **state)
                                        "models[0].name=x",
                                        "micro_batch=4",
                                        "backend=onednn", /* built in or not */
+                                       "rows=keep",
                                        "convolutions=winograd",
                                        "criteria[0].epsilon=0",
                                        "tasks.classes=[3]",
@@ -207,6 +245,8 @@ static void overrides_win(void **state)
     assert_int_equal(c->micro_batch, 4);
     assert_string_equal(c->backend, "onednn");
     assert_non_null(strstr(c->resolved, "backend: onednn\n"));
+    assert_int_equal(c->rows, ROWS_KEEP);
+    assert_non_null(strstr(c->resolved, "\nrows: keep\n"));
     assert_true(c->winograd);
     assert_non_null(strstr(c->resolved, "convolutions: winograd\n"));
     assert_true(c->criteria[0].parameters[0] == 0.0);
@@ -272,6 +312,7 @@ static void bad_overrides_are_named(void **state)
         {"data={reference: x}", "--set data={reference: x}: data: the key 'evaluation' is missing; expected a path"},
         {"prediction=maskd", "expected one of restricted, masked, found 'maskd'; did you mean 'masked'?"},
         {"backend=onedn", "expected one of auto, onednn, openblas, found 'onedn'; did you mean 'onednn'?"},
+        {"rows=kep", "--set rows=kep: rows: expected one of stream, keep, found 'kep'; did you mean 'keep'?"},
         {"convolutions=wino", "--set convolutions=wino: convolutions: expected one of direct, winograd, found 'wino'"},
         {"micro_batch=\"8\"", "expected an integer in [1, 1024], found the quoted text '8'; leave out the quotes"},
     };
@@ -380,7 +421,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(a_good_study_is_read),
         TEST(absent_keys_get_their_defaults),
-        TEST(facts_are_canonical),
+        TEST(images_are_described), TEST(facts_are_canonical),
         TEST(rates_are_exact_decimals),
         TEST(the_resolved_text_gives_the_same_study),
         TEST(overrides_win),

@@ -54,7 +54,7 @@ static const bad_case bad_cases[] = {
     {"reference: train", "reference: {a: b}", "3:", "expected a path, found a section"},
     /* sections and lists */
     {"data:\n  reference: train\n  evaluation: val", "data: train", "2:7",
-     "data: expected a section with the keys reference, evaluation, found 'train'"},
+     "data: expected a section with the keys reference, evaluation, reference_list, evaluation_list, sampling, found 'train'"},
     {"components: [filters, heads]", "components: filters", "8:17",
      "expected a list of any of filters, neurons, heads, found 'filters'"},
     {"components: [filters, heads]", "components: []", "8:17", "expected a list of 1 to 3 elements, found 0"},

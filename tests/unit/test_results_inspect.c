@@ -56,7 +56,10 @@ static void inspect_tells_what_is_inside(void **state)
                                         "accuracies are 'restricted'",
                                         "most-first",
                                         "0.875",
-                                        "study: sample ..."};
+                                        "study: sample ...",
+                                        "vit    lrp-epsilon  residual   -0.1  heads.head",
+                                        "vit    lrp-epsilon  gain        nan  block.1.attention",
+                                        "vit    lrp-epsilon  growth      nan  block.1.attention"};
     for (size_t i = 0; i < COUNT(parts); i++) {
         if (strstr(text, parts[i]) == NULL) {
             fail_msg("'%s' is not in:\n%s", parts[i], text);
@@ -169,6 +172,10 @@ static void wrong_shapes_and_types_are_named(void **state)
         {"/summary/seeds", H5T_IEEE_F64LE, 1, {N_ROWS, 0}, "/summary/seeds: expected integers"},
         {"/models/vit/layer", H5T_STD_REF_OBJ, 1, {3, 0}, "/models/vit/layer: expected texts"},
         {"/provenance/config", H5T_STD_I32LE, 1, {3, 0}, "/provenance/config: expected texts"},
+        {"/audit/vit/lrp-epsilon/growth", H5T_IEEE_F64LE, 2, {2, 2}, "expected the shape [2, 3], found [2, 2]"},
+        {"/audit/vit/lrp-epsilon/absolute_in", H5T_IEEE_F64LE, 2, {1, 3}, "expected the shape [2, 3], found [1, 3]"},
+        {"/audit/vit/lrp-epsilon/complete", H5T_STD_U8LE, 1, {4, 0}, "expected the shape [3], found [4]"},
+        {"/audit/vit/lrp-epsilon/rule", H5T_STD_U8LE, 1, {3, 0}, "/audit/vit/lrp-epsilon/rule: expected texts"},
     };
     for (size_t i = 0; i < COUNT(damages); i++) {
         assert_ok(results_write(path, r));
@@ -184,7 +191,7 @@ static void missing_parts_and_newer_schemas_are_named(void **state)
 {
     (void)state;
     static char text[1 << 16];
-    static const char *const parts[] = {"/curves", "/summary/model", "/models", "/provenance"};
+    static const char *const parts[] = {"/curves", "/summary/model", "/models", "/provenance", "/audit/vit/lrp-epsilon/growth"};
     const char *path = scratch_path("part.h5");
     const results *r = sample(9);
     for (size_t i = 0; i < COUNT(parts); i++) {
@@ -194,6 +201,12 @@ static void missing_parts_and_newer_schemas_are_named(void **state)
         (void)H5Fclose(file);
         assert_fails(inspect_into(path, text, sizeof text), ST_DATA, "part.h5", parts[i], NULL);
     }
+    assert_ok(results_write(path, r));
+    const hid_t without = H5Fopen(path, H5F_ACC_RDWR, H5P_DEFAULT);
+    assert_true(H5Ldelete(without, "/audit", H5P_DEFAULT) >= 0);
+    (void)H5Fclose(without);
+    assert_ok(inspect_into(path, text, sizeof text)); /* a result of a program that did not audit */
+    assert_null(strstr(text, "growth"));
     assert_ok(results_write(path, r));
     const hid_t bare = H5Fopen(path, H5F_ACC_RDWR, H5P_DEFAULT);
     assert_true(H5Adelete_by_name(bare, "/models/vit", "total_macs", H5P_DEFAULT) >= 0);

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "pipeline/dry_run.h"
+#include "pipeline/gather_rows.h"
 #include "pipeline/launcher.h"
 
 static comm world;
@@ -218,6 +219,31 @@ static void sharing_is_counted(void **state)
     close_both(&b);
 }
 
+/* `rows: keep` costs what the plan says, on rank 0 and, before compression, in the file. */
+static void kept_rows_are_foreseen(void **state)
+{
+    (void)state;
+    both stream, keep;
+    size_t passes[8], scores = 0;
+    char criteria[sizeof all + 32];
+    open_both(&stream, all);
+    (void)snprintf(criteria, sizeof criteria, "%srows: keep\n", all);
+    open_both(&keep, criteria);
+    for (size_t m = 0; m < keep.p.study.n_models; m++) {
+        scores += 2 * keep.p.study.models[m].graph->n_components; /* two criteria */
+    }
+    const size_t n = keep.p.study.explained.n;
+    assert_in_range(gather_rows_kept_bytes(&keep.p.study), n * scores * sizeof(float), n * scores * sizeof(float) + 4 * 64);
+    assert_int_equal(gather_rows_kept_bytes(&stream.p.study), gather_rows_kept_bytes(&keep.p.study));
+    assert_int_equal(gather_rows_file_bytes(&stream.p.study),
+                     gather_rows_kept_bytes(&stream.p.study) + 2 * 10 * scores * sizeof(double)); /* images of all ten classes */
+    assert_int_equal(of_stage(&keep, "attribute")->kept, of_stage(&stream, "attribute")->kept + gather_rows_kept_bytes(&keep.p.study));
+    assert_true(keep.report.memory.file > stream.report.memory.file + (double)gather_rows_file_bytes(&keep.p.study));
+    run_stages(&keep, passes); /* it takes what was forecast */
+    close_both(&keep);
+    close_both(&stream);
+}
+
 /* Images are explained for scores, not for rankings. */
 static void rankings_of_the_same_scores_share_their_explanation(void **state)
 {
@@ -354,6 +380,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_plan_without_relevance_is_exact),
         cmocka_unit_test(a_plan_with_relevance_is_a_bound),
         cmocka_unit_test(sharing_is_counted),
+        cmocka_unit_test(kept_rows_are_foreseen),
         cmocka_unit_test(rankings_of_the_same_scores_share_their_explanation),
         cmocka_unit_test(passes_of_a_method_are_counted),
         cmocka_unit_test(a_network_without_what_a_criterion_looks_at_is_refused),
