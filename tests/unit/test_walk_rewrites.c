@@ -149,6 +149,36 @@ static size_t products_without(const network *n, const char *rule, unsigned with
     return products;
 }
 
+/* The memory that is stated before a walk is built is what it takes, beside the arrays: steps, blocks, tables of the packing. */
+static void a_walk_takes_what_it_needs(void **state)
+{
+    (void)state;
+    enum { BOOKKEEPING = 256 << 10 };
+    for (size_t i = 0; i < COUNT(networks); i++) {
+        for (size_t k = 0; k < rule_count; k++) {
+            network n;
+            made m;
+            walk *w;
+            size_t needed = 0;
+            if (!is_everywhere(rule_table[k])) {
+                continue;
+            }
+            open_network(networks[i], &n);
+            make(rule_table[k], &m);
+            m.c.proj_bias = true;
+            assert_ok(walk_needs(n.g, &m.c, test_backend(), BATCH, &needed));
+            const size_t before = arena_bytes(n.a);
+            assert_ok(walk_build(n.a, n.g, &m.c, test_backend(), BATCH, &w));
+            const size_t taken = arena_bytes(n.a) - before;
+            assert_int_equal(walk_bytes(w), needed);
+            if (!(needed <= taken && taken <= needed + BOOKKEEPING)) {
+                fail_msg("%s, %s: needs %zu bytes, takes %zu", n.name, rule_table[k]->name, needed, taken);
+            }
+            close_network(&n);
+        }
+    }
+}
+
 /* VGG: three convolutions and three linear layers with inputs >= 0 hand relevance on; all but the last are followed by a ReLU. */
 static void each_rewrite_saves_work(void **state)
 {
@@ -245,6 +275,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(rewrites_change_no_number),
+        cmocka_unit_test(a_walk_takes_what_it_needs),
         cmocka_unit_test(each_rewrite_saves_work),
         cmocka_unit_test(the_image_changes_no_bit_above),
         cmocka_unit_test(the_projections_bias_counts_where_it_is_told_to),
