@@ -11,7 +11,7 @@ enum { SHARE_CHUNK = 256, MAX_SHARE_GROUPS = 2 };
 #define SHARE_LIMIT 0.0625f
 
 typedef struct share_group {
-    float agree, oppose;
+    float agree, oppose, limit; /* limit: SHARE_LIMIT times the larger of both, without signs */
     float of_z,
         of_sums; /* the denominator agree A + oppose O by what is at hand: neither rounds what the other does not need */
     float above, below; /* z is let through unless z <= above or z >= below */

@@ -89,6 +89,7 @@ static status build_shares(builder *b, const signed_form *form, double epsilon)
         share_group *to = &r->group[g];
         *to = (share_group){.agree = (float)from->agree,
                             .oppose = (float)from->oppose,
+                            .limit = SHARE_LIMIT * (float)fmax(fabs(from->agree), fabs(from->oppose)),
                             .above = from->gate == GATE_POSITIVE ? 0.0f : -INFINITY,
                             .below = from->gate == GATE_NEGATIVE ? 0.0f : INFINITY};
         to->of_z = (float)(r->absolute ? (from->agree + from->oppose) / 2.0 : from->oppose);
