@@ -51,8 +51,21 @@ static status read_data(reader *r, const yaml_node *at)
     TRY(read_section(at, &data_section, v));
     TRY(read_input_path(r, v[DATA_REFERENCE], setting_of(&data_section, DATA_REFERENCE), &r->written.reference,
                         &c->reference));
-    return read_input_path(r, v[DATA_EVALUATION], setting_of(&data_section, DATA_EVALUATION), &r->written.evaluation,
-                           &c->evaluation);
+    TRY(read_input_path(r, v[DATA_EVALUATION], setting_of(&data_section, DATA_EVALUATION), &r->written.evaluation, &c->evaluation));
+    if (v[DATA_REFERENCE_LIST] != NULL) {
+        TRY(read_input_path(r, v[DATA_REFERENCE_LIST], setting_of(&data_section, DATA_REFERENCE_LIST), &r->written.reference_list,
+                            &c->reference_list));
+    }
+    if (v[DATA_EVALUATION_LIST] != NULL) {
+        TRY(read_input_path(r, v[DATA_EVALUATION_LIST], setting_of(&data_section, DATA_EVALUATION_LIST), &r->written.evaluation_list,
+                            &c->evaluation_list));
+    }
+    if (v[DATA_SAMPLING] != NULL) {
+        size_t choice = 0;
+        TRY(read_choice(v[DATA_SAMPLING], setting_of(&data_section, DATA_SAMPLING), &choice));
+        c->sampling = (sampling)choice;
+    }
+    return STATUS_OK;
 }
 
 static status read_components(const yaml_node *at, config_model *m)
@@ -124,12 +137,24 @@ static status read_colours(reader *r, const yaml_node *at, size_t key, const cha
 static status read_fact(reader *r, const yaml_node *at, size_t key, const char **out)
 {
     uint64_t count = 0;
+    size_t choice = 0;
+    double fraction = 0.0;
     switch (key) {
     case MODEL_ARCHITECTURE:
         return read_name(at, setting_of(&model_section, key), out);
     case MODEL_HEADS:
         TRY(read_count(at, setting_of(&model_section, key), &count));
         TRY_TEXT(*out, r->a, "%" PRIu64, count);
+        return STATUS_OK;
+    case MODEL_PREPROCESS:
+    case MODEL_EVALUATION_PREPROCESS:
+    case MODEL_INTERPOLATION:
+        TRY(read_choice(at, setting_of(&model_section, key), &choice));
+        *out = setting_choice(setting_of(&model_section, key), choice);
+        return STATUS_OK;
+    case MODEL_CROP_FRACTION:
+        TRY(read_real(at, setting_of(&model_section, key), &fraction));
+        TRY_TEXT(*out, r->a, "%s", number_text(fraction).text);
         return STATUS_OK;
     case MODEL_MEAN:
     case MODEL_STD:
@@ -178,6 +203,25 @@ static status read_models(reader *r, const yaml_node *at)
     return STATUS_OK;
 }
 
+/* The keys of a criterion of any method that say how its scores become an order. */
+static status read_ranking(const setting settings[], const yaml_node *const v[], ranking_options *out)
+{
+    double value[CRITERION_KEYS] = {0};
+    for (size_t i = CRITERION_ORDER; i <= CRITERION_FLOOR; i++) {
+        value[i] = settings[i].field.def;
+        if (v[i] != NULL) {
+            TRY(read_value(v[i], &settings[i], &value[i]));
+        }
+    }
+    *out = (ranking_options){.order = (ranking_order)value[CRITERION_ORDER], .scope = (ranking_scope)value[CRITERION_SCOPE],
+                             .floor = value[CRITERION_FLOOR]};
+    if (out->scope == RANKING_LAYER && out->floor > 0.0) {
+        return FAIL_AT(v[CRITERION_FLOOR], "expected 0 beside 'scope: layer', which takes the same share of every layer, found %s; leave one "
+                       "of the two out", yaml_found(v[CRITERION_FLOOR]).text);
+    }
+    return STATUS_OK;
+}
+
 /* A criterion's section has the keys of every criterion, then the fields of its method, then the composite where the method takes one. */
 static status read_criterion(reader *r, const yaml_node *at, config_criterion *c)
 {
@@ -200,6 +244,7 @@ static status read_criterion(reader *r, const yaml_node *at, config_criterion *c
     }
     TRY(read_section(at, &own, v));
     TRY(read_unique_name(v[CRITERION_NAME], &settings[CRITERION_NAME], &c->name));
+    TRY(read_ranking(settings, v, &c->ranking));
     for (size_t i = 0; i < c->method->n_fields; i++) {
         const size_t k = CRITERION_KEYS + i;
         c->parameters[i] = settings[k].field.def;
@@ -315,14 +360,25 @@ static status read_output(reader *r, const yaml_node *at)
     return STATUS_OK;
 }
 
-static status read_backend(reader *r, const yaml_node *at)
+/* A key of the study whose value is a choice; absent, its default. */
+static status read_study_choice(const yaml_node *at, size_t key, size_t *out)
 {
-    const setting *s = setting_of(&study_section, STUDY_BACKEND);
-    size_t choice = (size_t)s->field.def;
-    if (at != NULL) {
-        TRY(read_choice(at, s, &choice));
+    const setting *s = setting_of(&study_section, key);
+    *out = (size_t)s->field.def;
+    return at != NULL ? read_choice(at, s, out) : STATUS_OK;
+}
+
+/* A backend that is named and has no such algorithm contradicts the key. With `auto` the study means whatever there is. */
+static status read_convolutions(reader *r, const yaml_node *at)
+{
+    const backend_def *named = backend_find(r->c->backend);
+    size_t choice = CONVOLUTIONS_DIRECT;
+    TRY(read_study_choice(at, STUDY_CONVOLUTIONS, &choice));
+    r->c->winograd = choice == CONVOLUTIONS_WINOGRAD;
+    if (r->c->winograd && named != NULL && !named->winograd) {
+        return FAIL_AT(at, "expected direct, since `backend: %s` has no other, found winograd; take `backend: auto` or leave the key out",
+                       named->name);
     }
-    r->c->backend = setting_choice(s, choice);
     return STATUS_OK;
 }
 
@@ -331,6 +387,7 @@ static status read_study(reader *r, const yaml_node *root)
     const yaml_node *v[STUDY_KEYS];
     config *c = r->c;
     rate_list rates;
+    size_t prediction = 0, backend = 0, rows = 0;
     uint64_t micro_batch = (uint64_t)setting_of(&study_section, STUDY_MICRO_BATCH)->field.def;
     TRY(read_section(root, &study_section, v));
     TRY(read_name(v[STUDY_NAME], setting_of(&study_section, STUDY_NAME), &c->name));
@@ -346,7 +403,13 @@ static status read_study(reader *r, const yaml_node *root)
         TRY(read_count(v[STUDY_MICRO_BATCH], setting_of(&study_section, STUDY_MICRO_BATCH), &micro_batch));
     }
     c->micro_batch = (size_t)micro_batch;
-    TRY(read_backend(r, v[STUDY_BACKEND]));
+    TRY(read_study_choice(v[STUDY_PREDICTION], STUDY_PREDICTION, &prediction));
+    TRY(read_study_choice(v[STUDY_BACKEND], STUDY_BACKEND, &backend));
+    TRY(read_study_choice(v[STUDY_ROWS], STUDY_ROWS, &rows));
+    c->prediction = (curve_prediction)prediction;
+    c->backend = setting_choice(setting_of(&study_section, STUDY_BACKEND), backend);
+    c->rows = (config_rows)rows;
+    TRY(read_convolutions(r, v[STUDY_CONVOLUTIONS]));
     return read_output(r, v[STUDY_OUTPUT]);
 }
 
@@ -375,6 +438,7 @@ status config_parse(arena *a, const char *path, file_bytes text, size_t n_sets, 
     }
     TRY(read_study(&r, root));
     TRY(config_resolve(a, r.c, &r.written, &r.c->resolved));
+    TRY(config_scoring(a, r.c, &r.written, &r.c->scoring));
     *out = r.c;
     return STATUS_OK;
 }

@@ -7,6 +7,8 @@
 #include "attribution/preset.h"
 #include "nn/tensors.h"
 #include "pruning/criterion.h"
+#include "pruning/curve.h"
+#include "pruning/ranking.h"
 
 typedef struct config_model {
     const char *name;       /* unique; letters, digits, _ - . and not beginning with - or . */
@@ -24,7 +26,14 @@ typedef struct config_criterion {
     const composite *composite; /* criterion_setup.composite: a preset's list or a stated one; NULL where the method takes none */
     const preset_def *preset;   /* NULL: the list was stated entry by entry */
     double preset_parameters[MAX_PRESET_PARAMETERS];
+    ranking_options ranking; /* of any method: how its scores become an order */
 } config_criterion;
+
+/* What becomes of the scores of single images. */
+typedef enum config_rows { ROWS_STREAM, ROWS_KEEP, CONFIG_ROWS } config_rows;
+
+/* Who draws classes and reference images: we (core/rng.h), or the reference program's generator (docs/attribution.md, section i). */
+typedef enum sampling { SAMPLING_POLLARD, SAMPLING_TORCH } sampling;
 
 typedef struct config {
     const char *path;
@@ -32,10 +41,13 @@ typedef struct config {
     const char *resolved;   /* the study after defaults and --set, paths as written, as YAML that gives the same study and text again */
     const char *name;       /* study: */
     const char *reference, *evaluation; /* image folders, ready to open like a checkpoint */
+    const char *reference_list, *evaluation_list; /* which images of them and of what class (io/dataset.h); NULL: as the folders say */
+    sampling sampling;
     size_t n_models;
     const config_model *models;
     size_t n_criteria;
     const config_criterion *criteria;
+    const char *const *scoring;   /* [n_criteria] what decides a criterion's scores: criteria of equal texts have equal scores */
     size_t n_tasks;
     const size_t *task_classes;   /* tasks.classes: how many classes each task draws */
     size_t n_seeds;
@@ -45,8 +57,11 @@ typedef struct config {
     size_t n_rates;
     const double *rates;          /* ascending, first 0, in [0, 1); from decimal text */
     const char *const *rate_text; /* "0.35" */
+    curve_prediction prediction;  /* which count of correct images makes accuracies and A_PR; both are kept */
     size_t micro_batch;
     const char *backend;          /* "auto" or the name of a backend, which need not be built in */
+    config_rows rows;
+    bool winograd;                /* `convolutions: winograd` */
     const char *output;           /* result path, relative to the working directory; <study>.h5 where none is given */
 } config;
 

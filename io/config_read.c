@@ -7,7 +7,7 @@
 
 #include "core/text.h"
 
-enum { MOST_KEYS = 32 };
+enum { MOST_KEYS = 64 };
 
 static status unexpected(const yaml_node *node, const setting *s)
 {

@@ -9,7 +9,8 @@
 
 const config_fact_name config_fact_names[CONFIG_FACTS] = {
     {MODEL_ARCHITECTURE, "arch"}, {MODEL_HEADS, "num_heads"}, {MODEL_IMAGE_SIZE, "image_size"}, {MODEL_RESIZE, "resize"},
-    {MODEL_CROP, "crop"}, {MODEL_MEAN, "mean"}, {MODEL_STD, "std"},
+    {MODEL_CROP, "crop"}, {MODEL_MEAN, "mean"}, {MODEL_STD, "std"}, {MODEL_PREPROCESS, "preprocess"},
+    {MODEL_EVALUATION_PREPROCESS, "evaluation_preprocess"}, {MODEL_INTERPOLATION, "interpolation"}, {MODEL_CROP_FRACTION, "crop_pct"},
 };
 
 /* Counts without a buffer, writes with one: the text is made twice, the first time to know its size. */
@@ -71,6 +72,7 @@ static void emit_parameter(emitter *e, const field *f, double value)
 
 static void emit_criterion(emitter *e, const config_criterion *c, const char *composite_text)
 {
+    const setting *s = criterion_section.settings;
     emit(e, "  - %s: ", key_of(&criterion_section, CRITERION_NAME));
     emit_text(e, c->name);
     emit(e, "    %s: ", key_of(&criterion_section, CRITERION_METHOD));
@@ -81,6 +83,9 @@ static void emit_criterion(emitter *e, const config_criterion *c, const char *co
     for (size_t i = 0; i < c->method->n_fields; i++) {
         emit_parameter(e, &c->method->fields[i], c->parameters[i]);
     }
+    emit_parameter(e, &s[CRITERION_ORDER].field, c->ranking.order);
+    emit_parameter(e, &s[CRITERION_SCOPE].field, c->ranking.scope);
+    emit_parameter(e, &s[CRITERION_FLOOR].field, c->ranking.floor);
 }
 
 static void emit_sizes(emitter *e, size_t key, size_t n, const size_t value[])
@@ -117,6 +122,16 @@ static void emit_study(emitter *e, const config *c, const config_written *w)
     emit_text(e, w->reference);
     emit(e, "  %s: ", key_of(&data_section, DATA_EVALUATION));
     emit_text(e, w->evaluation);
+    if (w->reference_list != NULL) {
+        emit(e, "  %s: ", key_of(&data_section, DATA_REFERENCE_LIST));
+        emit_text(e, w->reference_list);
+    }
+    if (w->evaluation_list != NULL) {
+        emit(e, "  %s: ", key_of(&data_section, DATA_EVALUATION_LIST));
+        emit_text(e, w->evaluation_list);
+    }
+    emit(e, "  %s: %s\n", key_of(&data_section, DATA_SAMPLING),
+         setting_choice(&data_section.settings[DATA_SAMPLING], (size_t)c->sampling));
     emit(e, "%s:\n", key_of(&study_section, STUDY_MODELS));
     for (size_t i = 0; i < c->n_models; i++) {
         emit_model(e, &c->models[i], w->checkpoint[i]);
@@ -126,20 +141,56 @@ static void emit_study(emitter *e, const config *c, const config_written *w)
         emit_criterion(e, &c->criteria[i], w->composite[i]);
     }
     emit_tasks(e, c);
+    emit(e, "%s: %s\n", key_of(&study_section, STUDY_PREDICTION), curve_prediction_names[c->prediction]);
     emit(e, "%s: %zu\n", key_of(&study_section, STUDY_MICRO_BATCH), c->micro_batch);
     emit(e, "%s: %s\n", key_of(&study_section, STUDY_BACKEND), c->backend);
+    emit(e, "%s: %s\n", key_of(&study_section, STUDY_ROWS), setting_choice(&study_section.settings[STUDY_ROWS], c->rows));
+    emit(e, "%s: %s\n", key_of(&study_section, STUDY_CONVOLUTIONS),
+         setting_choice(&study_section.settings[STUDY_CONVOLUTIONS], c->winograd ? CONVOLUTIONS_WINOGRAD : CONVOLUTIONS_DIRECT));
     emit(e, "%s: ", key_of(&study_section, STUDY_OUTPUT));
     emit_text(e, c->output);
+}
+
+/* After a first pass that has counted: room for the second. */
+static status emitter_fill(emitter *e, arena *a)
+{
+    e->size = e->used + 1;
+    e->used = 0;
+    TRY_ALLOC(e->to, a, e->size);
+    return STATUS_OK;
 }
 
 status config_resolve(arena *a, const config *c, const config_written *w, const char **out)
 {
     emitter e = {0};
     emit_study(&e, c, w);
-    e.size = e.used + 1;
-    e.used = 0;
-    TRY_ALLOC(e.to, a, e.size);
+    TRY(emitter_fill(&e, a));
     emit_study(&e, c, w);
     *out = e.to;
+    return STATUS_OK;
+}
+
+/* Everything that a study says of a criterion decides its scores, except for its name and how it is ranked. */
+static status scoring_text(arena *a, const config *c, const config_written *w, size_t criterion, const char **out)
+{
+    emitter e = {0};
+    config_criterion same = c->criteria[criterion];
+    same.name = "";
+    same.ranking = (ranking_options){0};
+    emit_criterion(&e, &same, w->composite[criterion]);
+    TRY(emitter_fill(&e, a));
+    emit_criterion(&e, &same, w->composite[criterion]);
+    *out = e.to;
+    return STATUS_OK;
+}
+
+status config_scoring(arena *a, const config *c, const config_written *w, const char *const **out)
+{
+    const char **texts;
+    TRY_ALLOC(texts, a, c->n_criteria);
+    for (size_t i = 0; i < c->n_criteria; i++) {
+        TRY(scoring_text(a, c, w, i, &texts[i]));
+    }
+    *out = texts;
     return STATUS_OK;
 }

@@ -5,19 +5,21 @@
 
 /* Paths as they were written (in `config` they are ready to be opened), and composites as YAML. */
 typedef struct config_written {
-    const char *reference, *evaluation;
+    const char *reference, *evaluation, *reference_list, *evaluation_list; /* the lists may be NULL */
     const char *const *checkpoint; /* [n_models] */
     const char *const *composite;  /* [n_criteria] the value of the key (composite_stated_text), NULL where the method takes none */
 } config_written;
 
 MUST_CHECK status config_resolve(arena *a, const config *c, const config_written *w, const char **out);
+/* config.scoring: the section of each criterion as above, without what does not matter to its scores. */
+MUST_CHECK status config_scoring(arena *a, const config *c, const config_written *w, const char *const **out);
 
 /* How facts about a model are called in study files and elsewhere (io/checkpoint.h). */
 typedef struct config_fact_name {
     size_t setting; /* MODEL_HEADS, ... */
     const char *fact;
 } config_fact_name;
-enum { CONFIG_FACTS = 7 };
+enum { CONFIG_FACTS = 11 };
 extern const config_fact_name config_fact_names[CONFIG_FACTS];
 
 #endif

@@ -8,7 +8,11 @@
 #include "attribution/preset.h"
 #include "backend/backend.h"
 #include "core/status.h"
+#include "io/config.h"
+#include "io/image.h"
 #include "pruning/criterion.h"
+#include "pruning/curve.h"
+#include "pruning/ranking.h"
 
 static const char *kind_choice(size_t i)
 {
@@ -25,6 +29,8 @@ static const char *backend_choice(size_t i)
     return i == 0 ? "auto" : backend_name(i - 1);
 }
 
+static const char *const samplings[] = {"pollard", "torch", NULL};
+
 static const char *group_choice(size_t i)
 {
     return i < GROUP_FC ? depth_group_name((depth_group)(i + 1)) : NULL;
@@ -40,19 +46,36 @@ static const char *preset_choice(size_t i)
     return i < preset_count ? preset_table[i].name : NULL;
 }
 
+static const char *rows_choice(size_t i)
+{
+    static const char *const names[CONFIG_ROWS] = {[ROWS_STREAM] = "stream", [ROWS_KEEP] = "keep"};
+    return i < CONFIG_ROWS ? names[i] : NULL;
+}
+
+static const char *const convolution_choices[] = {
+    [CONVOLUTIONS_DIRECT] = "direct", [CONVOLUTIONS_WINOGRAD] = "winograd", NULL};
+
 static const setting data_settings[DATA_KEYS] = {
     [DATA_REFERENCE] = {.field = {.name = "reference", .kind = FIELD_PATH, .required = true,
                                   .help = "folder of class folders with the images that are explained"}},
     [DATA_EVALUATION] = {.field = {.name = "evaluation", .kind = FIELD_PATH, .required = true,
                                    .help = "folder of class folders with the images on which accuracy is measured"}},
+    [DATA_REFERENCE_LIST] = {.field = {.name = "reference_list", .kind = FIELD_PATH,
+                                       .help = "text or CSV with the class of each image, where the folder has no class folders"},
+                             .absent = "the folder's class folders"},
+    [DATA_EVALUATION_LIST] = {.field = {.name = "evaluation_list", .kind = FIELD_PATH, .help = "the same for evaluation"},
+                              .absent = "the folder's class folders"},
+    [DATA_SAMPLING] = {.field = {.name = "sampling", .kind = FIELD_CHOICE, .choices = samplings, .def = 0,
+                                 .help = "who draws classes and references: pollard, or torch as the paper's program does"}},
 };
 const section data_section = {DATA_KEYS, data_settings};
 
+static const char *const interpolations[] = {"bilinear", "bicubic", NULL};
 static const setting model_settings[MODEL_KEYS] = {
     [MODEL_NAME] = {.field = {.name = "name", .kind = FIELD_TEXT, .required = true, .help = "what results call the model; unique"},
                     .form = "name"},
     [MODEL_CHECKPOINT] = {.field = {.name = "checkpoint", .kind = FIELD_PATH, .required = true,
-                                    .help = "trained weights (safetensors); a model.json beside it is read too"}},
+                                    .help = "trained weights (safetensors or PyTorch); a model.json beside it is read too"}},
     [MODEL_COMPONENTS] = {.field = {.name = "components", .kind = FIELD_LIST,
                                     .help = "what is pruned; each kind gets a ranking and a curve of its own"},
                           .item = FIELD_CHOICE, .choice = kind_choice, .absent = "what the architecture offers"},
@@ -75,6 +98,18 @@ static const setting model_settings[MODEL_KEYS] = {
     [MODEL_STD] = {.field = {.name = "std", .kind = FIELD_LIST, .min = 0.001, .max = 1,
                              .help = "standard deviation of red, green and blue (values in 0..1): divides"},
                    .item = FIELD_REAL, .length = 3, .absent = "as the checkpoint says"},
+    [MODEL_PREPROCESS] = {.field = {.name = "preprocess", .kind = FIELD_CHOICE, .choices = preprocess_names,
+                                    .help = "recipe for what is not stated: docs/preprocessing.md"},
+                          .absent = "none; single steps are stated"},
+    [MODEL_EVALUATION_PREPROCESS] = {.field = {.name = "evaluation_preprocess", .kind = FIELD_CHOICE, .choices = preprocess_names,
+                                               .help = "another recipe for the images on which accuracy is measured"},
+                                     .absent = "as preprocess"},
+    [MODEL_INTERPOLATION] = {.field = {.name = "interpolation", .kind = FIELD_CHOICE, .choices = interpolations,
+                                       .help = "of resize, both antialiased as Pillow does it"},
+                             .absent = "as the recipe or the checkpoint says"},
+    [MODEL_CROP_FRACTION] = {.field = {.name = "crop_fraction", .kind = FIELD_REAL, .min = 0.01, .max = 1,
+                                       .help = "share of the shorter side that the crop leaves: sets resize and crop"},
+                             .absent = "as the recipe or the checkpoint says"},
 };
 const section model_section = {MODEL_KEYS, model_settings};
 
@@ -85,6 +120,13 @@ static const setting criterion_settings[CRITERION_KEYS] = {
     [CRITERION_METHOD] = {.field = {.name = "method", .kind = FIELD_CHOICE, .required = true,
                                     .help = "how components are scored; its own keys are listed below"},
                           .choice = method_choice},
+    [CRITERION_ORDER] = {.field = {.name = "order", .kind = FIELD_CHOICE, .choices = ranking_order_names, .def = RANKING_LEAST_FIRST,
+                                   .help = "which end of the scores is removed first: the least relevant components or the most relevant"}},
+    [CRITERION_SCOPE] = {.field = {.name = "scope", .kind = FIELD_CHOICE, .choices = ranking_scope_names, .def = RANKING_GLOBAL,
+                                   .help = "scores of all layers are ranked together (global), or every layer loses the same share (layer)"}},
+    [CRITERION_FLOOR] = {.field = {.name = "floor", .kind = FIELD_REAL, .def = 0, .min = 0, .max = 1,
+                                   .help = "share of every layer that stays as long as anything else can go; with scope: global"},
+                         .below = true},
 };
 const section criterion_section = {CRITERION_KEYS, criterion_settings};
 
@@ -163,11 +205,22 @@ static const setting study_settings[STUDY_KEYS] = {
                      .item = FIELD_REAL, .below = true, .section = &rates_section,
                      .form = "section of from, to, step or list of ascending numbers",
                      .absent = "the section's defaults"},
+    [STUDY_PREDICTION] = {.field = {.name = "prediction", .kind = FIELD_CHOICE, .choices = curve_prediction_names,
+                                    .def = PREDICTION_RESTRICTED,
+                                    .help = "accuracies: the largest logit among a task's classes (restricted), or among all with the others set to 0 "
+                                            "(masked)"}},
     [STUDY_MICRO_BATCH] = {.field = {.name = "micro_batch", .kind = FIELD_COUNT, .def = 16, .min = 1, .max = 1024,
                                      .help = "images computed together; more need more memory, the number of ranks does not matter"}},
     [STUDY_BACKEND] = {.field = {.name = "backend", .kind = FIELD_CHOICE, .def = 0,
                                  .help = "library of the convolutions; auto: onednn where it is built in. Results differ in the last digits"},
                        .choice = backend_choice},
+    [STUDY_ROWS] = {.field = {.name = "rows", .kind = FIELD_CHOICE, .def = ROWS_STREAM,
+                              .help = "scores of single images: stream adds them up and forgets them, keep stores them in the result too"},
+                    .choice = rows_choice},
+    [STUDY_CONVOLUTIONS] = {.field = {.name = "convolutions", .kind = FIELD_CHOICE, .choices = convolution_choices,
+                                      .def = CONVOLUTIONS_DIRECT,
+                                      .help = "how accuracy is measured; winograd: where the library has it for a layer, which is "
+                                              "faster and rounds more. Explanations are always direct"}},
     [STUDY_OUTPUT] = {.field = {.name = "output", .kind = FIELD_PATH,
                                 .help = "result file, relative to the working directory, not to the study file"},
                       .absent = "<study>.h5"},

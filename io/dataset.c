@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "core/text.h"
+#include "io/dataset_list.h"
 
 /* A growing list of names. */
 typedef struct names {
@@ -192,6 +193,35 @@ cleanup:
     return st;
 }
 
+enum { LARGEST_LIST = 1 << 28 };
+
+status dataset_list_samples(arena *a, const char *root, const char *list, const dataset *other, char **text,
+                            size_t *size)
+{
+    status st = STATUS_OK;
+    arena *scratch = NULL;
+    file_bytes bytes = {NULL, 0};
+    names files = {0};
+    char *made = NULL;
+    TRY(arena_open("list of samples", &scratch));
+    TRY_OR(cleanup, st, file_read(scratch, list, LARGEST_LIST, &bytes));
+    if (sample_list_needs_folder(bytes)) {
+        TRY_OR(cleanup, st, search(scratch, root, IMAGE_FILES, &files));
+    }
+    const image_names folder = {files.n, files.list};
+    TRY_OR(cleanup, st,
+           sample_list_parse(scratch, list, bytes, &folder, other == NULL ? 0 : other->n_classes,
+                             other == NULL ? NULL : other->class_name, &made, size));
+    *text = arena_alloc(a, *size, 1);
+    st = *text == NULL ? (status){ST_ENVIRONMENT} : STATUS_OK;
+    if (status_ok(st)) {
+        memcpy(*text, made, *size);
+    }
+cleanup:
+    arena_close(&scratch);
+    return st;
+}
+
 /* A listing taken apart: every line ends in a zero and starts with its kind. */
 typedef struct lines {
     const char *root;
@@ -209,15 +239,16 @@ static status check_line(lines *l, size_t line, const char *at, const char **cla
 {
     const bool is_class = at[0] == 'C';
     const char *name = at + 2, **last = is_class ? class : file;
-    if ((at[0] != 'C' && at[0] != 'F') || at[1] != ' ' || name[0] == '\0' || name[0] == '.' ||
-        strchr(name, '/') != NULL) {
-        return bad_line(l, line, "is neither 'C class' nor 'F file'");
+    const bool listed = at[0] == 'P'; /* by a sample list: any path */
+    if ((at[0] != 'C' && at[0] != 'F' && !listed) || at[1] != ' ' || name[0] == '\0' ||
+        (!listed && (name[0] == '.' || strchr(name, '/') != NULL))) {
+        return bad_line(l, line, "is neither 'C class' nor 'F file' nor 'P path'");
     }
     TRY(check_name(l->root, name, is_class));
     if (*last != NULL && strcmp(*last, name) >= 0) {
         return bad_line(l, line, "is out of order");
     }
-    if (is_class ? *class != NULL && *file == NULL : *class == NULL || !is_image_name(name)) {
+    if (is_class ? *class != NULL && *file == NULL : *class == NULL || (!listed && !is_image_name(name))) {
         return bad_line(l, line, is_class ? "follows a class without images" : "is not an image of a class");
     }
     *last = name;
@@ -276,7 +307,11 @@ status dataset_parse(arena *a, const char *root, const char *text, size_t size, 
             class_first[c++] = s;
         } else {
             label[s] = (uint32_t)(c - 1);
-            TRY_TEXT(path[s], a, "%s/%s", class_name[c - 1], at + 2);
+            if (at[0] == 'P') {
+                path[s] = at + 2;
+            } else {
+                TRY_TEXT(path[s], a, "%s/%s", class_name[c - 1], at + 2);
+            }
             s++;
         }
     }
@@ -298,4 +333,26 @@ status dataset_open(arena *a, const char *root, dataset **out)
     size_t size;
     TRY(dataset_list(a, root, &text, &size));
     return dataset_parse(a, root, text, size, out);
+}
+
+/* Decimal digits alone, without the leading zeros that would make the order right. */
+static bool is_number(const char *name)
+{
+    return name[0] != '\0' && strspn(name, "0123456789") == strlen(name);
+}
+
+const char *dataset_misplaced_number(const dataset *d)
+{
+    for (size_t i = 0; i < d->n_classes; i++) {
+        if (!is_number(d->class_name[i])) {
+            return NULL; /* names */
+        }
+    }
+    for (size_t i = 1; i < d->n_classes; i++) {
+        const size_t before = strlen(d->class_name[i - 1]), here = strlen(d->class_name[i]);
+        if (here < before) { /* bytewise larger and shorter: "10" before "2" */
+            return d->class_name[i - 1];
+        }
+    }
+    return NULL;
 }

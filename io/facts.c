@@ -13,10 +13,13 @@ static const struct known {
     const char *name, *alias; /* the alias is how study files and other tools say it */
     form form;
 } known[] = {
-    {"arch", "architecture", FORM_TEXT}, {"num_heads", "heads", FORM_TEXT}, {"num_classes", NULL, FORM_TEXT},
-    {"channels", NULL, FORM_TEXT},       {"image_size", NULL, FORM_SIZE},   {"resize", NULL, FORM_RESIZE},
-    {"crop", NULL, FORM_SIZE_OR_NONE},   {"mean", NULL, FORM_TRIPLE},       {"std", NULL, FORM_TRIPLE},
-    {"classes", NULL, FORM_TEXT},
+    {"arch", "architecture", FORM_TEXT}, {"num_heads", "heads", FORM_TEXT},
+    {"num_classes", NULL, FORM_TEXT},    {"channels", NULL, FORM_TEXT},
+    {"image_size", NULL, FORM_SIZE},     {"resize", NULL, FORM_RESIZE},
+    {"crop", NULL, FORM_SIZE_OR_NONE},   {"mean", NULL, FORM_TRIPLE},
+    {"std", NULL, FORM_TRIPLE},          {"classes", NULL, FORM_TEXT},
+    {"preprocess", NULL, FORM_TEXT},     {"evaluation_preprocess", NULL, FORM_TEXT},
+    {"interpolation", NULL, FORM_TEXT},  {"crop_pct", "crop_fraction", FORM_TEXT},
 };
 
 /* A fact and its rank; the lowest rank of a name wins. */
@@ -172,6 +175,12 @@ static bool stands_for_itself(const fact *f)
     return k == NULL || k->form == FORM_RESIZE || k->form == FORM_SIZE_OR_NONE || strcmp(f->value, "none") != 0;
 }
 
+/* Channels, height and width in one; timm calls it input_size. */
+static bool is_input(const fact *f)
+{
+    return strcmp(f->name, "input") == 0 || strcmp(f->name, "input_size") == 0;
+}
+
 /* What a source says outright comes before what can be derived from it. */
 static status put_source(arena *a, candidates *c, size_t n, const fact *facts)
 {
@@ -182,7 +191,7 @@ static status put_source(arena *a, candidates *c, size_t n, const fact *facts)
     for (size_t i = 0; i < n; i++) {
         const fact *f = &facts[i];
         const bool derived = find_alias(f->name) != NULL || (sized && (f == height || f == width)) ||
-                             (strcmp(f->name, "input") == 0 && read_counts(f->value, 3, input) == 3);
+                             (is_input(f) && read_counts(f->value, 3, input) == 3);
         if (!derived && stands_for_itself(f)) {
             put(c, f->name, f->value, f->source);
         }
@@ -192,7 +201,7 @@ static status put_source(arena *a, candidates *c, size_t n, const fact *facts)
         const struct known *k = find_alias(f->name);
         if (k != NULL && strcmp(f->value, "none") != 0) {
             put(c, k->name, f->value, f->source);
-        } else if (strcmp(f->name, "input") == 0 && read_counts(f->value, 3, input) == 3) {
+        } else if (is_input(f) && read_counts(f->value, 3, input) == 3) {
             TRY_TEXT(text, a, "%zu", input[0]);
             put(c, "channels", text, f->source);
             TRY_TEXT(text, a, "%zux%zu", input[1], input[2]);
@@ -236,7 +245,8 @@ status facts_merge(arena *a, size_t n_config, const fact *config, size_t n_json,
 {
     candidates c = {0};
     fact *merged;
-    TRY_ALLOC(c.list, a, n_config + n_json + t->n_facts + 3); /* `input` makes two of one, once a source */
+    TRY_ALLOC(c.list, a,
+              n_config + n_json + t->n_facts + 6); /* `input` and `input_size` make two of one, once a source */
     TRY(put_source(a, &c, n_config, config));
     TRY(put_source(a, &c, n_json, json));
     TRY(put_source(a, &c, t->n_facts, t->facts));

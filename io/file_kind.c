@@ -8,15 +8,14 @@
 
 #include "core/text.h"
 
-#define CONVERT "; convert it in Python with safetensors.torch.save_file(torch.load(path, weights_only=True), new_path)"
 
 static const struct {
     const char *magic;
     size_t size;
     file_kind kind;
 } known[] = {
-    {"PK\x03\x04", 4, {"a PyTorch file (.pth, .pt) or another zip archive", CONVERT}},
-    {"\x80\x02", 2, {"a PyTorch file (.pth, .pt)", CONVERT}},
+    {"PK\x03\x04", 4, {"a zip archive", ""}},
+    {"\x80\x02", 2, {"a Python pickle that torch.save did not write", "; save the weights with torch.save(model.state_dict(), path)"}},
     {"\x89PNG\r\n\x1a\n", 8, {"a PNG image", ""}},
     {"\xff\xd8\xff", 3, {"a JPEG image", ""}},
     {"\x89HDF\r\n\x1a\n", 8, {"an HDF5 file", ""}},

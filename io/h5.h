@@ -49,6 +49,7 @@ void h5_image_free(h5_image *image);
 
 typedef enum h5_kind {             /* in memory -> on disk (little-endian) */
                        H5_REAL,    /* double   -> f64 */
+                       H5_SINGLE,  /* float    -> f32 */
                        H5_COUNT,   /* uint64_t -> i64: what Python computes with; no count comes near 2^63 */
                        H5_SIGNED,  /* int64_t  -> i64 */
                        H5_SEED,    /* uint64_t -> u64 */
@@ -90,6 +91,8 @@ typedef struct h5_group {
 /* Makes the group at an absolute path, with its parents. */
 MUST_CHECK status h5_group_create(const h5_file *f, const char *path, h5_group *out);
 status h5_group_close(status st, h5_group *g);
+/* A second name for a group that is there. The group of `path` is there too. */
+MUST_CHECK status h5_group_link(const h5_file *f, const char *target, const char *path);
 
 /* A new dimension and the values of its positions: a variable over itself, with the same name. */
 MUST_CHECK status h5_dim_add(h5_group *g, const h5_variable *v, size_t size, const void *data);

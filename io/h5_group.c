@@ -41,6 +41,14 @@ cleanup:
     return st;
 }
 
+status h5_group_link(const h5_file *f, const char *target, const char *path)
+{
+    status st = STATUS_OK;
+    H5_OR(done, st, f, path, H5Lcreate_hard(f->id, target, f->id, path, H5P_DEFAULT, H5P_DEFAULT));
+done:
+    return st;
+}
+
 static status put_fixed_text(const h5_group *g, hid_t object, const char *name, const char *value)
 {
     status st = STATUS_OK;

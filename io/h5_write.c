@@ -49,6 +49,8 @@ static hid_t memory_type(h5_kind kind)
     switch (kind) {
     case H5_REAL:
         return H5Tcopy(H5T_NATIVE_DOUBLE);
+    case H5_SINGLE:
+        return H5Tcopy(H5T_NATIVE_FLOAT);
     case H5_COUNT:
     case H5_SEED:
         return H5Tcopy(H5T_NATIVE_UINT64);
@@ -71,6 +73,8 @@ static hid_t disk_type(h5_kind kind)
     switch (kind) {
     case H5_REAL:
         return H5Tcopy(H5T_IEEE_F64LE);
+    case H5_SINGLE:
+        return H5Tcopy(H5T_IEEE_F32LE);
     case H5_COUNT:
     case H5_SIGNED:
         return H5Tcopy(H5T_STD_I64LE);
@@ -167,8 +171,8 @@ typedef struct layout {
 
 static size_t kind_bytes(h5_kind kind)
 {
-    static const size_t bytes[] = {[H5_REAL] = 8,    [H5_COUNT] = 8,   [H5_SIGNED] = 8, [H5_SEED] = 8,
-                                   [H5_INDEX32] = 4, [H5_INDEX16] = 2, [H5_BYTE] = 1,   [H5_STRING] = sizeof(char *)};
+    static const size_t bytes[] = {[H5_REAL] = 8, [H5_SINGLE] = 4,  [H5_COUNT] = 8,   [H5_SIGNED] = 8, [H5_SEED] = 8,
+                                   [H5_INDEX32] = 4, [H5_INDEX16] = 2, [H5_BYTE] = 1, [H5_STRING] = sizeof(char *)};
     return bytes[kind];
 }
 

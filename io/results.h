@@ -4,8 +4,10 @@
  * Made in memory by one rank, written to a temporary file beside the target, fsynced, renamed: the old result or none after a crash. */
 #include "io/files.h"
 #include "nn/graph.h"
+#include "pruning/curve.h"
+#include "pruning/ranking.h"
 
-enum { RESULTS_SCHEMA_VERSION = 1 };
+enum { RESULTS_SCHEMA_VERSION = 2 };
 
 /* One prunable layer of a model. */
 typedef struct result_layer {
@@ -34,8 +36,9 @@ typedef struct result_cell {
     const uint32_t *classes; /* [n_classes] ascending */
     uint64_t total;          /* evaluation images */
     const uint64_t *class_total; /* [n_classes] */
-    const uint64_t *correct, *top5, *parameters_left, *macs_left, *removed; /* [n_rates] */
-    const uint64_t *class_correct; /* [n_rates, n_classes] */
+    const uint64_t *parameters_left, *macs_left, *removed; /* [n_rates] */
+    const uint64_t *correct, *correct_masked, *top5, *top5_masked; /* [n_rates] by either prediction (pruning/curve.h) */
+    const uint64_t *class_correct, *class_correct_masked; /* [n_rates, n_classes] */
     const double *loss_sum;  /* [n_rates] exact sum of float32 cross entropies, rounded once */
     double a_pr_mean, a_pr_trapezoid, highest_rate; /* up to which every rate keeps 95 % of the unpruned accuracy */
 } result_cell;
@@ -49,10 +52,11 @@ typedef struct result_track {
     size_t n_cells;
     const size_t *cell;      /* [n_cells] index into the cells of the study */
     const double *relevance; /* [n_cells, n_components] the score that ranks */
-    const uint32_t *ranking; /* [n_cells, n_components] positions in `component`, least relevant first */
+    const uint32_t *ranking; /* [n_cells, n_components] positions in `component`; what is removed first comes first */
     const uint16_t *removed_at; /* [n_cells, n_components] index of the first rate without it; n_rates = never */
     size_t n_moments;        /* 0 for criteria without samples */
     const char *const *moment_names;
+    const char *score_moment; /* the one that the score adds up; NULL: none */
     const double *moments;   /* [n_cells, n_moments, n_components] exact sums over the reference samples */
 } result_track;
 
@@ -71,6 +75,40 @@ typedef struct result_summary {
     double accuracy, a_pr_mean, a_pr_error, a_pr_trapezoid, a_pr_trapezoid_error, highest_rate;
 } result_summary;
 
+/* What was explained together: the reference images of a task. */
+typedef struct result_set {
+    uint64_t seed;
+    size_t n_classes, n_references, n_images; /* references: per class */
+} result_set;
+
+/* A step of a relevance walk that runs a rule. */
+typedef struct result_audit_step {
+    const char *layer, *type, *rule; /* "features.0", "conv2d", "epsilon (epsilon=1e-06)" */
+    bool complete;                   /* the walk goes to all inputs of the layer */
+} result_audit_step;
+
+/* What relevance every step of one (model, criterion) took and handed on: attribution/walk_audit.h. */
+typedef struct result_audit {
+    size_t model, criterion, n_steps, n_sets;
+    const result_audit_step *steps; /* from the logits towards the input */
+    const result_set *sets;
+    const double *sums; /* [n_sets, n_steps, AUDIT_SUMS] exact sums over the images of a set */
+} result_audit;
+
+/* Scores of single images under one (model, criterion). */
+typedef struct result_rows {
+    size_t model, criterion;
+    size_t scored; /* the criterion with the same scores whose rows these are; an earlier one, or `criterion` itself */
+    const char *moment; /* which of the criterion's moments it is */
+    size_t n_samples, n_components;
+    const char *const *path; /* [n_samples] within the folder of reference images */
+    const uint32_t *class;   /* [n_samples] ascending */
+    const float *score;      /* [n_samples, n_components] */
+    size_t n_sets;
+    const result_set *sets;
+    const uint8_t *member;   /* [n_sets, n_samples] does the set contain the image? */
+} result_rows;
+
 typedef struct result_input {
     const char *path, *sha256;
     uint64_t bytes; /* 0 = not recorded */
@@ -82,18 +120,23 @@ typedef struct result_text { /* a named text of /provenance */
 
 typedef struct results {
     const char *study;
-    size_t n_models, n_criteria, n_rates, n_cells, n_tracks, n_stability, n_summary;
+    size_t n_models, n_criteria, n_rates, n_cells, n_tracks, n_stability, n_summary, n_audits, n_rows;
     const result_model *models;
     const char *const *criterion_name;   /* [n_criteria] */
+    const ranking_options *criterion_ranking; /* [n_criteria] */
+    curve_prediction prediction; /* whose counts make accuracy, A_PR and the summary */
     const char *const *criterion_method; /* [n_criteria] "lrp", with its parameters: "lrp composite=epsilon epsilon=1e-06 ..." */
     const char *const *criterion_composite; /* [n_criteria] relevance rules as a list of entries in YAML, "" where there are none */
     const double *rates;
     const char *const *class_name; /* [n_classes] of the data set */
     size_t n_classes;
     const result_cell *cells;
+    bool winograd; /* some layer was run by Winograd's algorithm where accuracy was measured */
     const result_track *tracks;
     const result_stability *stability;
     const result_summary *summary;
+    const result_audit *audits;
+    const result_rows *rows; /* empty unless the study keeps them */
     /* /provenance: everything that is timed, dated or tied to a host, and what identifies the inputs */
     size_t n_texts, n_inputs, n_ranks;
     const result_text *texts;      /* config, config_resolved, command, git_revision, versions, started, ... */
@@ -102,6 +145,12 @@ typedef struct results {
     const double *rank_busy;       /* [n_ranks] seconds computing */
     const double *rank_idle;       /* [n_ranks] seconds waiting */
 } results;
+
+/* The counts of right answers that make a cell's accuracy: [n_rates]. */
+static inline const uint64_t *results_correct(const results *r, const result_cell *c)
+{
+    return r->prediction == PREDICTION_MASKED ? c->correct_masked : c->correct;
+}
 
 /* Rank-local. Makes missing folders. Needs memory for the file beside the results. Errors: ST_CANT_WRITE with the path and the system's reason,
  * ST_BUG for a model or criterion whose name is not of letters, digits, _ - . ; then no partial file stays and an old one is untouched. */

@@ -78,6 +78,34 @@ cleanup:
     return h5_group_close(st, &g);
 }
 
+/* How each criterion's scores became an order. */
+static status put_rankings(h5_group *g, const results *r)
+{
+    static const h5_variable variables[] = {
+        {"order", "criterion", H5_STRING, NULL, "which end of the scores is removed first: least-first or most-first",
+         NULL, NULL},
+        {"scope", "criterion", H5_STRING, NULL,
+         "whether all layers are ranked together (global) or each by itself (layer)", NULL, NULL},
+        {"floor", "criterion", H5_REAL, "1", "share of every layer that stays as long as anything else can go", NULL,
+         NULL},
+    };
+    const char **order, **scope;
+    double *floor;
+    TRY_ALLOC(order, g->file->scratch, r->n_criteria);
+    TRY_ALLOC(scope, g->file->scratch, r->n_criteria);
+    TRY_ALLOC(floor, g->file->scratch, r->n_criteria);
+    for (size_t i = 0; i < r->n_criteria; i++) {
+        order[i] = ranking_order_names[r->criterion_ranking[i].order];
+        scope[i] = ranking_scope_names[r->criterion_ranking[i].scope];
+        floor[i] = r->criterion_ranking[i].floor;
+    }
+    const void *const data[] = {order, scope, floor};
+    for (size_t i = 0; i < COUNT(variables); i++) {
+        TRY(h5_put(g, &variables[i], data[i]));
+    }
+    return STATUS_OK;
+}
+
 static status put_criteria(const results_writer *w)
 {
     static const h5_variable name = {"criterion", "criterion", H5_STRING, NULL, "name of the criterion", NULL, NULL};
@@ -90,6 +118,7 @@ static status put_criteria(const results_writer *w)
     TRY_OR(cleanup, st, h5_dim_add(&g, &name, w->r->n_criteria, w->r->criterion_name));
     TRY_OR(cleanup, st, h5_put(&g, &method, w->r->criterion_method));
     TRY_OR(cleanup, st, h5_put(&g, &composite, w->r->criterion_composite));
+    TRY_OR(cleanup, st, put_rankings(&g, w->r));
 cleanup:
     return h5_group_close(st, &g);
 }

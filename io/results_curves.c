@@ -19,12 +19,19 @@ static const h5_column coordinates[] = {
 
 static const h5_column measures[] = {
     COLUMN("total", "cell", H5_COUNT, "1", "evaluation images", FROM_COUNT, CELL(total), 0),
-    COLUMN("correct", "cell rate", H5_COUNT, "1", "images whose class has the largest logit", FROM_COUNTS,
-           CELL(correct), 0),
-    COLUMN("top5", "cell rate", H5_COUNT, "1", "images whose class is among the five largest logits", FROM_COUNTS,
-           CELL(top5), 0),
-    COLUMN("loss_sum", "cell rate", H5_REAL, "nat", "cross entropy, summed exactly over the evaluation images",
-           FROM_REALS, CELL(loss_sum), 0),
+    COLUMN("correct", "cell rate", H5_COUNT, "1", "images whose class has the largest logit among the task's classes",
+           FROM_COUNTS, CELL(correct), 0),
+    COLUMN("correct_masked", "cell rate", H5_COUNT, "1",
+           "images whose class has the largest of all logits, those outside the task set to 0", FROM_COUNTS,
+           CELL(correct_masked), 0),
+    COLUMN("top5", "cell rate", H5_COUNT, "1",
+           "images whose class is among the five largest logits of the task's classes", FROM_COUNTS, CELL(top5), 0),
+    COLUMN("top5_masked", "cell rate", H5_COUNT, "1",
+           "images whose class is among the five largest of all logits, those outside the task set to 0", FROM_COUNTS,
+           CELL(top5_masked), 0),
+    COLUMN("loss_sum", "cell rate", H5_REAL, "nat",
+           "cross entropy over the task's classes, summed exactly over the evaluation images", FROM_REALS,
+           CELL(loss_sum), 0),
     COLUMN("removed", "cell rate", H5_COUNT, "1", "components removed", FROM_COUNTS, CELL(removed), 0),
     COLUMN("parameters_left", "cell rate", H5_COUNT, "1", "parameters of the compacted network", FROM_COUNTS,
            CELL(parameters_left), 0),
@@ -40,13 +47,16 @@ static const h5_column measures[] = {
 
 static status put_accuracy(h5_group *g, const results *r)
 {
-    static const h5_variable v = {"accuracy", "cell rate", H5_REAL, "1", "correct / total", NULL, NULL};
+    static const h5_variable v = {
+        "accuracy", "cell rate", H5_REAL, "1", "share of the images that are correct by the study's prediction",
+        NULL,       NULL};
     double *accuracy;
     TRY_ALLOC(accuracy, g->file->scratch, r->n_cells * r->n_rates);
     for (size_t c = 0; c < r->n_cells; c++) {
         for (size_t i = 0; i < r->n_rates; i++) {
             const result_cell *cell = &r->cells[c];
-            accuracy[c * r->n_rates + i] = cell->total == 0 ? NAN : (double)cell->correct[i] / (double)cell->total;
+            const double correct = (double)results_correct(r, cell)[i];
+            accuracy[c * r->n_rates + i] = cell->total == 0 ? NAN : correct / (double)cell->total;
         }
     }
     return h5_put(g, &v, accuracy);
@@ -77,18 +87,26 @@ static status put_classes(h5_group *g, const results *r, size_t slots)
 
 static status put_class_correct(h5_group *g, const results *r, size_t slots)
 {
-    static const h5_variable v = {
-        "class_correct", "cell rate class_slot", H5_COUNT, "1", "images of the class that are correct", NULL, NULL};
+    static const h5_variable variables[CURVE_PREDICTIONS] = {
+        [PREDICTION_RESTRICTED] = {"class_correct", "cell rate class_slot", H5_COUNT, "1",
+                                   "images of the class that are counted in `correct`", NULL, NULL},
+        [PREDICTION_MASKED] = {"class_correct_masked", "cell rate class_slot", H5_COUNT, "1",
+                               "images of the class that are counted in `correct_masked`", NULL, NULL},
+    };
     uint64_t *correct;
     TRY_ALLOC(correct, g->file->scratch, r->n_cells * r->n_rates * slots);
-    for (size_t c = 0; c < r->n_cells; c++) {
-        const result_cell *cell = &r->cells[c];
-        for (size_t i = 0; i < r->n_rates; i++) {
-            memcpy(&correct[(c * r->n_rates + i) * slots], &cell->class_correct[i * cell->n_classes],
-                   cell->n_classes * sizeof *correct);
+    for (size_t p = 0; p < CURVE_PREDICTIONS; p++) {
+        for (size_t c = 0; c < r->n_cells; c++) {
+            const result_cell *cell = &r->cells[c];
+            const uint64_t *from = p == PREDICTION_MASKED ? cell->class_correct_masked : cell->class_correct;
+            for (size_t i = 0; i < r->n_rates; i++) {
+                memcpy(&correct[(c * r->n_rates + i) * slots], &from[i * cell->n_classes],
+                       cell->n_classes * sizeof *correct);
+            }
         }
+        TRY(h5_put(g, &variables[p], correct));
     }
-    return h5_put(g, &v, correct);
+    return STATUS_OK;
 }
 
 static size_t most_classes(const results *r)
@@ -109,6 +127,7 @@ status results_put_curves(const results_writer *w)
     h5_group g;
     TRY(h5_group_create(w->file, "/curves", &g));
     TRY_OR(cleanup, st, h5_attr_text(&g, "coordinates", "model kind criterion seed references n_classes"));
+    TRY_OR(cleanup, st, h5_attr_text(&g, "convolutions", r->winograd ? "winograd" : "direct"));
     TRY_OR(cleanup, st, results_put_numbering(&g, "cell", r->n_cells, "cell of the study"));
     TRY_OR(cleanup, st, results_put_rates(&g, r));
     TRY_OR(cleanup, st, results_put_numbering(&g, "class_slot", slots, "place of a class in the task"));

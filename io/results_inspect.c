@@ -6,6 +6,7 @@
 #include "io/guard.h"
 #include "io/h5.h"
 #include "io/results.h"
+#include "io/results_inspect_audit.h"
 #include "io/text_table.h"
 
 enum { LONGEST_CELL = 60, LONGEST_LINE = 140, MOST_RATES_SHOWN = 11, LONGEST_SECONDS = 120 };
@@ -108,7 +109,7 @@ static status attr_text(inspector *in, const char *object, const char *name, con
 static status print_study(inspector *in)
 {
     int64_t version = 0;
-    const char *study = "", *source = "";
+    const char *study = "", *source = "", *prediction = "";
     if (!h5_has_attr(&in->file, "/", "schema_version")) {
         return FAIL(ST_DATA,
                     "%s: an HDF5 file without the attribute 'schema_version'; expected a result of 'pollard run'",
@@ -123,7 +124,9 @@ static status print_study(inspector *in)
     }
     TRY(attr_text(in, "/", "study", &study));
     TRY(attr_text(in, "/", "source", &source));
-    (void)fprintf(in->to, "Study '%s', written by %s, schema %" PRId64 "\n", study, source, version);
+    TRY(attr_text(in, "/", "prediction", &prediction));
+    (void)fprintf(in->to, "Study '%s', written by %s, schema %" PRId64 "; accuracies are '%s'\n", study, source, version,
+                  prediction);
     return STATUS_OK;
 }
 
@@ -172,7 +175,11 @@ static status print_models(inspector *in)
     return STATUS_OK;
 }
 
-static const inspect_column criteria_columns[] = {{"criterion", "criterion", AS_TEXT}, {"method", "method", AS_TEXT}};
+static const inspect_column criteria_columns[] = {{"criterion", "criterion", AS_TEXT},
+                                                  {"method", "method", AS_TEXT},
+                                                  {"order", "order", AS_TEXT},
+                                                  {"scope", "scope", AS_TEXT},
+                                                  {"floor", "floor", AS_REAL}};
 
 /* A line for each criterion with relevance rules, whole: they are too long for a table. */
 static status print_rules(inspector *in)
@@ -227,9 +234,19 @@ typedef struct curves {
     const double *rate;
 } curves;
 
+/* The variable whose counts make the study's accuracies. */
+static status counted_variable(inspector *in, const char **out)
+{
+    const char *prediction = "";
+    TRY(h5_get_attr_text(in->a, &in->file, "/", "prediction", &prediction));
+    *out = strcmp(prediction, curve_prediction_names[PREDICTION_MASKED]) == 0 ? "/curves/correct_masked" : "/curves/correct";
+    return STATUS_OK;
+}
+
 static status read_curves(inspector *in, curves *c)
 {
     const h5_file *f = &in->file;
+    const char *counted = NULL;
     size_t both[2];
     *c = (curves){.n_cells = H5_ANY_SIZE, .n_rates = H5_ANY_SIZE};
     TRY(h5_get_texts(in->a, f, "/curves/model", 1, &c->n_cells, &c->model));
@@ -241,13 +258,13 @@ static status read_curves(inspector *in, curves *c)
     TRY(h5_get_reals(in->a, f, "/curves/rate", 1, &c->n_rates, &c->rate));
     both[0] = c->n_cells;
     both[1] = c->n_rates;
-    TRY(h5_get_counts(in->a, f, "/curves/correct", 2, both, &c->correct));
+    TRY(counted_variable(in, &counted));
+    TRY(h5_get_counts(in->a, f, counted, 2, both, &c->correct));
     for (size_t i = 0; i < c->n_cells * c->n_rates; i++) {
         if (c->correct[i] < 0 || c->correct[i] > c->total[i / c->n_rates]) {
             return FAIL(ST_DATA,
-                        "%s: /curves/correct: cell %zu counts %" PRId64 " correct of %" PRId64
-                        " images; " FILE_DAMAGED,
-                        f->path, i / c->n_rates, c->correct[i], c->total[i / c->n_rates]);
+                        "%s: %s: cell %zu counts %" PRId64 " correct of %" PRId64 " images; " FILE_DAMAGED, f->path,
+                        counted, i / c->n_rates, c->correct[i], c->total[i / c->n_rates]);
         }
     }
     return STATUS_OK;
@@ -382,6 +399,7 @@ static status print_all(inspector *in)
     TRY(print_group(in, "Stability of the rankings over pairs of seeds", "/stability", COUNT(stability_columns),
                     stability_columns));
     TRY(print_curves(in));
+    TRY(results_inspect_audits(in->a, &in->file, in->to));
     return print_provenance(in);
 }
 

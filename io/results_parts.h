@@ -18,10 +18,14 @@ MUST_CHECK status results_put_catalogue(const results_writer *w);  /* /models/<m
 MUST_CHECK status results_put_curves(const results_writer *w);     /* /curves */
 MUST_CHECK status results_put_tracks(const results_writer *w);     /* /tracks/<model>/<kind>/<criterion> */
 MUST_CHECK status results_put_statistics(const results_writer *w); /* /stability, /summary */
+MUST_CHECK status results_put_audits(const results_writer *w);     /* /audit/<model>/<criterion> */
+MUST_CHECK status results_put_rows(const results_writer *w);       /* /rows/<model>/<criterion> */
 MUST_CHECK status results_put_provenance(const results_writer *w); /* /provenance */
 
 /* The coordinate `rate` of the study. */
 MUST_CHECK status results_put_rates(h5_group *g, const results *r);
+/* The dimension `set` and what identifies each reference set. */
+MUST_CHECK status results_put_sets(const results_writer *w, h5_group *g, size_t n, const result_set of[]);
 /* A coordinate 0, 1, ... n-1. */
 MUST_CHECK status results_put_numbering(h5_group *g, const char *name, size_t n, const char *long_name);
 

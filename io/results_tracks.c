@@ -63,6 +63,9 @@ static status put_moments(h5_group *g, const result_track *t)
     if (t->n_moments == 0) {
         return STATUS_OK;
     }
+    if (t->score_moment != NULL) {
+        TRY(h5_attr_text(g, "score_moment", t->score_moment));
+    }
     TRY(h5_dim_add(g, &name, t->n_moments, t->moment_names));
     return h5_put(g, &sums, t->moments);
 }
@@ -70,9 +73,15 @@ static status put_moments(h5_group *g, const result_track *t)
 static status put_rankings(h5_group *g, const results *r, const result_track *t)
 {
     static const h5_variable relevance = {
-        "relevance", "cell component", H5_REAL, NULL, "score that ranks; higher is kept longer", NULL, NULL};
-    static const h5_variable ranking = {
-        "ranking", "cell position", H5_INDEX32, NULL, "positions along `component`, least relevant first", NULL, NULL};
+        "relevance", "cell component", H5_REAL, NULL, "score that ranks; /criteria says which end goes first", NULL,
+        NULL};
+    static const h5_variable ranking = {"ranking",
+                                        "cell position",
+                                        H5_INDEX32,
+                                        NULL,
+                                        "positions along `component`; what is removed first comes first",
+                                        NULL,
+                                        NULL};
     static const h5_variable removed_at = {
         "removed_at",
         "cell component",

@@ -21,6 +21,22 @@ status results_put_numbering(h5_group *g, const char *name, size_t n, const char
     return h5_dim_add(g, &v, n, number);
 }
 
+#define SET(field) offsetof(result_set, field)
+
+static const h5_column sets[] = {
+    COLUMN("seed", "set", H5_SEED, NULL, "seed of the task", FROM_COUNT, SET(seed), 0),
+    COLUMN("n_classes", "set", H5_COUNT, "1", "classes of the task", FROM_SIZE, SET(n_classes), 0),
+    COLUMN("references", "set", H5_COUNT, "1", "reference images per class", FROM_SIZE, SET(n_references), 0),
+    COLUMN("images", "set", H5_COUNT, "1", "reference images", FROM_SIZE, SET(n_images), 0),
+};
+
+status results_put_sets(const results_writer *w, h5_group *g, size_t n, const result_set of[])
+{
+    const h5_table rows = {n, sizeof *of, of, 0, w->names};
+    TRY(results_put_numbering(g, "set", n, "reference set: what the cells with its seed, n_classes and references explain"));
+    return h5_put_table(g, &rows, COUNT(sets), sets);
+}
+
 /* Names become links of the file, so they must not contain a slash, nor be "." or "". The config sees to it. */
 static status check_name(const char *name)
 {
@@ -66,6 +82,7 @@ static status put_root(const results_writer *w)
     TRY_OR(cleanup, st, h5_attr_text(&g, "source", "Pollard " POLLARD_VERSION));
     TRY_OR(cleanup, st, h5_attr_count(&g, "schema_version", RESULTS_SCHEMA_VERSION));
     TRY_OR(cleanup, st, h5_attr_text(&g, "study", r->study));
+    TRY_OR(cleanup, st, h5_attr_text(&g, "prediction", curve_prediction_names[r->prediction]));
     if (r->n_rates > 0) {
         TRY_OR(cleanup, st, h5_attr_reals(&g, "rates", r->n_rates, r->rates));
     }
@@ -77,7 +94,8 @@ static status put_parts(const results_writer *w)
 {
     status (*const parts[])(const results_writer *) = {
         put_root,           results_put_catalogue,  results_put_curves,
-        results_put_tracks, results_put_statistics, results_put_provenance};
+        results_put_tracks, results_put_statistics,
+        results_put_audits, results_put_rows,       results_put_provenance};
     for (size_t i = 0; i < COUNT(parts); i++) {
         TRY(parts[i](w));
         arena_reset(w->file->scratch);

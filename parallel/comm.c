@@ -42,7 +42,7 @@ void comm_finish(comm *c)
     }
 }
 
-enum { TAG_ALARM = 1 };
+enum { TAG_ALARM = 1, TAG_FETCH };
 
 bool comm_alarm(comm *c, status local)
 {
@@ -146,6 +146,21 @@ void comm_sum_i64(const comm *c, size_t n, int64_t value[])
 void comm_or_bytes(const comm *c, size_t n, void *value)
 {
     reduce(c, n, value, 1, MPI_BYTE, MPI_BOR);
+}
+
+void comm_fetch(const comm *c, int from, size_t n, void *value)
+{
+    if (from == 0 || (c->rank != 0 && c->rank != from)) {
+        return;
+    }
+    for (size_t done = 0; done < n; done += piece) {
+        unsigned char *at = (unsigned char *)value + done;
+        const int count = (int)(n - done < piece ? n - done : piece);
+        if ((c->rank == 0 ? MPI_Recv(at, count, MPI_BYTE, from, TAG_FETCH, c->mpi, MPI_STATUS_IGNORE)
+                          : MPI_Send(at, count, MPI_BYTE, 0, TAG_FETCH, c->mpi)) != MPI_SUCCESS) {
+            comm_fatal(c, "an array cannot be fetched");
+        }
+    }
 }
 
 status comm_gather_f64(comm *c, arena *a, double mine, const double **out)

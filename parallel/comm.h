@@ -36,6 +36,9 @@ void comm_sum_i64(const comm *c, size_t n, int64_t value[]);
 /* Bitwise or over all ranks, in place: gathers what each rank knows where the others have zeros. */
 void comm_or_bytes(const comm *c, size_t n, void *value);
 
+/* n bytes of rank `from` at rank 0, in place there; the other ranks do nothing. All ranks call it for the same arrays in the same order. */
+void comm_fetch(const comm *c, int from, size_t n, void *value);
+
 /* One value of every rank, on every rank: *out [c->size]. Texts are cut at 255 bytes. */
 MUST_CHECK status comm_gather_f64(comm *c, arena *a, double mine, const double **out);
 MUST_CHECK status comm_gather_text(comm *c, arena *a, const char *mine, const char *const **out);

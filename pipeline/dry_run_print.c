@@ -1,9 +1,13 @@
 /* The report of a dry run: tables for a person. */
 #include <inttypes.h>
+#include <string.h>
 
+#include "io/config_schema.h"
 #include "io/text_table.h"
 #include "pipeline/dry_run_parts.h"
 #include "pipeline/gather.h"
+#include "pipeline/gather_rows.h"
+#include "pipeline/winograd.h"
 
 /* A table that is filled row by row. */
 typedef struct rows {
@@ -94,6 +98,22 @@ static status print_models(arena *a, FILE *to, const study *s)
     return STATUS_OK;
 }
 
+/* Which layers, where the study asks for it. */
+static status print_winograd(arena *a, FILE *to, const study *s)
+{
+    const char *text = winograd_text(a, s);
+    if (text == NULL || !s->config->winograd) {
+        return text == NULL ? (status){ST_ENVIRONMENT} : STATUS_OK;
+    }
+    (void)fprintf(to, "\nEvaluated by Winograd's algorithm:\n");
+    for (const char *line = text; *line != '\0';) {
+        const size_t n = strcspn(line, "\n");
+        (void)fprintf(to, "  %.*s\n", (int)n, line);
+        line += n + (line[n] != '\0');
+    }
+    return STATUS_OK;
+}
+
 static const char *basis(const criterion_def *c)
 {
     return c->uses_samples ? "explains the reference images"
@@ -103,13 +123,19 @@ static const char *basis(const criterion_def *c)
 
 static status print_criteria(arena *a, FILE *to, const study *s)
 {
-    static const char *const heading[] = {"name", "method", ""};
+    static const char *const heading[] = {"name", "method", "order", "scope", "floor", ""};
     const char **names, **methods;
     rows r;
     TRY(gather_criteria(a, s->config, &names, &methods));
     TRY(rows_open(a, COUNT(heading), heading, COUNT(heading), s->config->n_criteria, &r));
     for (size_t i = 0; i < s->config->n_criteria; i++) {
-        const char *const cells[] = {names[i], methods[i], basis(s->config->criteria[i].method)};
+        const config_criterion *c = &s->config->criteria[i];
+        const char *const cells[] = {names[i],
+                                     methods[i],
+                                     ranking_order_names[c->ranking.order],
+                                     ranking_scope_names[c->ranking.scope],
+                                     arena_text(a, "%s", number_text(c->ranking.floor).text),
+                                     basis(c->method)};
         TRY(rows_add(&r, cells));
     }
     rows_print(&r, to, "Criteria:");
@@ -213,6 +239,22 @@ static status print_memory(arena *a, FILE *to, const dry_run_report *r)
     return STATUS_OK;
 }
 
+/* What keeping the scores of single images takes, or would take. */
+static void print_rows(FILE *to, const study *s)
+{
+    const double memory = (double)gather_rows_kept_bytes(s) / 1048576.0, file = (double)gather_rows_file_bytes(s) / 1048576.0;
+    if (gather_rows_kept_bytes(s) == 0) {
+        return; /* no criterion looks at images */
+    }
+    if (s->config->rows == ROWS_KEEP) {
+        (void)fprintf(to, "  rows: keep takes %.1f MiB of it on rank 0, and at most %.1f MiB of the file, which is made in memory.\n", memory,
+                      file);
+    } else {
+        (void)fprintf(to, "  rows: keep would take %.1f MiB more on rank 0, and at most %.1f MiB more for the file, which is made in memory.\n",
+                      memory, file);
+    }
+}
+
 static void print_node(FILE *to, const dry_run_report *r)
 {
     const node_memory *n = &r->node;
@@ -265,10 +307,12 @@ status dry_run_print(arena *a, FILE *to, const dry_run_report *r)
                   path, r->ranks, r->ranks == 1 ? "" : "s", r->node.n_nodes, r->node.n_nodes == 1 ? "" : "s",
                   s->backend->name);
     TRY(print_models(a, to, s));
+    TRY(print_winograd(a, to, s));
     TRY(print_criteria(a, to, s));
     TRY(print_tasks(a, to, s));
     TRY(print_work(a, to, r));
     TRY(print_memory(a, to, r));
+    print_rows(to, s);
     print_node(to, r);
     TRY(print_time(a, to, r));
     if (fflush(to) != 0) {

@@ -5,8 +5,10 @@
 
 #include "io/config_composite.h"
 #include "nn/op.h"
+#include "pipeline/gather_audit.h"
+#include "pipeline/gather_rows.h"
+#include "pipeline/winograd.h"
 #include "pruning/curve.h"
-#include "pruning/ranking.h"
 
 const double gather_kept_accuracy = 0.95;
 
@@ -21,7 +23,7 @@ static status gather_model(arena *a, const study_model *m, result_model *out)
     *out = (result_model){.name = m->config->name, .architecture = g->architecture, .checkpoint = m->config->checkpoint,
                           .n_layers = g->n_layers, .layers = layers, .n_components = g->n_components,
                           .parameters = parameters, .macs = macs, .n_classes = g->n_classes};
-    out->preprocessing = preprocess_text(a, &m->preprocess);
+    out->preprocessing = preprocess_texts(a, &m->preprocess, &m->evaluation_preprocess);
     if (out->preprocessing == NULL) {
         return (status){ST_ENVIRONMENT};
     }
@@ -34,6 +36,24 @@ static status gather_model(arena *a, const study_model *m, result_model *out)
     return STATUS_OK;
 }
 
+/* What is counted at each rate of a cell: arrays over the rates that follow each other. */
+enum {
+    COUNTS_LEFT, COUNTS_MACS, COUNTS_REMOVED, /* then by prediction */
+    COUNTS_CORRECT, COUNTS_TOP5 = COUNTS_CORRECT + CURVE_PREDICTIONS, CELL_COUNTS = COUNTS_TOP5 + CURVE_PREDICTIONS
+};
+
+static void gather_point(const evaluate_point *p, size_t n_rates, size_t n_classes, size_t rate, uint64_t *counts, uint64_t *class_correct)
+{
+    counts[COUNTS_LEFT * n_rates + rate] = p->parameters_left;
+    counts[COUNTS_MACS * n_rates + rate] = p->macs_left;
+    counts[COUNTS_REMOVED * n_rates + rate] = p->removed;
+    for (size_t k = 0; k < CURVE_PREDICTIONS; k++) {
+        counts[(COUNTS_CORRECT + k) * n_rates + rate] = p->correct[k];
+        counts[(COUNTS_TOP5 + k) * n_rates + rate] = p->top5[k];
+        memcpy(class_correct + (k * n_rates + rate) * n_classes, p->class_correct[k], n_classes * sizeof class_correct[0]);
+    }
+}
+
 /* The curve of one cell as arrays over the rates. */
 static status gather_cell(arena *a, const study *s, const stage_ctx *c, size_t index, result_cell *out)
 {
@@ -44,26 +64,26 @@ static status gather_cell(arena *a, const study *s, const stage_ctx *c, size_t i
     const size_t n = s->config->n_rates;
     uint64_t *counts, *class_correct;
     double *loss, *accuracy;
-    TRY_ALLOC(counts, a, 5 * n);
-    TRY_ALLOC(class_correct, a, n * t->n_classes);
+    TRY_ALLOC(counts, a, CELL_COUNTS * n);
+    TRY_ALLOC(class_correct, a, CURVE_PREDICTIONS * n * t->n_classes);
     TRY_ALLOC(loss, a, n);
     TRY_ALLOC(accuracy, a, n);
     for (size_t r = 0; r < n; r++) {
-        counts[r] = point[r].correct;
-        counts[n + r] = point[r].top5;
-        counts[2 * n + r] = point[r].parameters_left;
-        counts[3 * n + r] = point[r].macs_left;
-        counts[4 * n + r] = point[r].removed;
+        gather_point(&point[r], n, t->n_classes, r, counts, class_correct);
         loss[r] = point[r].loss_sum;
-        accuracy[r] = (double)point[r].correct / (double)e->samples.n;
-        memcpy(class_correct + r * t->n_classes, point[r].class_correct, t->n_classes * sizeof class_correct[0]);
+        accuracy[r] = (double)point[r].correct[s->config->prediction] / (double)e->samples.n;
     }
+    const uint64_t *correct = counts + COUNTS_CORRECT * n, *top5 = counts + COUNTS_TOP5 * n;
     *out = (result_cell){
         .model = cell->model, .criterion = cell->criterion, .kind = s->models[cell->model].kinds[cell->kind], .seed = t->seed,
         .n_references = cell->reference == NO_REFERENCE ? 0 : s->references[cell->reference].per_class,
         .n_classes = t->n_classes, .classes = t->classes, .total = e->samples.n, .class_total = e->class_total,
-        .correct = counts, .top5 = counts + n, .parameters_left = counts + 2 * n, .macs_left = counts + 3 * n,
-        .removed = counts + 4 * n, .class_correct = class_correct, .loss_sum = loss,
+        .correct = correct + PREDICTION_RESTRICTED * n, .correct_masked = correct + PREDICTION_MASKED * n,
+        .top5 = top5 + PREDICTION_RESTRICTED * n, .top5_masked = top5 + PREDICTION_MASKED * n,
+        .class_correct = class_correct + PREDICTION_RESTRICTED * n * t->n_classes,
+        .class_correct_masked = class_correct + PREDICTION_MASKED * n * t->n_classes,
+        .parameters_left = counts + COUNTS_LEFT * n, .macs_left = counts + COUNTS_MACS * n, .removed = counts + COUNTS_REMOVED * n,
+        .loss_sum = loss,
         .a_pr_mean = curve_mean(n, accuracy), .a_pr_trapezoid = curve_trapezoid(n, s->config->rates, accuracy),
         .highest_rate = curve_highest_rate(n, s->config->rates, accuracy, gather_kept_accuracy)};
     return STATUS_OK;
@@ -101,6 +121,8 @@ static status gather_track(arena *a, const study *s, const stage_ctx *c, size_t 
     const criterion_def *method = s->config->criteria[cell->criterion].method;
     const size_t n = m->n_components[cell->kind], n_cells = end - first;
     const size_t n_moments = method->uses_samples ? method->n_moments : 0;
+    const criterion_setup setup = study_setup(s, cell->model, cell->criterion);
+    const size_t summed = criterion_score_moment(method, &setup);
     size_t *cells;
     double *relevance, *moments;
     uint32_t *ranking;
@@ -122,7 +144,8 @@ static status gather_track(arena *a, const study *s, const stage_ctx *c, size_t 
     *out = (result_track){.model = cell->model, .criterion = cell->criterion, .kind = m->kinds[cell->kind], .n_components = n,
                           .component = m->component[cell->kind], .n_cells = n_cells, .cell = cells, .relevance = relevance,
                           .ranking = ranking, .removed_at = removed_at, .n_moments = n_moments,
-                          .moment_names = method->moments, .moments = moments};
+                          .moment_names = method->moments,
+                          .score_moment = summed == NO_MOMENT ? NULL : method->moments[summed], .moments = moments};
     return STATUS_OK;
 }
 
@@ -142,8 +165,7 @@ static status gather_stability(arena *a, arena *scratch, const study *s, const s
             TRY(ranking_kendall(scratch, n, c->prune.order[i], c->prune.order[k], &one));
             tau += one;
             for (size_t r = 0; r < n_rates; r++) {
-                const size_t removed = ranking_count(n, s->config->rates[r]);
-                TRY(ranking_jaccard(scratch, n, c->prune.order[i], c->prune.order[k], removed, &one));
+                TRY(ranking_jaccard(scratch, n, c->prune.order[i], c->prune.order[k], c->prune.removed[first][r], &one));
                 jaccard[r] += one;
             }
             out->n_pairs++;
@@ -156,7 +178,7 @@ static status gather_stability(arena *a, arena *scratch, const study *s, const s
     return STATUS_OK;
 }
 
-static status gather_summary(arena *scratch, const study *s, const result_cell *cell, result_summary *out)
+static status gather_summary(arena *scratch, const study *s, const results *r, const result_cell *cell, result_summary *out)
 {
     const size_t n_seeds = s->config->n_seeds, n_rates = s->config->n_rates;
     double *mean, *trapezoid, *curve;
@@ -168,8 +190,8 @@ static status gather_summary(arena *scratch, const study *s, const result_cell *
     for (size_t i = 0; i < n_seeds; i++) {
         mean[i] = cell[i].a_pr_mean;
         trapezoid[i] = cell[i].a_pr_trapezoid;
-        for (size_t r = 0; r < n_rates; r++) {
-            curve[r] += (double)cell[i].correct[r] / (double)cell[i].total / (double)n_seeds;
+        for (size_t k = 0; k < n_rates; k++) {
+            curve[k] += (double)results_correct(r, &cell[i])[k] / (double)cell[i].total / (double)n_seeds;
         }
     }
     out->accuracy = curve[0];
@@ -190,7 +212,7 @@ static status gather_groups(arena *a, arena *scratch, const study *s, const stag
         const size_t first = i * s->config->n_seeds;
         TRY(gather_stability(a, scratch, s, c, first, &out->cells[first], &stability[i]));
         arena_reset(scratch);
-        TRY(gather_summary(scratch, s, &out->cells[first], &summary[i]));
+        TRY(gather_summary(scratch, s, out, &out->cells[first], &summary[i]));
     }
     out->stability = stability;
     out->n_stability = n;
@@ -248,16 +270,22 @@ static status gather_all(arena *a, arena *scratch, const study *s, const stage_c
 {
     result_model *models;
     result_cell *cells;
+    ranking_options *rankings;
     const char **names = NULL, **methods = NULL;
     const char *const *composites = NULL;
     TRY_ALLOC(models, a, s->n_models);
     TRY_ALLOC(cells, a, s->n_cells);
+    TRY_ALLOC(rankings, a, s->config->n_criteria);
     TRY(gather_criteria(a, s->config, &names, &methods));
     TRY(gather_composites(a, s->config, &composites));
+    for (size_t i = 0; i < s->config->n_criteria; i++) {
+        rankings[i] = s->config->criteria[i].ranking;
+    }
     *out = (results){.study = s->config->name, .n_models = s->n_models, .n_criteria = s->config->n_criteria,
                      .n_rates = s->config->n_rates, .n_cells = s->n_cells, .models = models, .criterion_name = names,
-                     .criterion_method = methods, .criterion_composite = composites, .rates = s->config->rates, .class_name = s->evaluation_data->class_name,
-                     .n_classes = s->evaluation_data->n_classes, .cells = cells};
+                     .criterion_method = methods, .criterion_composite = composites, .criterion_ranking = rankings, .prediction = s->config->prediction,
+                     .rates = s->config->rates, .class_name = s->evaluation_data->class_name,
+                     .n_classes = s->evaluation_data->n_classes, .cells = cells, .winograd = winograd_any(s)};
     for (size_t i = 0; i < s->n_models; i++) {
         TRY(gather_model(a, &s->models[i], &models[i]));
     }
@@ -265,6 +293,8 @@ static status gather_all(arena *a, arena *scratch, const study *s, const stage_c
         TRY(gather_cell(a, s, c, i, &cells[i]));
     }
     TRY(gather_tracks(a, s, c, out));
+    TRY(gather_audits(a, s, c, out));
+    TRY(gather_rows(a, s, c, out));
     return gather_groups(a, scratch, s, c, out);
 }
 
@@ -282,7 +312,8 @@ static size_t cell_bytes(const study *s, const study_cell *cell)
     const size_t n = s->models[cell->model].n_components[cell->kind], n_rates = s->config->n_rates;
     const criterion_def *method = s->config->criteria[cell->criterion].method;
     const size_t n_moments = method->uses_samples ? method->n_moments : 0;
-    const size_t curve = n_rates * (5 * sizeof(uint64_t) + 2 * sizeof(double) + s->tasks[cell->task].n_classes * sizeof(uint64_t));
+    const size_t counts = CELL_COUNTS + CURVE_PREDICTIONS * s->tasks[cell->task].n_classes;
+    const size_t curve = n_rates * (counts * sizeof(uint64_t) + 2 * sizeof(double));
     const size_t track = n * (sizeof(double) + sizeof(uint32_t) + sizeof(uint16_t) + n_moments * sizeof(double));
     return sizeof(result_cell) + sizeof(result_track) + curve + track;
 }
@@ -294,6 +325,7 @@ size_t gather_bytes(const study *s)
     for (size_t i = 0; i < s->n_cells; i++) {
         sum += cell_bytes(s, &s->cells[i]);
     }
+    sum += gather_audits_bytes(s) + gather_rows_bytes(s);
     for (size_t i = 0; i < s->n_models; i++) {
         const graph *g = s->models[i].graph;
         sum += sizeof(result_model) + g->n_layers * sizeof(result_layer) + 2 * g->n_components * sizeof(uint64_t);

@@ -79,30 +79,29 @@ static status print_graph(arena *a, FILE *to, const graph *g)
 }
 
 /* Before gigabytes are read for nothing. */
-static status expect_checkpoint(const char *path)
+static status expect_checkpoint(const char *path, const char **format)
 {
-    static const file_kind unknown = {"something else", ""};
     unsigned char start[FILE_KIND_BYTES];
     size_t n = 0;
     TRY(file_read_start(path, start, &n));
-    const file_kind *kind = file_kind_of((file_bytes){start, n});
-    const bool no_header = n > 8 && (start[4] | start[5] | start[6] | start[7]) != 0 && start[8] != '{';
-    kind = kind == NULL && no_header ? &unknown : kind;
-    return kind == NULL ? STATUS_OK
-                        : FAIL(ST_DATA, "%s: expected a checkpoint (.safetensors), a result (.h5) or an image folder, found %s%s", path,
-                               kind->name, kind->advice);
+    const file_bytes bytes = {start, n};
+    *format = checkpoint_format(bytes);
+    const file_kind *kind = file_kind_of(bytes);
+    return *format != NULL ? STATUS_OK
+                           : FAIL(ST_DATA, "%s: expected a checkpoint (.safetensors, .pth), a result (.h5) or an image folder, found %s%s", path,
+                                  kind == NULL ? "something else" : kind->name, kind == NULL ? "" : kind->advice);
 }
 
 static status inspect_checkpoint(arena *a, const char *path, FILE *to)
 {
     tensors *t = NULL;
     const graph *g = NULL;
-    const char *shown;
+    const char *shown, *format;
     size_t bytes = 0;
-    TRY(expect_checkpoint(path));
+    TRY(expect_checkpoint(path, &format));
     TRY(model_read(a, path, NULL, &t, &bytes));
     TRY(printable(a, path, &shown));
-    (void)fprintf(to, "%s: checkpoint, %zu bytes\n", shown, bytes);
+    (void)fprintf(to, "%s: %s, %zu bytes\n", shown, format, bytes);
     TRY(print_facts(a, to, t));
     TRY(print_tensors(a, to, t));
     TRY(graph_build(a, t, &g));

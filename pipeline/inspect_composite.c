@@ -3,41 +3,16 @@
 #include <string.h>
 
 #include "attribution/walk.h"
+#include "io/checkpoint.h"
 #include "io/config_composite.h"
 #include "io/config_schema.h"
 #include "io/results.h"
 #include "io/text_table.h"
 #include "nn/arch.h"
 #include "pipeline/model.h"
+#include "pipeline/rule_text.h"
 
 enum { LARGEST_CONFIG = 1 << 20 };
-
-/* "epsilon (epsilon=1e-06)", "pass instead of norm" */
-static const char *given_rule(arena *a, const composite_entry *e, const op_def *op)
-{
-    const char *text = arena_text(a, "%s", e->rule->name);
-    for (size_t i = 0; i < e->rule->n_fields && text != NULL; i++) {
-        const setting key = {.field = e->rule->fields[i]};
-        text = arena_text(a, "%s%s%s=%s", text, i == 0 ? " (" : ", ", key.field.name, value_text(&key, e->parameters[i]).text);
-    }
-    text = text == NULL || e->rule->n_fields == 0 ? text : arena_text(a, "%s)", text);
-    return text == NULL || op->relevance_name == NULL ? text : arena_text(a, "%s instead of %s", text, op->relevance_name);
-}
-
-/* "attention (epsilon=1e-06, softmax=epsilon)" */
-static const char *own_rule(arena *a, const composite *c, const op_def *op)
-{
-    const schema_words epsilon = number_text(c->epsilon);
-    if (op->relevance_name == NULL) {
-        return "none";
-    }
-    if ((op->relevance_reads & READS_SOFTMAX_RULE) != 0) {
-        return arena_text(a, "%s (epsilon=%s, softmax=%s)", op->relevance_name, epsilon.text,
-                          softmax_rule_names[c->softmax_rule]);
-    }
-    return (op->relevance_reads & READS_EPSILON) != 0 ? arena_text(a, "%s (epsilon=%s)", op->relevance_name, epsilon.text)
-                                                      : op->relevance_name;
-}
 
 static const char *way_text(walk_way way)
 {
@@ -84,7 +59,7 @@ static status print_nodes(arena *a, const graph *g, const config_model *cm, cons
                                      n->op->name,
                                      depth_group_name(n->group),
                                      output,
-                                     given[id] != NULL ? given_rule(a, given[id], n->op) : own_rule(a, c, n->op),
+                                     rule_text(a, c, given[id], n),
                                      way_text(way[id]),
                                      prunable(a, n, cm)};
         for (size_t i = 0; i < COUNT(cells); i++) {
@@ -216,11 +191,11 @@ static status of_checkpoint(arena *a, const char *path, size_t n_sets, const cha
     return STATUS_OK;
 }
 
-/* The first eight bytes of a checkpoint are the length of its header, so that the last of them is 0; no text has such a byte. */
+/* A checkpoint by its bytes, or by a zero among the first: no text has one. */
 static bool is_text(file_bytes bytes)
 {
     const size_t n = bytes.size < 8 ? bytes.size : 8;
-    return memchr(bytes.data, 0, n) == NULL;
+    return memchr(bytes.data, 0, n) == NULL && (bytes.size < 8 || checkpoint_format(bytes) == NULL);
 }
 
 static status inspect_in(arena *a, const char *path, size_t n_sets, const char *const sets[], FILE *to)

@@ -89,6 +89,24 @@ void launcher_prepare(void)
     }
 }
 
+/* Whose stderr a person sees: the parent's, or, where that is a helper of mpiexec on this host (hydra_pmi_proxy), its parent's. */
+static long showing_process(void)
+{
+    char path[64], line[256];
+    long parent = (long)getppid(), above = 0;
+    bool helper = false;
+    (void)snprintf(path, sizeof path, "/proc/%ld/status", parent); /* "Name:\thydra_pmi_proxy" ... "PPid:\t17" */
+    FILE *f = fopen(path, "r");
+    while (f != NULL && fgets(line, sizeof line, f) != NULL) {
+        helper = helper || strncmp(line, "Name:\thydra_", strlen("Name:\thydra_")) == 0;
+        above = strncmp(line, "PPid:", strlen("PPid:")) == 0 ? strtol(line + strlen("PPid:"), NULL, 10) : above;
+    }
+    if (f != NULL) {
+        (void)fclose(f);
+    }
+    return helper ? above : parent;
+}
+
 bool launcher_shows_terminal(void)
 {
     char path[64];
@@ -96,7 +114,7 @@ bool launcher_shows_terminal(void)
     if (launcher_seen().by == NULL || fstat(STDERR_FILENO, &ours) != 0 || !S_ISFIFO(ours.st_mode)) {
         return false;
     }
-    (void)snprintf(path, sizeof path, "/proc/%ld/fd/%d", (long)getppid(), STDERR_FILENO);
+    (void)snprintf(path, sizeof path, "/proc/%ld/fd/%d", showing_process(), STDERR_FILENO);
     const int fd = open(path, O_WRONLY | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
     const bool terminal = fd >= 0 && isatty(fd) == 1;
     if (fd >= 0) {

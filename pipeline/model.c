@@ -49,7 +49,7 @@ status model_tensors(arena *a, const char *path, file_bytes checkpoint, const ch
 {
     size_t n_json = 0;
     fact *json_facts = NULL;
-    TRY(safetensors_parse(a, path, checkpoint, out));
+    TRY(checkpoint_parse(a, path, checkpoint, out));
     if (json.data != NULL) {
         TRY(model_json_parse(a, json_path, json, &n_json, &json_facts));
     }
@@ -87,6 +87,9 @@ static status choose_kinds(arena *a, study_model *m)
             m->kinds[m->n_kinds] = kind;
             m->component[m->n_kinds] = list;
             m->n_components[m->n_kinds] = n;
+            ranking_layers *l = &m->layers[m->n_kinds];
+            l->n = n;
+            TRY(graph_layer_sizes(a, m->graph, kind, &l->n_layers, &l->size));
             m->n_kinds++;
         } else if (wanted && cm->n_kinds > 0) {
             return FAIL(ST_CONFIG, "model '%s': components: the network (%s) has no %s; leave the key out to prune what it has",
@@ -111,6 +114,7 @@ static status build(arena *a, arena *scratch, const config_model *cm, const mode
     out->graph = g;
     TRY(graph_needed_rows(a, g, &out->logits_graph));
     TRY(preprocess_from_facts(t, g->input.dim[1], g->input.dim[2], &out->preprocess));
+    TRY(preprocess_for_evaluation(t, g->input.dim[1], g->input.dim[2], &out->evaluation_preprocess));
     const char *classes = tensors_fact(t, "classes");
     if (classes != NULL) {
         TRY_TEXT(out->class_names, a, "%s", classes);

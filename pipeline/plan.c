@@ -2,18 +2,43 @@
 
 #include <string.h>
 
+#include "core/log.h"
+#include "pipeline/winograd.h"
+
 enum { LARGEST_CONFIG = 1 << 20 };
 
-/* Rank 0 lists the folder, everybody parses the same text. */
-static status share_dataset(comm *c, arena *a, arena *scratch, const char *root, dataset **out)
+/* Rank 0 lists the folder, everybody parses the same text. list NULL: class folders. */
+static status share_dataset(comm *c, arena *a, arena *scratch, const char *root, const char *list, const dataset *other,
+                            dataset **out)
 {
     char *text = NULL;
     size_t size = 0;
     arena_reset(scratch);
-    TRY(comm_agree(c, c->rank == 0 ? dataset_list(scratch, root, &text, &size) : STATUS_OK));
+    TRY(comm_agree(c, c->rank != 0   ? STATUS_OK
+                      : list != NULL ? dataset_list_samples(scratch, root, list, other, &text, &size)
+                                     : dataset_list(scratch, root, &text, &size)));
     const void *data = text;
     TRY(comm_share_bytes(c, a, &data, &size));
-    return comm_agree(c, dataset_parse(a, root, data, size, out));
+    TRY(comm_agree(c, dataset_parse(a, root, data, size, out)));
+    const char *misplaced = dataset_misplaced_number(*out);
+    if (misplaced != NULL && c->rank == 0) {
+        log_line(LOG_WARNING,
+                 "data=%s folder='%s' class folders are numbers and are sorted as texts (0, 1, 10, 2), as torchvision does; where the "
+                 "network counts otherwise, give them leading zeros",
+                 root, misplaced);
+    }
+    return STATUS_OK;
+}
+
+/* The data set with class folders comes first: it has the names for numbers in the other's list. */
+static status share_datasets(comm *c, arena *a, arena *scratch, const config *cfg, dataset **reference, dataset **evaluation)
+{
+    if (cfg->reference_list != NULL && cfg->evaluation_list == NULL) {
+        TRY(share_dataset(c, a, scratch, cfg->evaluation, NULL, NULL, evaluation));
+        return share_dataset(c, a, scratch, cfg->reference, cfg->reference_list, *evaluation, reference);
+    }
+    TRY(share_dataset(c, a, scratch, cfg->reference, cfg->reference_list, NULL, reference));
+    return share_dataset(c, a, scratch, cfg->evaluation, cfg->evaluation_list, *reference, evaluation);
 }
 
 static status check_same_classes(const dataset *reference, const dataset *evaluation)
@@ -43,6 +68,7 @@ static status load_models(comm *c, arena *a, arena *scratch, plan *out)
     for (size_t i = 0; i < s->n_models; i++) {
         TRY(model_load(c, a, scratch, &s->config->models[i], &models[i], &inputs[i]));
         TRY(comm_agree(c, model_check_classes(&models[i], s->reference_data)));
+        TRY(comm_agree(c, winograd_find(a, s->config, s->backend, &models[i])));
     }
     s->models = models;
     out->inputs = inputs;
@@ -125,8 +151,7 @@ static status build(comm *c, arena *a, arena *scratch, const char *path, size_t 
     out->config_bytes = text.size;
     TRY(comm_agree(c, config_parse(a, path, text, n_sets, sets, &cfg)));
     s->config = cfg;
-    TRY(share_dataset(c, a, scratch, cfg->reference, &reference));
-    TRY(share_dataset(c, a, scratch, cfg->evaluation, &evaluation));
+    TRY(share_datasets(c, a, scratch, cfg, &reference, &evaluation));
     TRY(comm_agree(c, check_same_classes(reference, evaluation)));
     s->reference_data = reference;
     s->evaluation_data = evaluation;

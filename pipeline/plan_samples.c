@@ -1,4 +1,4 @@
-/* Which classes, reference images and evaluation images the tasks of a study have. All draws are counter-based: a seed draws the same
+/* Which classes, reference images and evaluation images the tasks of a study have. All draws of ours are counter-based: a seed draws the same
  * classes and images whatever else the study contains; a smaller subset is the beginning of a larger one. */
 #include <stdlib.h>
 #include <string.h>
@@ -31,9 +31,13 @@ static status draw_classes(arena *a, arena *scratch, const study *s, study_task 
     TRY_ALLOC(pool, scratch, n);
     TRY_ALLOC(drawn, scratch, t->n_classes);
     TRY_ALLOC(classes, a, t->n_classes);
-    rng_subset(t->seed, RNG_CLASSES, 0, n, t->n_classes, pool, drawn);
-    for (size_t i = 0; i < t->n_classes; i++) {
-        classes[i] = (uint32_t)drawn[i];
+    if (s->config->sampling == SAMPLING_TORCH) {
+        TRY(plan_torch_classes(scratch, s->reference_data, t, classes));
+    } else {
+        rng_subset(t->seed, RNG_CLASSES, 0, n, t->n_classes, pool, drawn);
+        for (size_t i = 0; i < t->n_classes; i++) {
+            classes[i] = (uint32_t)drawn[i];
+        }
     }
     qsort(classes, t->n_classes, sizeof classes[0], compare_u32);
     t->classes = classes;
@@ -96,14 +100,10 @@ static status draw_tasks(arena *a, arena *scratch, study *s)
 }
 
 /* The images of a class depend on (seed, class) alone, so tasks of one seed share them. */
-static status draw_reference(arena *a, arena *scratch, const study *s, study_reference *r)
+static status draw_images(arena *scratch, const study *s, const study_reference *r, size_t *sample)
 {
     const dataset *d = s->reference_data;
     const study_task *t = &s->tasks[r->task];
-    size_t *sample;
-    r->samples.n = t->n_classes * r->per_class;
-    TRY_ALLOC(sample, a, r->samples.n);
-    r->samples.sample = sample;
     for (size_t i = 0; i < t->n_classes; i++) {
         const size_t class = t->classes[i], n = class_size(d, class);
         size_t *pool;
@@ -118,7 +118,22 @@ static status draw_reference(arena *a, arena *scratch, const study *s, study_ref
             *sample++ += d->class_first[class];
         }
     }
-    sample -= r->samples.n;
+    return STATUS_OK;
+}
+
+static status draw_reference(arena *a, arena *scratch, const study *s, study_reference *r)
+{
+    size_t *sample;
+    const study_task *t = &s->tasks[r->task];
+    r->samples.n = t->n_classes * r->per_class;
+    TRY_ALLOC(sample, a, r->samples.n);
+    r->samples.sample = sample;
+    if (s->config->sampling == SAMPLING_TORCH) {
+        arena_reset(scratch);
+        TRY(plan_torch_references(scratch, s->reference_data, t, r->per_class, &r->samples.n, sample));
+    } else {
+        TRY(draw_images(scratch, s, r, sample));
+    }
     qsort(sample, r->samples.n, sizeof sample[0], compare_size);
     return STATUS_OK;
 }

@@ -6,6 +6,7 @@
 
 #include "io/sha256.h"
 #include "io/versions.h"
+#include "pipeline/winograd.h"
 #include "revision.h"
 
 static const char *mpi_version(arena *a)
@@ -92,6 +93,7 @@ static status texts(comm *c, arena *a, const plan *p, const stage_ctx *s, const 
         {"versions", provenance_version(a, p->study.backend)},
         {"git_revision", POLLARD_REVISION},
         {"backend", p->study.backend->name},
+        {"winograd_layers", winograd_text(a, &p->study)},
         {"ranks", arena_text(a, "%d", c->size)},
         {"started", time_text(a, run->started)},
         {"finished", time_text(a, now)},

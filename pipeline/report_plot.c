@@ -46,7 +46,7 @@ static size_t mean_curve(const results *r, const result_summary *of, size_t n_cl
         if (c->model == of->model && c->kind == of->kind && c->criterion == of->criterion && c->n_classes == n_classes &&
             c->n_references == references) {
             for (size_t k = 0; k < r->n_rates; k++) {
-                curve[k] += (double)c->correct[k] / (double)c->total;
+                curve[k] += (double)results_correct(r, c)[k] / (double)c->total;
             }
             n++;
         }

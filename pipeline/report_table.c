@@ -41,4 +41,7 @@ void report_table(FILE *to, const results *r)
     } else {
         (void)fprintf(to, "+- standard error over %zu seeds.\n", n_seeds);
     }
+    if (r->prediction == PREDICTION_MASKED) {
+        (void)fputs("Correct is an image whose class has the largest of all logits, with those outside the task set to 0.\n", to);
+    }
 }

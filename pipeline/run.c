@@ -4,9 +4,11 @@
 
 #include "core/log.h"
 #include "pipeline/gather.h"
+#include "pipeline/gather_audit.h"
 #include "pipeline/progress.h"
 #include "pipeline/provenance.h"
 #include "pipeline/report.h"
+#include "pipeline/winograd.h"
 
 static status stages_run(stage_ctx *s, progress *p, double seconds[])
 {
@@ -28,6 +30,9 @@ static void announce(const comm *c, const study *s)
     size_t points = s->n_cells * s->config->n_rates;
     log_line(LOG_INFO, "study=%s ranks=%d models=%zu criteria=%zu tasks=%zu cells=%zu curve_points=%zu explained_images=%zu", s->config->name,
              c->size, s->n_models, s->config->n_criteria, s->n_tasks, s->n_cells, points, s->explained.n);
+    if (c->rank == 0) {
+        winograd_announce(s);
+    }
 }
 
 static status open_marks(arena *a, const study *s, stage_ctx *out)
@@ -53,6 +58,7 @@ static status report(arena *a, const char *output, const results *r)
 static status write_and_report(arena *a, const char *output, const results *r)
 {
     TRY(results_write(output, r));
+    gather_audits_warn(r);
     return report(a, output, r);
 }
 

@@ -1,12 +1,29 @@
-/* Explains every reference image once per (model, criterion) and adds its row, exactly, to every reference set that contains it. */
+/* Explains every reference image once per (model, criterion with scores of its own) and adds its row, exactly, to every reference set that contains it. */
 #include <string.h>
 
 #include "stages/batch.h"
+#include "stages/rows.h"
 #include "stages/stage.h"
+
+/* The earliest criterion with the same scores, which share one explanation. */
+static size_t same_scores(const config *cfg, size_t criterion)
+{
+    size_t first = 0;
+    while (strcmp(cfg->scoring[first], cfg->scoring[criterion]) != 0) {
+        first++;
+    }
+    return first;
+}
+
+/* Does the stage explain images for this criterion? */
+static bool is_explained(const config *cfg, size_t criterion)
+{
+    return cfg->criteria[criterion].method->uses_samples && same_scores(cfg, criterion) == criterion;
+}
 
 size_t attribute_index(const study *s, size_t model, size_t criterion, size_t reference)
 {
-    return (model * s->config->n_criteria + criterion) * s->n_references + reference;
+    return (model * s->config->n_criteria + same_scores(s->config, criterion)) * s->n_references + reference;
 }
 
 /* One (model, criterion) on this rank. */
@@ -20,6 +37,7 @@ typedef struct explainer {
     float *rows;     /* [micro_batch, n_values] */
     size_t *target;  /* [micro_batch] */
     uint64_t *sample; /* [micro_batch] index in the data set */
+    row_keeper rows_kept; /* with `rows: keep` */
     batch batch;
     arena *scratch;  /* of one image */
 } explainer;
@@ -39,6 +57,7 @@ static status explainer_open(const stage_ctx *c, arena *a, arena *scratch, size_
     TRY_ALLOC(e->target, a, micro_batch);
     TRY_ALLOC(e->sample, a, micro_batch);
     TRY_ALLOC(e->batch.images, a, micro_batch * shape_count(setup.graph->input));
+    TRY(rows_open(c, a, model, criterion, &e->rows_kept));
     return e->method->open(a, &setup, &e->state);
 }
 
@@ -84,6 +103,7 @@ static status explain_batch(stage_ctx *c, explainer *e, size_t index)
     const criterion_batch b = {.images = e->batch.images, .target = e->target, .sample = e->sample};
     e->method->rows(e->state, &b, e->rows);
     add_rows(s, e);
+    rows_keep(&e->rows_kept, index, e->batch.n, e->rows, e->n_values);
     c->tick(c->progress, (double)(micro_batch * e->passes));
     return STATUS_OK;
 }
@@ -123,7 +143,8 @@ static status reduce(stage_ctx *c, explainer *e, size_t model, size_t criterion,
     return STATUS_OK;
 }
 
-static status explain(stage_ctx *c, arena *a, arena *scratch, size_t model, size_t criterion, size_t *item, const double **sums)
+static status explain(stage_ctx *c, arena *a, arena *scratch, size_t model, size_t criterion, size_t *item, const double **sums,
+                      const float **rows)
 {
     explainer e;
     const double started = log_seconds();
@@ -133,15 +154,16 @@ static status explain(stage_ctx *c, arena *a, arena *scratch, size_t model, size
     c->busy_seconds += finished - started;
     TRY(comm_agree(c->comm, st));
     c->idle_seconds += log_seconds() - finished;
+    rows_gather(c->comm, &e.rows_kept, &rows[attribute_index(c->study, model, criterion, 0) / c->study->n_references]);
     return reduce(c, &e, model, criterion, sums);
 }
 
-/* How many criteria explain images. */
+/* For how many criteria images are explained. */
 static size_t explaining(const study *s)
 {
     size_t n = 0;
     for (size_t k = 0; k < s->config->n_criteria; k++) {
-        n += s->config->criteria[k].method->uses_samples;
+        n += is_explained(s->config, k);
     }
     return n;
 }
@@ -171,16 +193,17 @@ static status run_all(stage_ctx *c, arena *a, arena *scratch)
     const study *s = c->study;
     size_t item = 0;
     const double **sums = arena_alloc(c->arena, s->n_models * s->config->n_criteria * s->n_references, sizeof *sums);
-    TRY(comm_agree(c->comm, sums == NULL ? (status){ST_ENVIRONMENT} : STATUS_OK));
+    const float **rows = arena_alloc(c->arena, s->n_models * s->config->n_criteria, sizeof *rows);
+    TRY(comm_agree(c->comm, sums == NULL || rows == NULL ? (status){ST_ENVIRONMENT} : STATUS_OK));
     for (size_t m = 0; m < s->n_models; m++) {
         for (size_t k = 0; k < s->config->n_criteria; k++) {
-            if (s->config->criteria[k].method->uses_samples) {
+            if (is_explained(s->config, k)) {
                 arena_release(a);
-                TRY(explain(c, a, scratch, m, k, &item, sums));
+                TRY(explain(c, a, scratch, m, k, &item, sums, rows));
             }
         }
     }
-    c->attribute.sums = sums;
+    c->attribute = (attribute_output){sums, rows};
     return STATUS_OK;
 }
 
@@ -202,6 +225,7 @@ static status forecast_memory(const stage_ctx *c, size_t model, size_t criterion
     forecast_add(out, "a micro-batch of images",
                  forecast_block(micro_batch * shape_count(g->input), sizeof(float)) + 2 * forecast_block(micro_batch, sizeof(size_t)));
     out->kept += forecast_block(s->n_references * n_values, sizeof(double));
+    rows_forecast(c, model, criterion, out);
     return STATUS_OK;
 }
 
@@ -226,10 +250,11 @@ static status forecast(stage_ctx *c, arena *scratch, stage_forecast *out)
 {
     (void)scratch;
     const study *s = c->study;
-    *out = (stage_forecast){.kept = forecast_block(s->n_models * s->config->n_criteria * s->n_references, sizeof(double *))};
+    const size_t pairs = s->n_models * s->config->n_criteria;
+    *out = (stage_forecast){.kept = forecast_block(pairs * s->n_references, sizeof(double *)) + forecast_block(pairs, sizeof(float *))};
     for (size_t m = 0; m < s->n_models; m++) {
         for (size_t k = 0; k < s->config->n_criteria; k++) {
-            if (s->config->criteria[k].method->uses_samples) {
+            if (is_explained(s->config, k)) {
                 TRY(forecast_pair(c, m, k, out));
             }
         }
@@ -298,7 +323,7 @@ static status try_model(stage_ctx *c, arena *a, arena *images, size_t model, dou
         return (status){ST_ENVIRONMENT};
     }
     for (size_t k = 0; k < cfg->n_criteria; k++) {
-        if (cfg->criteria[k].method->uses_samples) {
+        if (is_explained(cfg, k)) {
             if (same_cost(cfg, k) == k) {
                 TRY(try_pair(c, a, images, model, k, budget, &each[k]));
             }

@@ -3,16 +3,26 @@
 #include <string.h>
 
 #include "pruning/curve.h"
-#include "pruning/ranking.h"
 #include "stages/batch.h"
 #include "stages/masks.h"
 #include "stages/stage.h"
 
-/* Counters of one distinct mask: correct, top5, one per class, the words of the exact loss sum. Plain integers, so that ranks add up. */
+/* Counters of one distinct mask: for either prediction correct, top5 and one per class; the words of the exact loss sum. Plain integers,
+ * so that ranks add up. */
 enum { COUNT_CORRECT, COUNT_TOP5, COUNT_CLASSES };
+static size_t prediction_size(const study_evaluation *e)
+{
+    return COUNT_CLASSES + e->n_classes;
+}
+
+static size_t loss_at(const study_evaluation *e)
+{
+    return CURVE_PREDICTIONS * prediction_size(e);
+}
+
 static size_t counter_size(const study_evaluation *e)
 {
-    return COUNT_CLASSES + e->n_classes + EXACT_WORDS;
+    return loss_at(e) + EXACT_WORDS;
 }
 
 /* One model on this rank. */
@@ -31,28 +41,31 @@ static status evaluator_open(const stage_ctx *c, arena *a, arena *scratch, size_
     const size_t micro_batch = s->config->micro_batch;
     *e = (evaluator){.model = model, .scratch = scratch};
     TRY_ALLOC(e->batch.images, a, micro_batch * shape_count(g->input));
-    TRY(masks_collect(a, s, model, c->prune.removed_at, &e->masks));
-    return forward_build(a, g, s->backend, micro_batch, KEEP_LOGITS, &e->forward);
+    TRY(masks_collect(a, s, model, c->prune.removed_at, c->prune.removed, &e->masks));
+    return forward_build_for_logits(a, g, s->backend, micro_batch, s->config->winograd, &e->forward);
 }
 
 static void count_batch(const evaluator *e, const dataset *d, const study_evaluation *set, size_t n_logits, int64_t *counter)
 {
     exact_sum loss;
-    memcpy(&loss, counter + COUNT_CLASSES + set->n_classes, sizeof loss);
+    memcpy(&loss, counter + loss_at(set), sizeof loss);
     for (size_t i = 0; i < e->batch.n; i++) {
         const uint32_t label = d->label[e->batch.sample[i]];
-        const verdict v = curve_verdict(forward_logits(e->forward) + i * n_logits, set->n_classes, set->classes, label);
+        const verdict v = curve_verdict(n_logits, forward_logits(e->forward) + i * n_logits, set->n_classes, set->classes, label);
         size_t slot = 0;
         while (set->classes[slot] != label) {
             slot++;
         }
-        counter[COUNT_CORRECT] += v.correct;
-        counter[COUNT_TOP5] += v.top5;
-        counter[COUNT_CLASSES + slot] += v.correct;
+        for (size_t p = 0; p < CURVE_PREDICTIONS; p++) {
+            int64_t *to = counter + p * prediction_size(set);
+            to[COUNT_CORRECT] += v.correct[p];
+            to[COUNT_TOP5] += v.top5[p];
+            to[COUNT_CLASSES + slot] += v.correct[p];
+        }
         exact_sum_add(&loss, v.loss);
     }
     exact_sum_carry(&loss);
-    memcpy(counter + COUNT_CLASSES + set->n_classes, &loss, sizeof loss);
+    memcpy(counter + loss_at(set), &loss, sizeof loss);
 }
 
 /* An accuracy of a network that computes no numbers would be a number all the same. */
@@ -77,7 +90,7 @@ static status evaluate_batch(stage_ctx *c, evaluator *e, size_t first, size_t en
     const study_model *m = &s->models[e->model];
     const study_evaluation *set = &s->evaluations[e->masks.use[first].evaluation];
     const size_t micro_batch = s->config->micro_batch;
-    TRY(batch_read(e->scratch, s->evaluation_data, &set->samples, index, micro_batch, &m->preprocess, c->evaluation_mark,
+    TRY(batch_read(e->scratch, s->evaluation_data, &set->samples, index, micro_batch, &m->evaluation_preprocess, c->evaluation_mark,
                    &e->batch));
     for (size_t u = first; u < end; u = masks_end(&e->masks, u), counters += counter_size(set)) {
         forward_run(e->forward, e->batch.images, e->masks.use[u].alive);
@@ -96,21 +109,25 @@ static status spread(stage_ctx *c, const evaluator *e, size_t first, size_t end,
     const study *s = c->study;
     const graph *g = s->models[e->model].graph;
     const study_evaluation *set = &s->evaluations[e->masks.use[first].evaluation];
-    evaluate_point point = {.correct = (uint64_t)counter[COUNT_CORRECT], .top5 = (uint64_t)counter[COUNT_TOP5]};
+    evaluate_point point = {.removed = 0};
     exact_sum loss;
     uint64_t *class_correct;
-    memcpy(&loss, counter + COUNT_CLASSES + set->n_classes, sizeof loss);
+    memcpy(&loss, counter + loss_at(set), sizeof loss);
     point.loss_sum = exact_sum_value(&loss);
-    TRY_ALLOC(class_correct, c->arena, set->n_classes);
-    for (size_t k = 0; k < set->n_classes; k++) {
-        class_correct[k] = (uint64_t)counter[COUNT_CLASSES + k];
+    TRY_ALLOC(class_correct, c->arena, CURVE_PREDICTIONS * set->n_classes);
+    for (size_t p = 0; p < CURVE_PREDICTIONS; p++, counter += prediction_size(set), class_correct += set->n_classes) {
+        for (size_t k = 0; k < set->n_classes; k++) {
+            class_correct[k] = (uint64_t)counter[COUNT_CLASSES + k];
+        }
+        point.correct[p] = (uint64_t)counter[COUNT_CORRECT];
+        point.top5[p] = (uint64_t)counter[COUNT_TOP5];
+        point.class_correct[p] = class_correct;
     }
-    point.class_correct = class_correct;
     arena_reset(e->scratch);
     TRY(graph_cost_left(e->scratch, g, e->masks.use[first].alive, &point.parameters_left, &point.macs_left));
     for (size_t u = first; u < end; u++) {
         const mask_use *to = &e->masks.use[u];
-        point.removed = ranking_count(c->prune.n_components[to->cell], s->config->rates[to->rate]);
+        point.removed = c->prune.removed[to->cell][to->rate];
         points[to->cell * s->config->n_rates + to->rate] = point;
     }
     return STATUS_OK;
@@ -198,7 +215,7 @@ static void forecast_sets(const study *s, const mask_list *l, size_t *counters, 
         out->masks += end - first;
         out->distinct += distinct;
         out->at_most = out->at_most || l->use[end - 1].unknown != 0; /* these come last */
-        out->kept += distinct * forecast_block(set->n_classes, sizeof(uint64_t));
+        out->kept += distinct * forecast_block(CURVE_PREDICTIONS * set->n_classes, sizeof(uint64_t));
         *counters += forecast_block(distinct * counter_size(set), sizeof(int64_t));
     }
 }
@@ -207,7 +224,7 @@ static status forecast_model(const stage_ctx *c, arena *scratch, size_t model, s
 {
     const study *s = c->study;
     const graph *g = s->models[model].logits_graph;
-    const size_t activations = forward_bytes(g, s->backend, s->config->micro_batch, KEEP_LOGITS);
+    const size_t activations = forward_bytes_for_logits(g, s->backend, s->config->micro_batch, s->config->winograd);
     stage_forecast one = {0};
     mask_list masks;
     size_t counters = 0;
@@ -215,7 +232,7 @@ static status forecast_model(const stage_ctx *c, arena *scratch, size_t model, s
         return (status){ST_CONFIG};
     }
     arena_reset(scratch);
-    TRY(masks_collect(scratch, s, model, c->prune.removed_at, &masks));
+    TRY(masks_collect(scratch, s, model, c->prune.removed_at, c->prune.removed, &masks));
     forecast_sets(s, &masks, &counters, out);
     forecast_add(&one, "activations", activations);
     forecast_add(&one, "a micro-batch of images", forecast_block(s->config->micro_batch * shape_count(g->input), sizeof(float)));
@@ -274,7 +291,7 @@ static status try_once(stage_ctx *c, evaluator *e, size_t round, uint8_t *alive,
     }
     const double started = log_seconds();
     TRY(batch_read(e->scratch, s->evaluation_data, &set->samples, (round + (size_t)c->comm->rank) % n, s->config->micro_batch,
-                   &m->preprocess, c->evaluation_mark, &e->batch));
+                   &m->evaluation_preprocess, c->evaluation_mark, &e->batch));
     const double was_read = log_seconds();
     forward_run(e->forward, e->batch.images, alive);
     count_batch(e, s->evaluation_data, set, m->graph->n_classes, counter);

@@ -36,6 +36,7 @@ void trial_open(const study *s, double macs, double seconds, trial *out)
     const double images = seconds * slow_core / (macs > 1.0 ? macs : 1.0);
     *out = (trial){.config = *s->config, .study = *s};
     out->study.config = &out->config;
+    out->config.rows = ROWS_STREAM; /* nothing of a trial is kept */
     if (images < (double)s->config->micro_batch) {
         out->config.micro_batch = images < 1.0 ? 1 : (size_t)images;
     }

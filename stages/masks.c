@@ -3,7 +3,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "pruning/ranking.h"
 #include "stages/forecast.h"
 
 static uint64_t hash_bytes(const uint8_t *data, size_t n) /* FNV-1a: only to sort; equality is checked byte by byte */
@@ -65,11 +64,10 @@ static status find_mask(arena *a, const study *s, const study_cell *cell, const 
     return STATUS_OK;
 }
 
-static status add_use(arena *a, const study *s, size_t index, const uint16_t *removed_at, size_t rate, mask_use *out)
+static status add_use(arena *a, const study *s, size_t index, const uint16_t *removed_at, size_t removed, size_t rate,
+                      mask_use *out)
 {
     const study_cell *cell = &s->cells[index];
-    const size_t n = s->models[cell->model].n_components[cell->kind];
-    const size_t removed = ranking_count(n, s->config->rates[rate]);
     *out = (mask_use){.evaluation = s->tasks[cell->task].evaluation, .cell = index, .rate = rate};
     if (removed_at == NULL && removed > 0) {
         out->unknown = index + 1;
@@ -79,13 +77,14 @@ static status add_use(arena *a, const study *s, size_t index, const uint16_t *re
     return find_mask(a, s, cell, removed_at, out);
 }
 
-status masks_collect(arena *a, const study *s, size_t model, const uint16_t *const removed_at[], mask_list *out)
+status masks_collect(arena *a, const study *s, size_t model, const uint16_t *const removed_at[],
+                     const size_t *const removed[], mask_list *out)
 {
     *out = (mask_list){0};
     TRY_ALLOC(out->use, a, count_uses(s, model));
     for (size_t i = 0; i < s->n_cells; i++) {
         for (size_t r = 0; r < s->config->n_rates && s->cells[i].model == model; r++) {
-            TRY(add_use(a, s, i, removed_at[i], r, &out->use[out->n++]));
+            TRY(add_use(a, s, i, removed_at[i], removed[i][r], r, &out->use[out->n++]));
         }
     }
     qsort(out->use, out->n, sizeof out->use[0], compare_uses);

@@ -18,9 +18,9 @@ typedef struct mask_list {
     mask_use *use; /* [n] by evaluation set, then by mask */
 } mask_list;
 
-/* removed_at [n_cells]: as prune_output has it; NULL for a cell whose ranking is not known yet. */
+/* removed_at, removed [n_cells]: as prune_output has them; removed_at NULL for a cell whose ranking is not known yet. */
 MUST_CHECK status masks_collect(arena *a, const study *s, size_t model, const uint16_t *const removed_at[],
-                                mask_list *out);
+                                const size_t *const removed[], mask_list *out);
 size_t masks_bytes(const study *s, size_t model); /* what masks_collect takes where all rankings are known */
 
 size_t masks_end(const mask_list *l, size_t first);     /* behind the uses that share the mask of use[first] */

@@ -5,29 +5,32 @@
 #include "core/exact_sum.h"
 #include "core/log.h"
 #include "parallel/comm.h"
+#include "pruning/curve.h"
 #include "stages/batch.h"
 #include "stages/forecast.h"
 #include "stages/study.h"
 
 /* Exact sums of rows (pruning/criterion.h) over the reference samples, rounded once. One per (model, criterion, reference); NULL for criteria
- * without samples. Index: attribute_index(). */
+ * without samples. Index: attribute_index(), the same for criteria of the same scores. */
 typedef struct attribute_output {
     const double *const *sums;
+    const float *const *rows; /* [models, criteria] with `rows: keep`, on rank 0: stages/rows.h; NULL for criteria without samples */
 } attribute_output;
 size_t attribute_index(const study *s, size_t model, size_t criterion, size_t reference);
 
 /* Per cell, over the components of its kind. */
 typedef struct prune_output {
     const double *const *score;       /* [n_cells][n] */
-    const uint32_t *const *order;     /* [n_cells][n] least relevant first, indices within the kind */
+    const uint32_t *const *order;     /* [n_cells][n] what is removed first comes first; indices within the kind */
     const uint16_t *const *removed_at; /* [n_cells][n] index of the first rate without it; n_rates = never */
+    const size_t *const *removed;     /* [n_cells][n_rates] how many of `order` are gone; also where `order` is not known yet */
     const size_t *n_components;       /* [n_cells] */
 } prune_output;
 
-/* Per cell and rate. */
+/* Per cell and rate; counts of right answers by either prediction. */
 typedef struct evaluate_point {
-    uint64_t correct, top5;
-    const uint64_t *class_correct; /* [n_classes of the cell's task] */
+    uint64_t correct[CURVE_PREDICTIONS], top5[CURVE_PREDICTIONS];
+    const uint64_t *class_correct[CURVE_PREDICTIONS]; /* [n_classes of the cell's task] */
     double loss_sum;
     uint64_t parameters_left, macs_left, removed;
 } evaluate_point;

@@ -6,6 +6,7 @@
 #include "io/dataset.h"
 #include "io/image.h"
 #include "nn/graph.h"
+#include "pruning/ranking.h"
 
 /* A set of samples cut into micro-batches of the study's fixed size; the last one is padded by repeating its first sample. */
 typedef struct sample_list {
@@ -17,12 +18,15 @@ typedef struct study_model {
     const config_model *config;
     const graph *graph;        /* as the architecture defines it: what costs and components are counted on */
     const graph *logits_graph; /* the same logits, of them the same relevance, and the same components (nn/passes/needed_rows.h) */
-    preprocess preprocess;
+    preprocess preprocess, evaluation_preprocess; /* of images that are explained, and of those on which accuracy is measured */
     const char *class_names; /* "a,b,c" as the checkpoint's facts say, or NULL */
     size_t n_kinds;
     component_kind kinds[COMPONENT_KINDS];
     const size_t *component[COMPONENT_KINDS]; /* by kind index: components of that kind in the graph's vector */
     size_t n_components[COMPONENT_KINDS];
+    ranking_layers layers[COMPONENT_KINDS]; /* how they are divided */
+    size_t n_winograd; /* layers that `evaluate` runs by Winograd's algorithm (`convolutions: winograd`) */
+    const node_id *winograd; /* which of logits_graph */
 } study_model;
 
 /* A class subset drawn by a seed. */

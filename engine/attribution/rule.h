@@ -50,7 +50,8 @@ typedef struct rule_terms {
     size_t n_groups;
     rule_group group[MAX_RULE_GROUPS];
     double low, high; /* of INPUT_LOW and INPUT_HIGH */
-    bool of_pixels;   /* low and high are those of a pixel in [0,1], before the network's mean and standard deviation are taken */
+    bool
+        of_pixels; /* low and high are those of a pixel in [0,1], before the network's mean and standard deviation are taken */
 } rule_terms;
 
 /* What a rule is made of, and so which layers it is for. */

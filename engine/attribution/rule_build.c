@@ -21,8 +21,9 @@ static bool is_all(const rule_map *m)
 static bool is_output(const rule_terms *t)
 {
     const rule_group *g = &t->group[0];
-    return t->n_groups == 1 && g->coef == 1.0 && g->gate == GATE_NONE && g->n_terms == 1 && g->term[0].input == INPUT_ALL &&
-           !g->term[0].minus && !g->term[0].flat && is_all(&g->term[0].weights) && is_all(&g->term[0].bias);
+    return t->n_groups == 1 && g->coef == 1.0 && g->gate == GATE_NONE && g->n_terms == 1 &&
+           g->term[0].input == INPUT_ALL && !g->term[0].minus && !g->term[0].flat && is_all(&g->term[0].weights) &&
+           is_all(&g->term[0].bias);
 }
 
 static size_t take(size_t *total, size_t floats)
@@ -136,7 +137,8 @@ static status add_constant(builder *b, const rule_term *t, bool first, float *de
     float *work;
     product p;
     const bool with_bias = takes_bias(b, t);
-    TRY(product_plan(b->scratch, b->l->backend, b->l->shape, 1, (conv_pass){.bias = with_bias, .add = !first}, false, &p));
+    TRY(product_plan(b->scratch, b->l->backend, b->l->shape, 1, (conv_pass){.bias = with_bias, .add = !first}, false,
+                     &p));
     TRY(mapped(b->scratch, &t->weights, t->minus, n->n_weight, n->weight, &w));
     if (with_bias) {
         TRY(mapped(b->scratch, &t->bias, t->minus, n->n_bias, n->bias, &bias));
@@ -197,12 +199,14 @@ static status check_pixels(const builder *b, const rule_def *rule)
     }
     if (l->pixels.n_channels == 0) {
         return FAIL(ST_CONFIG,
-                    "layer '%s': rule '%s' has bounds in pixels, but how the images were normalised is not known; state the bounds with "
+                    "layer '%s': rule '%s' has bounds in pixels, but how the images were normalised is not known; "
+                    "state the bounds with "
                     "`units: input`",
                     l->n->name, rule->name);
     }
     return FAIL(ST_CONFIG,
-                "layer '%s': rule '%s' has bounds in pixels, which is for the layer that sees the image: expected an input of %zu channels, "
+                "layer '%s': rule '%s' has bounds in pixels, which is for the layer that sees the image: expected an "
+                "input of %zu channels, "
                 "found %zu; give the rule to the first layer, or state the bounds with `units: input`",
                 l->n->name, rule->name, l->pixels.n_channels, l->shape->in_channels);
 }

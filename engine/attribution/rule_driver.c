@@ -55,7 +55,8 @@ static void add_term(const rule_plan *p, const rule_call *c, const rule_term *t,
         kernel_add_product(n, coef, input_of(p, c, t->input), r, c->r_in);
     } else {
         for (size_t b = 0; b < p->batch; b++) {
-            kernel_add_product(p->n_in, coef, t->input == INPUT_LOW ? p->low : p->high, r + b * p->n_in, c->r_in + b * p->n_in);
+            kernel_add_product(p->n_in, coef, t->input == INPUT_LOW ? p->low : p->high, r + b * p->n_in,
+                               c->r_in + b * p->n_in);
         }
     }
 }

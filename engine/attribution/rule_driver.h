@@ -30,13 +30,13 @@ size_t rule_floats(const rule_plan *p);    /* of weights and the like of its own
 
 /* Arrays as stored (nn/images.h), relevance as in nn/op.h. */
 typedef struct rule_call {
-    const float *in;             /* [batch, in] the layer's input x */
-    const float *out;            /* [batch, out] the layer's output z, bias included; where R is 0 it may be anything that does not
+    const float *in;  /* [batch, in] the layer's input x */
+    const float *out; /* [batch, out] the layer's output z, bias included; where R is 0 it may be anything that does not
                                     exceed 0 (a fused ReLU's 0). Read by rules that use it */
     const float *r_out, *factor; /* [batch, out] R = r_out factor; factor NULL: R = r_out */
-    float *r_in;                 /* [batch, in] overwritten by the quotient, R_in = r_in x, or by R_in itself (rule_is_whole, gradient).
+    float *r_in; /* [batch, in] overwritten by the quotient, R_in = r_in x, or by R_in itself (rule_is_whole, gradient).
                                     Distinct from r_out */
-    float *work;                 /* [rule_workspace()] */
+    float *work; /* [rule_workspace()] */
 } rule_call;
 
 void rule_relevance(const rule_plan *p, const rule_call *c);

@@ -81,7 +81,8 @@ static window window_of(const conv_shape *s, const exact_place *p)
 static size_t input_at(const exact_layer *l, const window *v, size_t c, size_t ky, size_t kx)
 {
     const conv_shape *s = &l->shape;
-    const size_t y = (size_t)(v->at[0] + (ptrdiff_t)(ky * s->dilation[0])), x = (size_t)(v->at[1] + (ptrdiff_t)(kx * s->dilation[1]));
+    const size_t y = (size_t)(v->at[0] + (ptrdiff_t)(ky * s->dilation[0])),
+                 x = (size_t)(v->at[1] + (ptrdiff_t)(kx * s->dilation[1]));
     return (c / l->in_block * s->in_height * s->in_width + y * s->in_width + x) * l->in_block + c % l->in_block;
 }
 

@@ -6,11 +6,12 @@ bool flat_find(const rule_terms *t, double *value, double *coef)
 {
     const rule_group *g = &t->group[0];
     const rule_term *term = &g->term[0];
-    const rule_map rest = {term->weights.all, term->weights.positive, term->weights.negative, term->weights.square, 0.0};
+    const rule_map rest = {term->weights.all, term->weights.positive, term->weights.negative, term->weights.square,
+                           0.0};
     *value = term->minus ? -term->weights.one : term->weights.one;
     *coef = g->coef;
-    return t->n_groups == 1 && g->gate == GATE_NONE && g->n_terms == 1 && term->input == INPUT_ONE && rule_map_is_zero(&rest) &&
-           rule_map_is_zero(&term->bias);
+    return t->n_groups == 1 && g->gate == GATE_NONE && g->n_terms == 1 && term->input == INPUT_ONE &&
+           rule_map_is_zero(&rest) && rule_map_is_zero(&term->bias);
 }
 
 static size_t out_pixels(const conv_shape *s)
@@ -62,7 +63,8 @@ static void sum_group(const flat_plan *p, size_t group, const float *t, const fl
 /* The outputs that a tap of input i belongs to along an axis, or false. */
 static bool output_of(const conv_shape *s, int axis, size_t i, size_t tap, size_t *out)
 {
-    const size_t size = axis == 0 ? s->out_height : s->out_width, at = i + s->padding[axis], back = tap * s->dilation[axis];
+    const size_t size = axis == 0 ? s->out_height : s->out_width, at = i + s->padding[axis],
+                 back = tap * s->dilation[axis];
     *out = at >= back ? (at - back) / s->stride[axis] : size;
     return *out < size && (at - back) % s->stride[axis] == 0;
 }
@@ -87,7 +89,8 @@ void flat_relevance(const flat_plan *p, const rule_call *c)
     for (size_t i = 0; i < p->batch * s->groups; i++) {
         const size_t b = i / s->groups, group = i % s->groups;
         float *r = c->r_in + b * p->in_floats;
-        sum_group(p, group, c->r_out + b * p->out_floats, c->factor == NULL ? NULL : c->factor + b * p->out_floats, c->work);
+        sum_group(p, group, c->r_out + b * p->out_floats, c->factor == NULL ? NULL : c->factor + b * p->out_floats,
+                  c->work);
         for (size_t pixel = 0; pixel < pixels; pixel++) {
             const float share = box(s, pixel / s->in_width, pixel % s->in_width, c->work);
             for (size_t k = group * n; k < (group + 1) * n; k++) {

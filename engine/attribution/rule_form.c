@@ -8,10 +8,11 @@ typedef struct coefficients {
 static bool add_term(const rule_term *t, coefficients *c)
 {
     const double sign = t->minus ? -1.0 : 1.0;
-    const double weight[2] = {sign * (t->weights.all + t->weights.positive), sign * (t->weights.all + t->weights.negative)};
+    const double weight[2] = {sign * (t->weights.all + t->weights.positive),
+                              sign * (t->weights.all + t->weights.negative)};
     const double bias[2] = {sign * (t->bias.all + t->bias.positive), sign * (t->bias.all + t->bias.negative)};
-    if (t->input >= INPUT_ONE || t->flat || t->weights.square != 0.0 || t->weights.one != 0.0 || t->bias.square != 0.0 ||
-        t->bias.one != 0.0) {
+    if (t->input >= INPUT_ONE || t->flat || t->weights.square != 0.0 || t->weights.one != 0.0 ||
+        t->bias.square != 0.0 || t->bias.one != 0.0) {
         return false;
     }
     for (size_t k = 0; k < 2; k++) {

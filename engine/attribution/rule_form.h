@@ -15,7 +15,8 @@
 typedef struct signed_group {
     double coef, agree, oppose;
     rule_gate gate;
-    double extra_positive, extra_negative; /* of b+ and b- in the denominator, beyond what A and O bring: the projection bias quirk */
+    double extra_positive,
+        extra_negative; /* of b+ and b- in the denominator, beyond what A and O bring: the projection bias quirk */
 } signed_group;
 
 typedef struct signed_form {

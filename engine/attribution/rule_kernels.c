@@ -64,7 +64,8 @@ void kernel_multiply_add(size_t n, const float *restrict x, const float *restric
 }
 
 VECTOR_KERNEL
-static void add_where_positive(size_t n, float coef, const float *restrict x, const float *restrict t, float *restrict y)
+static void add_where_positive(size_t n, float coef, const float *restrict x, const float *restrict t,
+                               float *restrict y)
 {
     for (size_t i = 0; i < n; i++) {
         y[i] += x[i] > 0.0f ? coef * t[i] : 0.0f;
@@ -72,7 +73,8 @@ static void add_where_positive(size_t n, float coef, const float *restrict x, co
 }
 
 VECTOR_KERNEL
-static void add_where_negative(size_t n, float coef, const float *restrict x, const float *restrict t, float *restrict y)
+static void add_where_negative(size_t n, float coef, const float *restrict x, const float *restrict t,
+                               float *restrict y)
 {
     for (size_t i = 0; i < n; i++) {
         y[i] += x[i] < 0.0f ? coef * t[i] : 0.0f;

@@ -11,8 +11,9 @@ typedef struct term_products {
 } term_products;
 
 typedef struct group_plan {
-    const float *constant; /* [out] of one sample: what terms that depend on no sample give to the denominator; NULL: nothing */
-    bool varies;           /* other terms give something too */
+    const float
+        *constant; /* [out] of one sample: what terms that depend on no sample give to the denominator; NULL: nothing */
+    bool varies;   /* other terms give something too */
     term_products term[MAX_RULE_TERMS];
 } group_plan;
 
@@ -23,10 +24,10 @@ typedef struct rule_scratch {
 
 typedef enum rule_path {
     PATH_GRADIENT, /* W' R */
-    PATH_OUTPUT,   /* one group of one term (x, W, b): the denominator is the layer's output, and no forward operator is run */
-    PATH_SIGNED,   /* a table of the signed form */
-    PATH_FLAT,     /* one term with equal weights */
-    PATH_TERMS     /* any table, term by term */
+    PATH_OUTPUT, /* one group of one term (x, W, b): the denominator is the layer's output, and no forward operator is run */
+    PATH_SIGNED, /* a table of the signed form */
+    PATH_FLAT,   /* one term with equal weights */
+    PATH_TERMS   /* any table, term by term */
 } rule_path;
 
 struct rule_plan {
@@ -37,7 +38,7 @@ struct rule_plan {
     size_t batch, n_in, n_out; /* floats of a sample as stored */
     size_t floats;
     rule_scratch scratch;
-    const float *low, *high; /* [in] of one sample; NULL: no term asks for it */
+    const float *low, *high;           /* [in] of one sample; NULL: no term asks for it */
     group_plan group[MAX_RULE_GROUPS]; /* PATH_GRADIENT, PATH_OUTPUT: the adjoint of the first term of the first */
     signed_plan signs;                 /* PATH_SIGNED */
     flat_plan flat;                    /* PATH_FLAT */

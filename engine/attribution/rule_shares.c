@@ -6,7 +6,7 @@
 #include "nn/stabilise.h"
 
 typedef struct element {
-    float z, q;                 /* output, sums */
+    float z, q;                      /* output, sums */
     float agreeing, opposing, total; /* |A|, |O|, both */
 } element;
 
@@ -32,84 +32,151 @@ static inline float denominator(bool with_sums, const share_group *g, element e,
     return (with_sums ? g->of_z * e.z + g->of_sums * e.q : g->of_z * e.z) + extra;
 }
 
-/* Is what is left of the sums small? A difference has rounding errors of its operands' size. */
+/* Is what is left of the sums small, where there is relevance and the gate is open? A difference has rounding errors of its operands' size. No
+ * branches, or there would be no vectors. */
 static inline int cancels(const share_group *g, bool with_extra, element e, float extra, float d, float r)
 {
     const float left = fabsf(g->agree) * e.agreeing + fabsf(g->oppose) * e.opposing;
-    const float most = fmaxf(fabsf(g->agree), fabsf(g->oppose)) * SHARE_LIMIT;
-    const int sums = left < most * e.total, sum = with_extra && fabsf(d) < SHARE_LIMIT * (left + fabsf(extra));
-    return (r != 0.0f) & (sums | sum);
+    const int live = (r != 0.0f) & !(e.z <= g->above) & !(e.z >= g->below);
+    int small = left < g->limit * e.total;
+    if (with_extra) {
+        small |= fabsf(d) < SHARE_LIMIT * (left + fabsf(extra));
+    }
+    return live & small;
 }
 
-/* Everything but the arrays is a constant where this is inlined. */
-static inline int shares(bool with_sums, bool absolute, bool with_extra, bool factor, size_t n_groups, size_t n_shares,
-                         const share_rule *rule, size_t at, size_t n, const float *restrict z, const float *restrict q,
-                         const float *restrict t, const float *restrict f, float *restrict first, float *restrict second)
+/* Of two groups one by the sign of z, where their gates leave each element to one of them. */
+static inline share_group chosen(const share_group *positive, const share_group *negative, float z)
+{
+    const bool p = z > 0.0f;
+    share_group g = {.agree = p ? positive->agree : negative->agree,
+                     .oppose = p ? positive->oppose : negative->oppose,
+                     .of_z = p ? positive->of_z : negative->of_z,
+                     .of_sums = p ? positive->of_sums : negative->of_sums,
+                     .above = 0.0f,
+                     .below = 0.0f};
+    g.to[0] = p ? positive->to[0] : negative->to[0];
+    g.to[1] = p ? positive->to[1] : negative->to[1];
+    return g;
+}
+
+/* Which groups an element has: one, both, or one of two by the sign of z. */
+typedef enum share_kind { ONE_GROUP, BOTH_GROUPS, EITHER_GROUP, SHARE_KINDS } share_kind;
+
+/* Everything but the arrays is a constant where these two are inlined. */
+static inline void shares(bool with_sums, bool absolute, bool with_extra, bool factor, share_kind kind,
+                          const share_rule *rule, size_t at, size_t n, const float *restrict z, const float *restrict q,
+                          const float *restrict t, const float *restrict f, float *restrict first,
+                          float *restrict second)
 {
     const share_group a = rule->group[0], b = rule->group[1];
     const float epsilon = rule->epsilon;
-    const float *restrict extra_a = with_extra ? a.extra + at : z, *restrict extra_b = with_extra && n_groups == 2 ? b.extra + at : z;
-    int bad = 0;
+    const float *restrict extra_a = with_extra ? a.extra + at : z;
+    const float *restrict extra_b = with_extra && kind != ONE_GROUP ? b.extra + at : z;
     for (size_t i = 0; i < n; i++) {
         const float r = factor ? t[i] * f[i] : t[i];
         const element e = element_of(with_sums, absolute, z[i], with_sums ? q[i] : 0.0f);
-        const float ra = let_through(&a, z[i], r), ea = with_extra ? extra_a[i] : 0.0f, da = denominator(with_sums, &a, e, ea);
-        const float sa = ra / stabilise(da, epsilon);
-        float one = a.to[0] * sa, two = a.to[1] * sa;
-        bad |= with_sums || with_extra ? cancels(&a, with_extra, e, ea, da, ra) : 0;
-        if (n_groups == 2) {
-            const float rb = let_through(&b, z[i], r), eb = with_extra ? extra_b[i] : 0.0f, db = denominator(with_sums, &b, e, eb);
-            const float sb = rb / stabilise(db, epsilon);
+        const share_group g = kind == EITHER_GROUP ? chosen(&a, &b, z[i]) : a;
+        const float rg = kind == EITHER_GROUP ? (z[i] == 0.0f ? 0.0f : r) : let_through(&g, z[i], r);
+        const float extra = !with_extra ? 0.0f : kind == EITHER_GROUP && !(z[i] > 0.0f) ? extra_b[i] : extra_a[i];
+        const float sg = rg / stabilise(denominator(with_sums, &g, e, extra), epsilon);
+        float one = g.to[0] * sg, two = g.to[1] * sg;
+        if (kind == BOTH_GROUPS) {
+            const float d = denominator(with_sums, &b, e, with_extra ? extra_b[i] : 0.0f);
+            const float sb = let_through(&b, z[i], r) / stabilise(d, epsilon);
             one += b.to[0] * sb;
             two += b.to[1] * sb;
-            bad |= with_sums || with_extra ? cancels(&b, with_extra, e, eb, db, rb) : 0;
         }
         first[i] = one;
-        if (n_shares == 2) {
+        if (with_sums && kind != ONE_GROUP) {
             second[i] = two;
         }
+    }
+}
+
+/* Whether an element of a group has to be computed again. A loop of its own, since the compiler makes no vectors of both in one; everything is
+ * still in the nearest cache. */
+static inline int look(bool with_sums, bool absolute, bool with_extra, bool factor, const share_group *group, size_t at,
+                       size_t n, const float *restrict z, const float *restrict q, const float *restrict t,
+                       const float *restrict f)
+{
+    const share_group g = *group;
+    const float *restrict extra = with_extra ? g.extra + at : z;
+    int bad = 0;
+    for (size_t i = 0; i < n; i++) {
+        const float r = factor ? t[i] * f[i] : t[i], x = with_extra ? extra[i] : 0.0f;
+        const element e = element_of(with_sums, absolute, z[i], with_sums ? q[i] : 0.0f);
+        bad |= cancels(&g, with_extra, e, x, denominator(with_sums, &g, e, x), r);
     }
     return bad;
 }
 
 #define ARGUMENTS                                                                                                      \
-    const share_rule *rule, size_t at, size_t n, const float *restrict z, const float *restrict q, const float *restrict t, \
-        const float *restrict f, float *restrict first, float *restrict second
+    const share_rule *rule, size_t at, size_t n, const float *restrict z, const float *restrict q,                     \
+        const float *restrict t, const float *restrict f, float *restrict first, float *restrict second
 
 /* One function for what a loop should not ask for every element. */
-#define SHARES(name, with_sums, absolute, with_extra, n_groups, n_shares)                                              \
+#define SHARES(name, with_sums, absolute, with_extra, kind)                                                            \
     VECTOR_KERNEL                                                                                                      \
-    static int name(ARGUMENTS)                                                                                         \
+    static void name(ARGUMENTS)                                                                                        \
     {                                                                                                                  \
-        return f == NULL ? shares(with_sums, absolute, with_extra, false, n_groups, n_shares, rule, at, n, z, q, t, z, first, \
-                                  second)                                                                              \
-                         : shares(with_sums, absolute, with_extra, true, n_groups, n_shares, rule, at, n, z, q, t, f, first,  \
-                                  second);                                                                             \
+        if (f == NULL) {                                                                                               \
+            shares(with_sums, absolute, with_extra, false, kind, rule, at, n, z, q, t, z, first, second);              \
+        } else {                                                                                                       \
+            shares(with_sums, absolute, with_extra, true, kind, rule, at, n, z, q, t, f, first, second);               \
+        }                                                                                                              \
     }
+#define LOOK(name, with_sums, absolute, with_extra)                                                                    \
+    VECTOR_KERNEL                                                                                                      \
+    static int name(const share_group *group, size_t at, size_t n, const float *restrict z, const float *restrict q,   \
+                    const float *restrict t, const float *restrict f)                                                  \
+    {                                                                                                                  \
+        return f == NULL ? look(with_sums, absolute, with_extra, false, group, at, n, z, q, t, z)                      \
+                         : look(with_sums, absolute, with_extra, true, group, at, n, z, q, t, f);                      \
+    }
+#define KERNELS(name, with_sums, absolute, with_extra)                                                                 \
+    SHARES(name##_one, with_sums, absolute, with_extra, ONE_GROUP)                                                     \
+    SHARES(name##_both, with_sums, absolute, with_extra, BOTH_GROUPS)                                                  \
+    SHARES(name##_either, with_sums, absolute, with_extra, EITHER_GROUP)                                               \
+    LOOK(name##_look, with_sums, absolute, with_extra)
 
-SHARES(of_output, false, false, false, 1, 1)
-SHARES(of_output_twice, false, false, false, 2, 1)
-SHARES(of_parts, true, false, false, 1, 1)
-SHARES(of_parts_twice, true, false, false, 2, 2)
-SHARES(of_absolute, true, true, false, 1, 1)
-SHARES(of_absolute_twice, true, true, false, 2, 2)
-SHARES(extra_output, false, false, true, 1, 1)
-SHARES(extra_output_twice, false, false, true, 2, 1)
-SHARES(extra_parts, true, false, true, 1, 1)
-SHARES(extra_parts_twice, true, false, true, 2, 2)
-SHARES(extra_absolute, true, true, true, 1, 1)
-SHARES(extra_absolute_twice, true, true, true, 2, 2)
+KERNELS(of_output, false, false, false)
+KERNELS(of_parts, true, false, false)
+KERNELS(of_absolute, true, true, false)
+KERNELS(extra_output, false, false, true)
+KERNELS(extra_parts, true, false, true)
+KERNELS(extra_absolute, true, true, true)
 
-bool share_chunk(const share_rule *rule, size_t at, size_t n, const float *z, const float *q, const float *t, const float *f,
-                 float *const share[2])
+static share_kind kind_of(const share_rule *rule)
 {
-    static int (*const kernels[2][3][2])(ARGUMENTS) = {
-        {{of_output, of_output_twice}, {of_parts, of_parts_twice}, {of_absolute, of_absolute_twice}},
-        {{extra_output, extra_output_twice}, {extra_parts, extra_parts_twice}, {extra_absolute, extra_absolute_twice}},
+    const bool either = rule->n_groups == 2 && rule->group[0].above == 0.0f && rule->group[1].below == 0.0f;
+    return rule->n_groups == 1 ? ONE_GROUP : either ? EITHER_GROUP : BOTH_GROUPS;
+}
+
+bool share_chunk(const share_rule *rule, size_t at, size_t n, const float *z, const float *q, const float *t,
+                 const float *f, float *const share[2])
+{
+    typedef struct kernels {
+        void (*shares[SHARE_KINDS])(ARGUMENTS);
+        int (*look)(const share_group *, size_t, size_t, const float *, const float *, const float *, const float *);
+    } kernels;
+#define KERNELS_OF(name)                                                                                               \
+    {                                                                                                                  \
+        {name##_one, name##_both, name##_either}, name##_look                                                          \
+    }
+    static const kernels of[2][3] = {
+        {KERNELS_OF(of_output), KERNELS_OF(of_parts), KERNELS_OF(of_absolute)},
+        {KERNELS_OF(extra_output), KERNELS_OF(extra_parts), KERNELS_OF(extra_absolute)},
     };
-    const size_t sums = rule->with_sums ? rule->absolute ? 2 : 1 : 0;
-    return kernels[rule->with_extra][sums][rule->n_groups - 1](rule, at, n, z, q == NULL ? z : q, t, f, share[0],
-                                                               share[1]) != 0;
+#undef KERNELS_OF
+    const kernels *k = &of[rule->with_extra][rule->with_sums ? rule->absolute ? 2 : 1 : 0];
+    const float *sums = q == NULL ? z : q;
+    int bad = 0;
+    for (size_t g = 0; (rule->with_sums || rule->with_extra) && g < rule->n_groups; g++) {
+        bad |= k->look(&rule->group[g], at, n, z, sums, t, f);
+    }
+    k->shares[kind_of(rule)](rule, at, n, z, sums, t, f, share[0], share[1]);
+    return bad != 0;
 }
 
 bool share_cancels(const share_rule *rule, size_t at, float z, float q, float r)
@@ -119,7 +186,7 @@ bool share_cancels(const share_rule *rule, size_t at, float z, float q, float r)
     for (size_t g = 0; g < rule->n_groups; g++) {
         const share_group *group = &rule->group[g];
         const float extra = rule->with_extra ? group->extra[at] : 0.0f;
-        bad |= cancels(group, rule->with_extra, e, extra, denominator(rule->with_sums, group, e, extra), let_through(group, z, r));
+        bad |= cancels(group, rule->with_extra, e, extra, denominator(rule->with_sums, group, e, extra), r);
     }
     return bad != 0;
 }
@@ -130,7 +197,8 @@ static double stabilised(double z, double epsilon)
     return d != 0.0 ? d : (double)INFINITY;
 }
 
-void share_exactly(const share_rule *rule, size_t at, float z, double agreeing, double opposing, float r, double share[2])
+void share_exactly(const share_rule *rule, size_t at, float z, double agreeing, double opposing, float r,
+                   double share[2])
 {
     share[0] = share[1] = 0.0;
     for (size_t g = 0; g < rule->n_groups; g++) {

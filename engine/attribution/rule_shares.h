@@ -11,11 +11,12 @@ enum { SHARE_CHUNK = 256, MAX_SHARE_GROUPS = 2 };
 #define SHARE_LIMIT 0.0625f
 
 typedef struct share_group {
-    float agree, oppose;
-    float of_z, of_sums; /* the denominator agree A + oppose O by what is at hand: neither rounds what the other does not need */
-    float above, below;  /* z is let through unless z <= above or z >= below */
-    float to[2];                       /* of s in each share */
-    const float *extra;                /* [row] for the denominator, or NULL */
+    float agree, oppose, limit; /* limit: SHARE_LIMIT times the larger of both, without signs */
+    float of_z,
+        of_sums; /* the denominator agree A + oppose O by what is at hand: neither rounds what the other does not need */
+    float above, below; /* z is let through unless z <= above or z >= below */
+    float to[2];        /* of s in each share */
+    const float *extra; /* [row] for the denominator, or NULL */
 } share_group;
 
 typedef struct share_rule {
@@ -28,11 +29,12 @@ typedef struct share_rule {
 
 /* Elements [at, at + n) of a row, n <= SHARE_CHUNK: z, q [n] the output and the sums (or NULL), R = t f (f NULL: t); share[k] [n]. Returns
  * whether an element has to be computed again. q is distinct from the shares. */
-bool share_chunk(const share_rule *rule, size_t at, size_t n, const float *z, const float *q, const float *t, const float *f,
-                 float *const share[2]);
+bool share_chunk(const share_rule *rule, size_t at, size_t n, const float *z, const float *q, const float *t,
+                 const float *f, float *const share[2]);
 /* Whether it is this one, element i of the chunk. */
 bool share_cancels(const share_rule *rule, size_t at, float z, float q, float r);
 /* Its shares from exact sums; z only opens the gates. */
-void share_exactly(const share_rule *rule, size_t at, float z, double agreeing, double opposing, float r, double share[2]);
+void share_exactly(const share_rule *rule, size_t at, float z, double agreeing, double opposing, float r,
+                   double share[2]);
 
 #endif

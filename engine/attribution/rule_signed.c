@@ -6,6 +6,7 @@
 #include "attribution/rule_kernels.h"
 
 enum { LANE = 16 }; /* floats in 64 bytes: every scratch array starts aligned */
+_Static_assert((int)MAX_SHARE_GROUPS == (int)MAX_RULE_GROUPS, "every group has its shares");
 
 typedef struct builder {
     arena *a;
@@ -80,14 +81,15 @@ static status build_shares(builder *b, const signed_form *form, double epsilon)
     r->n_shares = r->with_sums ? form->n_groups : 1;
     for (size_t g = 0; g < form->n_groups; g++) {
         const signed_group *from = &form->group[g];
-        r->with_extra = r->with_extra ||
-                        (b->l->n->n_bias > 0 && (from->extra_positive != 0.0 || from->extra_negative != 0.0));
+        r->with_extra =
+            r->with_extra || (b->l->n->n_bias > 0 && (from->extra_positive != 0.0 || from->extra_negative != 0.0));
     }
     for (size_t g = 0; g < form->n_groups; g++) {
         const signed_group *from = &form->group[g];
         share_group *to = &r->group[g];
         *to = (share_group){.agree = (float)from->agree,
                             .oppose = (float)from->oppose,
+                            .limit = SHARE_LIMIT * (float)fmax(fabs(from->agree), fabs(from->oppose)),
                             .above = from->gate == GATE_POSITIVE ? 0.0f : -INFINITY,
                             .below = from->gate == GATE_NEGATIVE ? 0.0f : INFINITY};
         to->of_z = (float)(r->absolute ? (from->agree + from->oppose) / 2.0 : from->oppose);
@@ -116,7 +118,8 @@ static status build_forward(builder *b)
     const weight_part part = b->p->sums == SUMS_ABSOLUTE ? absolute_part : positive_part;
     return b->p->sums == SUMS_NONE
                ? STATUS_OK
-               : build_product(b, (conv_pass){.bias = b->l->n->n_bias > 0, .n_parts = 1, .part = {part}}, &b->p->forward);
+               : build_product(b, (conv_pass){.bias = b->l->n->n_bias > 0, .n_parts = 1, .part = {part}},
+                               &b->p->forward);
 }
 
 static status build_adjoints(builder *b, const signed_group *g)
@@ -238,7 +241,8 @@ static float relevance_of(const piece *v, size_t i)
     return v->f == NULL ? v->t[i] : v->t[i] * v->f[i];
 }
 
-static void exact_shares(const signed_plan *p, const rule_call *c, const piece *v, size_t i, exact_place *place, double share[2])
+static void exact_shares(const signed_plan *p, const rule_call *c, const piece *v, size_t i, exact_place *place,
+                         double share[2])
 {
     double agreeing, opposing;
     *place = exact_find(&p->exact, c->in, v->row, v->at + i);

@@ -41,8 +41,8 @@ typedef struct signed_plan {
 } signed_plan;
 
 /* Adds what `load` takes from `a` to *floats. */
-MUST_CHECK status signed_build(arena *a, const signed_form *form, double epsilon, const rule_layer *l, bool load, signed_plan *out,
-                               size_t *floats);
+MUST_CHECK status signed_build(arena *a, const signed_form *form, double epsilon, const rule_layer *l, bool load,
+                               signed_plan *out, size_t *floats);
 size_t signed_products(const signed_plan *p); /* as rule_products() */
 void signed_relevance(const signed_plan *p, const rule_call *c);
 

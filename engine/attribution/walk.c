@@ -5,6 +5,7 @@
 
 #include "attribution/rule_driver.h"
 #include "attribution/rule_kernels.h"
+#include "attribution/walk_audit.h"
 #include "attribution/walk_steps.h"
 #include "attribution/walk_sums.h"
 
@@ -21,6 +22,7 @@ struct walk {
     float *slab;             /* all relevance, placed by the layout */
     float *work;             /* of one step */
     size_t rule_bytes;
+    walk_audit *audit; /* NULL: none */
 };
 
 /* A linear layer that makes q, k or v of attention, or reads its output (docs/attribution.md, section d). */
@@ -64,13 +66,23 @@ static status build_rules(arena *a, walk *w, bool load)
     return STATUS_OK;
 }
 
+static walk described(const graph *g, const composite *c, const backend_def *backend, size_t batch, const walk_options *options)
+{
+    return (walk){.g = g, .c = c, .backend = backend, .batch = batch, .lanes = backend->block(), .options = *options};
+}
+
+static status compile(arena *a, walk *w)
+{
+    return walk_compile(a, w->g, w->c, w->lanes, w->batch, &w->options, &w->program);
+}
+
 status walk_build_with(arena *a, const graph *g, const composite *c, const backend_def *backend, size_t batch,
                        const walk_options *options, walk **out)
 {
     walk *w;
     TRY_ALLOC(w, a, 1);
-    *w = (walk){.g = g, .c = c, .backend = backend, .batch = batch, .lanes = backend->block(), .options = *options};
-    TRY(walk_compile(a, g, c, w->lanes, batch, options, &w->program));
+    *w = described(g, c, backend, batch, options);
+    TRY(compile(a, w));
     TRY(forward_build_for_walk(a, g, backend, batch, w->program.relu_allowed, &w->forward));
     TRY(build_rules(a, w, true));
     for (node_id id = 0; options->keep && id < g->n_nodes; id++) { /* walk_read_relevance() wants room for an array in plain order */
@@ -112,7 +124,7 @@ size_t walk_bytes(const walk *w)
 
 static status needs(arena *scratch, walk *w, size_t *bytes)
 {
-    TRY(walk_compile(scratch, w->g, w->c, w->lanes, w->batch, &w->options, &w->program));
+    TRY(compile(scratch, w));
     const size_t activations = forward_bytes_for_walk(w->g, w->backend, w->batch, w->program.relu_allowed);
     if (activations == SIZE_MAX) {
         return (status){ST_CONFIG};
@@ -131,7 +143,7 @@ status walk_needs_with(const graph *g, const composite *c, const backend_def *ba
                        const walk_options *options, size_t *bytes)
 {
     arena *scratch = NULL;
-    walk w = {.g = g, .c = c, .backend = backend, .batch = batch, .lanes = backend->block(), .options = *options};
+    walk w = described(g, c, backend, batch, options);
     TRY(arena_open("walk plan", &scratch));
     const status st = needs(scratch, &w, bytes);
     arena_close(&scratch);
@@ -151,9 +163,9 @@ static bool passes(const walk *w, const walk_step *s)
 
 status walk_ways(arena *a, const graph *g, const composite *c, const walk_way **out)
 {
-    walk w = {.g = g};
+    walk w = {.g = g, .c = c, .batch = 1, .lanes = 1};
     walk_way *way;
-    TRY(walk_compile(a, g, c, 1, 1, &w.options, &w.program));
+    TRY(compile(a, &w));
     TRY_ALLOC(way, a, g->n_nodes);
     for (size_t i = 0; i < w.program.n_steps; i++) {
         const walk_step *s = &w.program.steps[i];
@@ -284,6 +296,46 @@ static void add_up(const walk *w, size_t n, const relevance_sum *s)
     add_relevance(w, n, s->before, multiply, y);
 }
 
+status walk_start_audit(arena *a, walk *w)
+{
+    return walk_audit_build(a, w->g, &w->program, w->batch, &w->audit);
+}
+
+void walk_read_audit(const walk *w, size_t sample, float *out)
+{
+    walk_audit_row(w->audit, sample, out);
+}
+
+/* Between a step's rule and the sums with what others hand on to its inputs. */
+static void audit(const walk *w, const walk_step *s)
+{
+    const audit_reading *r = NULL;
+    const size_t n = w->audit == NULL ? 0 : walk_audit_readings(w->audit, (size_t)(s - w->program.steps), &r);
+    for (size_t i = 0; i < n; i++) {
+        const size_t floats = floats_of(w, r[i].at) / w->batch;
+        const float *t = buffer(w, r[i].buffer), *f = factor_of(w, (relevance_at){r[i].buffer, r[i].factor});
+        if (i + 1 < n && r[i + 1].buffer == r[i].buffer && f != NULL && r[i + 1].factor != NO_FACTOR) {
+            walk_audit_totals(w->batch, floats, t, f, forward_output(w->forward, r[i + 1].factor), r[i].total, r[i + 1].total);
+            i++;
+        } else {
+            walk_audit_total(w->batch, floats, t, f, r[i].total);
+        }
+    }
+}
+
+/* Adds up and reads in one pass; false: there is nothing to read on the way. */
+static bool audit_sums(const walk *w, const walk_step *s, size_t input)
+{
+    const audit_sum *read = w->audit == NULL ? NULL : walk_audit_sum(w->audit, (size_t)(s - w->program.steps), input);
+    const relevance_sum *sum = &s->sum[input];
+    if (read == NULL) {
+        return false;
+    }
+    walk_audit_add(w->batch, floats_of(w, w->g->nodes[s->id].in[input]) / w->batch, buffer(w, sum->before.buffer), factor_of(w, sum->mine),
+                   buffer(w, sum->to), read->share->total, read->after->total);
+    return true;
+}
+
 static void run_step(const walk *w, const walk_step *s, const rule_plan *rule, const walk_visitor *v)
 {
     const node *n = &w->g->nodes[s->id];
@@ -292,8 +344,9 @@ static void run_step(const walk *w, const walk_step *s, const rule_plan *rule, c
     } else if (s->way != RELEVANCE_PASSES) {
         run_own(w, s, v);
     }
+    audit(w, s);
     for (size_t i = 0; i < n->n_in; i++) {
-        if (s->sum[i].to != NO_BUFFER) {
+        if (s->sum[i].to != NO_BUFFER && !audit_sums(w, s, i)) {
             add_up(w, floats_of(w, n->in[i]), &s->sum[i]);
         }
     }

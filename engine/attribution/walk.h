@@ -18,14 +18,14 @@ enum { WALK_ABSOLUTE, WALK_SIGNED, WALK_MOMENTS };
 enum {
     REWRITE_NONNEGATIVE = 1, /* inputs that cannot be negative have no terms of negative inputs */
     REWRITE_GATED = 2,       /* no terms of outputs that a ReLU sets to 0, where the layer above multiplies by them */
-    REWRITE_SIGNS = 4       /* rules of sums by sign share their products (attribution/rule_signed.h) */
+    REWRITE_SIGNS = 4        /* rules of sums by sign share their products (attribution/rule_signed.h) */
 };
 
 typedef struct walk_options {
-    bool keep;        /* no buffer is used twice, for walk_read_relevance() */
-    bool to_input;    /* relevance goes down to the image; else no further than a component is on the way */
-    const bool *watched; /* [n_nodes] it goes there too and shows these nodes to the visitor; NULL: none. Borrowed */
-    unsigned without; /* rewrites that are not made */
+    bool keep;           /* no buffer is used twice, for walk_read_relevance() */
+    bool to_input;       /* relevance goes down to the image; else no further than a component is on the way */
+    const bool *watched; /* [n_nodes] it also goes to these nodes and shows them to the visitor of walk_backward(); NULL: none. Borrowed */
+    unsigned without;    /* rewrites that are not made */
 } walk_options;
 
 /* Graph and composite are borrowed for the life of the walk. Errors: ST_CONFIG (composite_resolve), ST_ENVIRONMENT (memory). */
@@ -65,7 +65,7 @@ void walk_forward(walk *w, const float *images);
 forward *walk_activations(const walk *w); /* what the forward pass has left, and the walk reads */
 float *walk_initial(walk *w);             /* [batch, n_classes]; NULL where the network has no components */
 
-/* What is seen on the way down at a layer with components, and at a node that was asked for. Arrays as stored, of the micro-batch. */
+/* What is seen on the way down at a layer with components, and at a node that is watched. Arrays as stored, of the micro-batch. */
 typedef struct walk_view {
     node_id id;
     const float *r, *factor; /* relevance at the node's output: R = r factor, or r where factor is NULL */
@@ -87,5 +87,10 @@ void walk_backward(walk *w, const walk_visitor *v);
 MUST_CHECK status walk_build_keeping(arena *a, const graph *g, const composite *c, const backend_def *backend,
                                      size_t batch, walk **out);
 bool walk_read_relevance(const walk *w, node_id id, float *out);
+
+/* From now on runs are audited (attribution/walk_audit.h): walk_read_audit() tells of the last one, [n_nodes, AUDIT_SUMS]. The rows stay
+ * the same. */
+MUST_CHECK status walk_start_audit(arena *a, walk *w);
+void walk_read_audit(const walk *w, size_t sample, float *out);
 
 #endif

@@ -28,23 +28,17 @@ static bool reaches(const compiler *p, node_id id, size_t input)
     return !own || op->reaches == NULL || op->reaches(p->c->softmax_rule, input);
 }
 
-/* Relevance is wanted where a component or a watched node is or lies further down: a pass towards the logits marks both. One back from the
- * logits leaves out what no relevance reaches; a component there is a mistake that plan_step() reports. */
+/* Relevance is wanted where a component or a watched node is or lies further down: a pass towards the logits marks both. One back from
+ * the logits leaves out what no relevance reaches; a component there is a mistake that plan_step() reports. */
 static void mark_wanted(const compiler *p)
 {
+    const walk_options *o = p->options;
     bool *reached = p->reached;
     for (node_id id = 0; id < p->g->n_nodes; id++) {
         const node *n = &p->g->nodes[id];
-        p->wanted[id] = n->n_components > 0 || (p->options->watched != NULL && p->options->watched[id]);
+        p->wanted[id] = n->n_components > 0 || (o->watched != NULL && o->watched[id]) || (o->to_input && id == 0);
         for (size_t i = 0; i < n->n_in; i++) {
             p->wanted[id] = p->wanted[id] || p->wanted[n->in[i]];
-        }
-    }
-    const node_id logits = p->g->n_nodes - 1;
-    p->wanted[logits] = p->wanted[logits] || p->options->to_input;
-    for (node_id id = p->g->n_nodes; p->options->to_input && id-- > 0;) {
-        for (size_t i = 0; p->wanted[id] && i < p->g->nodes[id].n_in; i++) {
-            p->wanted[p->g->nodes[id].in[i]] = true;
         }
     }
     reached[p->g->n_nodes - 1] = true;
@@ -158,6 +152,7 @@ static void plan_input(compiler *p, walk_step *s, size_t i)
     }
     const relevance_at before = p->relevance[in], mine = share_of(p, s, i);
     p->relevance[in] = mine;
+    s->share[i] = mine;
     if (before.buffer == NO_BUFFER) {
         return;
     }
@@ -175,6 +170,7 @@ static void clear_step(walk_step *s)
     s->component = NO_BUFFER;
     for (size_t i = 0; i < MAX_INPUTS; i++) {
         s->r_in[i] = NO_BUFFER;
+        s->share[i] = (relevance_at){NO_BUFFER, NO_FACTOR};
         s->sum[i].to = NO_BUFFER;
     }
 }

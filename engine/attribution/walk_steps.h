@@ -30,6 +30,7 @@ typedef struct walk_step {
     relevance_at r_out;
     buffer_id plain;            /* where R is multiplied out first, for layers that only move it; NO_BUFFER = not needed */
     buffer_id r_in[MAX_INPUTS]; /* where the layer writes; NO_BUFFER = not wanted, or written for another input */
+    relevance_at share[MAX_INPUTS]; /* what the layer hands on to each input, before `sum`; NO_BUFFER = nothing */
     relevance_sum sum[MAX_INPUTS];
     buffer_id component; /* heads: relevance at the component */
     shape in_shape[MAX_INPUTS];

@@ -1,6 +1,6 @@
 /* Convolutions of oneDNN on images in blocks of channels; a linear layer on tokens is a 1x1 convolution with the channels last. Both go
- * through an image after the other, which keeps the slot law, and neither allocates: scratch memory is the caller's. Direct
- * algorithms only: relevance divides by small sums, where Winograd's cancellations would show.
+ * through an image after the other, which keeps the slot law, and neither allocates: scratch memory is the caller's. Algorithms are
+ * direct unless a pass allows Winograd's: relevance divides by small sums, where its cancellations would show.
  *
  * Single rows (the layers behind a CNN's last pooling) and the small products of attention are OpenBLAS's: there it is as fast, and its
  * slot law is at hand. */
@@ -10,6 +10,8 @@
 
 #include "backend/backend.h"
 #include "backend/onednn_api.h"
+#include "backend/onednn_try.h"
+#include "backend/onednn_winograd.h"
 #include "backend/parts.h"
 
 extern const backend_def backend_openblas;
@@ -32,21 +34,8 @@ typedef struct plan {
     size_t bias_at, out_padded; /* place of the bias behind the weights; its length */
     /* Element [o,i,ky,kx] of the packed weights lies at out_at[o] + in_at[i] + tap_at[ky kw + kx]; o counts over all groups, i within one. */
     const size_t *out_at, *in_at, *tap_at;
+    winograd winograd; /* in place of these where base.winograd */
 } plan;
-
-static const char *status_name(dnnl_status_t st)
-{
-    return st == dnnl_out_of_memory ? "out of memory" : st == dnnl_unimplemented ? "no kernel for this shape" : "refused";
-}
-
-#define TRY_DNNL(what, call)                                                                                           \
-    do {                                                                                                               \
-        const dnnl_status_t dnnl_ = (call);                                                                            \
-        if (dnnl_ != dnnl_success) {                                                                                   \
-            return FAIL(ST_ENVIRONMENT, "oneDNN: %s: %s (status %d); set `backend: openblas` to do without it", what,  \
-                        status_name(dnnl_), (int)dnnl_);                                                               \
-        }                                                                                                              \
-    } while (0)
 
 static status start(void)
 {
@@ -73,7 +62,7 @@ static const char *version(void)
                        : (isa & dnnl_cpu_isa_avx2) == (unsigned)dnnl_cpu_isa_avx2       ? "AVX2"
                        : (isa & dnnl_cpu_isa_sse41) == (unsigned)dnnl_cpu_isa_sse41     ? "SSE4.1"
                                                                                         : "any processor";
-    (void)snprintf(text, sizeof text, "oneDNN %d.%d.%d, direct convolutions for %s (instruction set 0x%x); %s", v->major,
+    (void)snprintf(text, sizeof text, "oneDNN %d.%d.%d, kernels for %s (instruction set 0x%x); %s", v->major,
                    v->minor, v->patch, name, isa, backend_openblas.version());
     return text;
 }
@@ -120,6 +109,7 @@ static void release(void *thing)
     if (p->primitive != NULL) {
         (void)dnnl_primitive_destroy(p->primitive);
     }
+    winograd_release(&p->winograd);
 }
 
 static status describe(const conv_shape *s, size_t batch, api_conv *c)
@@ -155,6 +145,7 @@ static status describe_extras(conv_pass pass, dnnl_primitive_attr_t attr, dnnl_p
     return STATUS_OK;
 }
 
+/* *out stays NULL where the library has Winograd's algorithm not for this shape or processor. */
 static status choose_with(const api_conv *c, conv_pass pass, dnnl_primitive_attr_t attr, dnnl_primitive_desc_t *out)
 {
     dnnl_post_ops_t ops = NULL;
@@ -162,23 +153,26 @@ static status choose_with(const api_conv *c, conv_pass pass, dnnl_primitive_attr
     status st = describe_extras(pass, attr, ops);
     if (status_ok(st)) {
         const dnnl_status_t dnnl = api_conv_desc(c, attr, engine, out);
-        st = dnnl == dnnl_success ? st
-                                  : FAIL(ST_ENVIRONMENT,
-                                         "oneDNN: convolution: %s (status %d); set `backend: openblas` to do without it",
-                                         status_name(dnnl), (int)dnnl);
+        const bool absent = c->algorithm == dnnl_convolution_winograd && dnnl == dnnl_unimplemented;
+        st = dnnl == dnnl_success || absent ? st : FAIL_DNNL("convolution", dnnl);
     }
     (void)dnnl_post_ops_destroy(ops);
     return st;
 }
 
 /* The kernel for a shape; *out is the caller's to destroy. */
-static status choose(const conv_shape *s, size_t batch, conv_pass pass, dnnl_primitive_desc_t *out)
+static status choose(const conv_shape *s, size_t batch, conv_pass pass, dnnl_alg_kind_t algorithm,
+                     dnnl_primitive_desc_t *out)
 {
     const dnnl_dim_t strides[] = {(dnnl_dim_t)s->stride[0], (dnnl_dim_t)s->stride[1]};
     const dnnl_dim_t dilates[] = {(dnnl_dim_t)s->dilation[0] - 1, (dnnl_dim_t)s->dilation[1] - 1};
     const dnnl_dim_t padding[] = {(dnnl_dim_t)s->padding[0], (dnnl_dim_t)s->padding[1]};
-    api_conv c = {
-        .adjoint = pass.adjoint, .has_bias = pass.bias, .strides = strides, .dilates = dilates, .padding = padding};
+    api_conv c = {.adjoint = pass.adjoint,
+                  .has_bias = pass.bias,
+                  .algorithm = algorithm,
+                  .strides = strides,
+                  .dilates = dilates,
+                  .padding = padding};
     dnnl_primitive_attr_t attr = NULL;
     status st = describe(s, batch, &c);
     if (status_ok(st)) {
@@ -290,8 +284,10 @@ static void pack_part(const plan *p, size_t k, const float *w, const float *bias
     }
 }
 
-static void pack(const conv_plan *base, const float *w, const float *bias, const uint8_t *alive, float *packed)
+static void pack(const conv_plan *base, const float *w, const float *bias, const uint8_t *alive, float *packed,
+                 float *work)
 {
+    (void)work;
     const plan *p = (const plan *)base;
     memset(packed, 0, p->base.n_packed * sizeof *packed);
     for (size_t k = 0; k < parts_of(p->pass); k++) {
@@ -330,9 +326,84 @@ static status finish(arena *a, plan *p, const_dnnl_primitive_desc_t pd)
     TRY_DNNL("name of the kernel", dnnl_primitive_desc_query(pd, dnnl_query_impl_info_str, 0, &kernel));
     TRY_TEXT(p->base.kernel, a, "%s", kernel);
     TRY_DNNL("convolution", dnnl_primitive_create(&p->primitive, pd));
-    TRY(plan_arguments(p, pd));
+    return plan_arguments(p, pd);
+}
+
+static status finish_direct(arena *a, plan *p, const_dnnl_primitive_desc_t pd)
+{
     const dnnl_memory_desc_t weights = api_query(pd, dnnl_query_weights_md, 0);
+    TRY(finish(a, p, pd));
     return plan_order(a, &weights, p);
+}
+
+static status prepare_direct(arena *a, size_t batch, plan *p)
+{
+    const conv_shape all = stacked(&p->shape, p->pass);
+    dnnl_primitive_desc_t pd = NULL;
+    TRY(choose(&all, batch, p->pass, dnnl_convolution_direct, &pd));
+    const status st = finish_direct(a, p, pd);
+    (void)dnnl_primitive_desc_destroy(pd);
+    return st;
+}
+
+static void mask_winograd(const conv_plan *base, const uint8_t *alive, float *packed)
+{
+    winograd_mask(&((const plan *)base)->winograd, alive, packed);
+}
+
+static void pack_winograd(const conv_plan *base, const float *w, const float *bias, const uint8_t *alive, float *packed,
+                          float *work)
+{
+    const plan *p = (const plan *)base;
+    memset(packed, 0, p->base.n_packed * sizeof *packed);
+    winograd_pack(&p->winograd, stream, w, packed, work);
+    if (p->out_padded > 0 && bias != NULL) {
+        memcpy(packed + p->bias_at, bias, p->shape.out_channels * sizeof *bias);
+    }
+    winograd_mask(&p->winograd, alive, packed);
+}
+
+static void run_winograd(const conv_plan *base, const float *w, const float *bias, const float *in, float *out, float *work)
+{
+    const plan *p = (const plan *)base;
+    winograd_before(&p->winograd, w, out, work);
+    run(base, w, bias, in, out, work);
+    winograd_after(&p->winograd, w, out, work);
+}
+
+/* Behind the weights and the bias: which outputs are alive. Behind the scratch memory: what was in the output before. */
+static status finish_winograd(arena *a, size_t batch, plan *p, const_dnnl_primitive_desc_t pd)
+{
+    const dnnl_memory_desc_t weights = api_query(pd, dnnl_query_weights_md, 0);
+    winograd *w = &p->winograd;
+    TRY(winograd_prepare(&p->shape, batch, p->pass, &weights, engine, w));
+    if (w->reorder == NULL) {
+        return STATUS_OK;
+    }
+    TRY(finish(a, p, pd));
+    w->alive_at = rounded(p->base.n_packed, ALIGN);
+    w->before_at = rounded(p->base.n_work, ALIGN);
+    p->base.n_packed = w->alive_at + w->out_padded;
+    p->base.n_work = w->n_before == 0 ? p->base.n_work : w->before_at + w->n_before;
+    p->base.n_pack_work = w->n_pack_work;
+    p->base.winograd = true;
+    p->base.pack = pack_winograd;
+    p->base.mask = mask_winograd;
+    p->base.run = run_winograd;
+    return STATUS_OK;
+}
+
+/* Leaves the plan as it was where the library has no such kernel: 3.x for x86, 2.x without AVX-512, other shapes. */
+static status try_winograd(arena *a, size_t batch, plan *p)
+{
+    dnnl_primitive_desc_t pd = NULL;
+    TRY(choose(&p->shape, batch, p->pass, dnnl_convolution_winograd, &pd));
+    if (pd == NULL) {
+        return STATUS_OK;
+    }
+    const status st = finish_winograd(a, batch, p, pd);
+    (void)dnnl_primitive_desc_destroy(pd);
+    return st;
 }
 
 static status prepare(arena *a, const conv_shape *s, size_t batch, conv_pass pass, const conv_plan **out)
@@ -341,24 +412,23 @@ static status prepare(arena *a, const conv_shape *s, size_t batch, conv_pass pas
         return backend_openblas.prepare(a, s, batch, pass, out);
     }
     plan *p;
-    dnnl_primitive_desc_t pd = NULL;
     TRY_ALLOC(p, a, 1);
-    const conv_shape all = stacked(s, pass);
     *p = (plan){.base = {.pack = pack, .run = run},
                 .shape = *s,
                 .pass = pass,
-                .part_out = all.out_channels / parts_of(pass)};
-    TRY(arena_at_end(a, release, p));
-    TRY(choose(&all, batch, pass, &pd));
-    const status st = finish(a, p, pd);
-    (void)dnnl_primitive_desc_destroy(pd);
+                .part_out = stacked(s, pass).out_channels / parts_of(pass)};
     *out = &p->base;
-    return st;
+    TRY(arena_at_end(a, release, p));
+    if (winograd_possible(s, pass, block())) {
+        TRY(try_winograd(a, batch, p));
+    }
+    return p->base.winograd ? STATUS_OK : prepare_direct(a, batch, p);
 }
 
 const backend_def backend_onednn = {
     .name = "onednn",
-    .help = "direct convolutions of oneDNN on blocks of channels; small products by OpenBLAS",
+    .help = "convolutions of oneDNN on blocks of channels; small products by OpenBLAS",
+    .winograd = true,
     .start = start,
     .version = version,
     .block = block,

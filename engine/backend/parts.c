@@ -3,8 +3,8 @@
 #include "core/vector.h"
 
 VECTOR_KERNEL
-void part_of_block(weight_part p, size_t rows, size_t columns, const float *restrict w, size_t stride, float *restrict out,
-                   size_t out_stride)
+void part_of_block(weight_part p, size_t rows, size_t columns, const float *restrict w, size_t stride,
+                   float *restrict out, size_t out_stride)
 {
     for (size_t r = 0; r < rows; r++) {
         for (size_t c = 0; c < columns; c++) {

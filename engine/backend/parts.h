@@ -4,7 +4,8 @@
 #include "backend/backend.h"
 
 /* A block [rows,columns] of a matrix with rows of `stride` elements -> out, whose rows have `out_stride`. */
-void part_of_block(weight_part p, size_t rows, size_t columns, const float *w, size_t stride, float *out, size_t out_stride);
+void part_of_block(weight_part p, size_t rows, size_t columns, const float *w, size_t stride, float *out,
+                   size_t out_stride);
 
 static inline size_t parts_of(conv_pass pass)
 {

@@ -32,6 +32,9 @@ bool builder_size(builder *b, const char *name, size_t out[2]);
 /* The images of a network whose first tensor `first` [out,channels,kh,kw] tells the channels; their size is the fact image_size, else
  * `otherwise` [2], else (NULL) refused with a hint where to state it. */
 node_id builder_images(builder *b, const char *first, const size_t otherwise[2]);
+/* 224x224 where the first and the last layer's weights have the widths of the networks published for ImageNet (64 filters, 1000 classes):
+ * files without facts are of those. NULL for others. */
+const size_t *builder_published_size(const builder *b, const char *first, const char *last);
 
 /* Adds a node; shapes are inferred and checked by the op. `attr` is copied; weight and bias belong to the graph (builder_take). */
 node_id builder_add(builder *b, const struct op_def *op, const char *name, size_t n_in, const node_id in[],
@@ -52,6 +55,12 @@ typedef struct conv_layer {
     size_t kernel, stride, padding; /* square */
 } conv_layer;
 node_id builder_conv(builder *b, node_id in, const conv_layer *layer); /* not marked prunable */
+/* Prunable convolution without bias and its norm, both named by suffixes of `prefix`; padded to keep the size where stride is 1. */
+node_id builder_filters(builder *b, node_id in, depth_group group, const char *prefix, const char *conv, const char *norm,
+                        size_t kernel, size_t stride);
+/* The general rule of docs/attribution.md, section j: of L blocks the first quarter is low, the last quarter high, rounded so that 3
+ * blocks are one of each. */
+depth_group builder_block_group(size_t block, size_t blocks);
 /* Linear layer `name` from the tensors <source>.weight [out,in], <source>.bias [out]. */
 node_id builder_linear(builder *b, node_id in, const char *name, const char *source);
 

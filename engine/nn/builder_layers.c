@@ -79,6 +79,36 @@ node_id builder_conv(builder *b, node_id in, const conv_layer *layer)
     return id;
 }
 
+node_id builder_filters(builder *b, node_id in, depth_group group, const char *prefix, const char *conv,
+                        const char *norm, size_t kernel, size_t stride)
+{
+    const conv_layer layer = {
+        .name = builder_text(b, "%s%s", prefix, conv),
+        .norm = builder_text(b, "%s%s", prefix, norm),
+        .kernel = kernel,
+        .stride = stride,
+        .padding = (kernel - 1) / 2,
+    };
+    const node_id x = builder_conv(b, in, &layer);
+    builder_prunable(b, x, COMPONENT_FILTER, builder_shape(b, x).dim[0]);
+    builder_group(b, x, group);
+    return x;
+}
+
+const size_t *builder_published_size(const builder *b, const char *first, const char *last)
+{
+    static const size_t size[2] = {224, 224};
+    const tensor *x = tensors_find(builder_tensors(b), first), *y = tensors_find(builder_tensors(b), last);
+    const bool published =
+        x != NULL && y != NULL && x->rank == 4 && y->rank == 2 && x->dim[0] == 64 && y->dim[0] == 1000;
+    return published ? size : NULL;
+}
+
+depth_group builder_block_group(size_t block, size_t blocks)
+{
+    return block < (blocks + 3) / 4 ? GROUP_LOW : block < blocks * 3 / 4 ? GROUP_MID : GROUP_HIGH;
+}
+
 node_id builder_linear(builder *b, node_id in, const char *name, const char *source)
 {
     size_t dim[2] = {0, shape_channels(builder_shape(b, in))};

@@ -43,6 +43,7 @@ typedef struct run_plan {
     const backend_def *backend;
     size_t batch;
     forward_keep keep;
+    bool winograd;
     fusion fusion;
     size_t *last;      /* [n_nodes] step of the last reader */
     product *products; /* [n_nodes] of those that are one and run */
@@ -129,7 +130,8 @@ static status plan_product(arena *a, run_plan *p, node_id id)
     const node_id result = p->fusion.result[id];
     const conv_pass pass = {.bias = n->bias != NULL,
                             .add = p->fusion.adds_to[id] != id,
-                            .relu = p->g->nodes[result].op == &op_relu};
+                            .relu = p->g->nodes[result].op == &op_relu,
+                            .winograd = p->winograd};
     forward_product_shape(p->g, id, &s);
     return product_plan(a, p->backend, &s, p->batch, pass, n->n_components > 0 && p->keep != KEEP_WALK,
                         &p->products[id]);
@@ -202,13 +204,18 @@ static status plan_run(arena *a, const bool relu_allowed[], run_plan *p)
     return layout_plan(a, p->n_blocks, p->blocks, &p->total);
 }
 
+/* One layer after the other is packed, so the most that one of them works in counts. */
 static size_t plan_bytes(const run_plan *p)
 {
-    size_t floats = p->total;
+    size_t floats = p->total, packing = 0;
     for (node_id id = 0; id < p->g->n_nodes; id++) {
-        floats += p->products[id].plan == NULL ? 0 : product_floats(&p->products[id]);
+        const product *one = &p->products[id];
+        if (one->plan != NULL) {
+            floats += product_floats(one);
+            packing = one->plan->n_pack_work > packing ? one->plan->n_pack_work : packing;
+        }
     }
-    return floats * sizeof(float);
+    return (floats + packing) * sizeof(float);
 }
 
 static status no_relus(arena *a, const graph *g, const bool **out)
@@ -243,6 +250,34 @@ size_t forward_bytes(const graph *g, const backend_def *backend, size_t batch, f
 size_t forward_bytes_for_walk(const graph *g, const backend_def *backend, size_t batch, const bool relu_allowed[])
 {
     return needed_bytes(&(run_plan){.g = g, .backend = backend, .batch = batch, .keep = KEEP_WALK}, relu_allowed);
+}
+
+size_t forward_bytes_for_logits(const graph *g, const backend_def *backend, size_t batch, bool winograd)
+{
+    return needed_bytes(
+        &(run_plan){.g = g, .backend = backend, .batch = batch, .keep = KEEP_LOGITS, .winograd = winograd}, NULL);
+}
+
+status forward_winograd_layers(arena *a, const graph *g, const backend_def *backend, size_t batch, size_t *n,
+                               const node_id **layers)
+{
+    run_plan p = {.g = g, .backend = backend, .batch = batch, .keep = KEEP_LOGITS, .winograd = true};
+    node_id *list;
+    arena *scratch = NULL;
+    TRY_ALLOC(list, a, g->n_nodes);
+    status st = arena_open("forward plan", &scratch);
+    if (status_ok(st)) {
+        st = plan_run(scratch, NULL, &p);
+    }
+    *n = 0;
+    for (node_id id = 0; status_ok(st) && id < g->n_nodes; id++) {
+        if (p.products[id].plan != NULL && p.products[id].plan->winograd) {
+            list[(*n)++] = id;
+        }
+    }
+    arena_close(&scratch);
+    *layers = list;
+    return st;
 }
 
 static size_t offset_of(const run_plan *p, size_t index)
@@ -294,6 +329,13 @@ status forward_build(arena *a, const graph *g, const backend_def *backend, size_
         TRY(no_relus(a, g, &allowed));
     }
     return build(a, allowed, &p, out);
+}
+
+status forward_build_for_logits(arena *a, const graph *g, const backend_def *backend, size_t batch, bool winograd,
+                                forward **out)
+{
+    run_plan p = {.g = g, .backend = backend, .batch = batch, .keep = KEEP_LOGITS, .winograd = winograd};
+    return build(a, NULL, &p, out);
 }
 
 status forward_build_for_walk(arena *a, const graph *g, const backend_def *backend, size_t batch,

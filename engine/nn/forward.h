@@ -15,6 +15,9 @@ typedef enum forward_keep {
 
 MUST_CHECK status forward_build(arena *a, const graph *g, const backend_def *backend, size_t batch, forward_keep keep,
                                 forward **out);
+/* KEEP_LOGITS; winograd: by Winograd's algorithm where the backend has it. */
+MUST_CHECK status forward_build_for_logits(arena *a, const graph *g, const backend_def *backend, size_t batch, bool winograd,
+                                           forward **out);
 /* KEEP_WALK; relu_allowed [n_nodes]: which ReLUs may be fused. */
 MUST_CHECK status forward_build_for_walk(arena *a, const graph *g, const backend_def *backend, size_t batch,
                                          const bool relu_allowed[], forward **out);
@@ -39,6 +42,10 @@ void forward_read(const forward *f, node_id id, float *out);
 /* What forward_build will take for activations, scratch and weights of its own; SIZE_MAX where it would fail. */
 size_t forward_bytes(const graph *g, const backend_def *backend, size_t batch, forward_keep keep);
 size_t forward_bytes_for_walk(const graph *g, const backend_def *backend, size_t batch, const bool relu_allowed[]);
+size_t forward_bytes_for_logits(const graph *g, const backend_def *backend, size_t batch, bool winograd);
+/* Which layers of forward_build_for_logits(.winograd) are by Winograd's algorithm; *layers [*n], ascending, in `a`. */
+MUST_CHECK status forward_winograd_layers(arena *a, const graph *g, const backend_def *backend, size_t batch, size_t *n,
+                                          const node_id **layers);
 size_t forward_taken(const forward *f); /* the same of one that is built */
 
 #endif

@@ -72,3 +72,18 @@ status graph_components(arena *a, const graph *g, component_kind kind, size_t *n
     *out = list;
     return STATUS_OK;
 }
+
+status graph_layer_sizes(arena *a, const graph *g, component_kind kind, size_t *n_layers, const size_t **size)
+{
+    size_t *list;
+    *n_layers = 0;
+    TRY_ALLOC(list, a, g->n_layers);
+    for (size_t i = 0; i < g->n_layers; i++) {
+        const node *layer = &g->nodes[g->layers[i]];
+        if (layer->components == kind) {
+            list[(*n_layers)++] = layer->n_components;
+        }
+    }
+    *size = list;
+    return STATUS_OK;
+}

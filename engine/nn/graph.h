@@ -66,6 +66,9 @@ typedef struct graph {
 
 /* Components of one kind: *out [n] are their indices in the vector of all components, in module order. */
 MUST_CHECK status graph_components(arena *a, const graph *g, component_kind kind, size_t *n, const size_t **out);
+/* How that list is divided: *size [n_layers] components in each layer that has them. */
+MUST_CHECK status graph_layer_sizes(arena *a, const graph *g, component_kind kind, size_t *n_layers,
+                                    const size_t **size);
 
 /* Batch norm is folded: a convolution's parameters are its weights and its (folded) bias.
  * Parameters and multiply-adds per sample that the network has and that each component owns: `parameters` and `macs` [n_components] or NULL.

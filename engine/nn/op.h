@@ -102,7 +102,7 @@ extern const op_def *const op_table[];
 extern const size_t op_count;
 
 /* Members that architectures name. */
-extern const op_def op_input, op_conv2d, op_linear, op_relu, op_gelu, op_maxpool2d, op_avgpool2d, op_add, op_flatten,
+extern const op_def op_input, op_conv2d, op_linear, op_relu, op_gelu, op_maxpool2d, op_avgpool2d, op_subsample, op_add, op_flatten,
     op_layernorm, op_tokens, op_attention, op_token_row;
 
 /* Attribute blobs. */
@@ -115,6 +115,9 @@ typedef struct maxpool_attr {
 typedef struct avgpool_attr { /* adaptive */
     size_t output[2];
 } avgpool_attr;
+typedef struct subsample_attr {
+    size_t stride, out_channels, before; /* channels of zeros before those of the input */
+} subsample_attr;
 typedef struct linear_attr {
     size_t out_features; /* acts on the last axis */
 } linear_attr;

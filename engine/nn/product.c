@@ -20,6 +20,18 @@ size_t product_floats(const product *p)
     return packed > 0 ? packed : p->maskable ? p->n_weight + p->n_bias : 0;
 }
 
+static status pack(const float *w, const float *bias, product *p)
+{
+    arena *scratch = NULL;
+    TRY(arena_open("packing", &scratch));
+    float *work = arena_alloc(scratch, p->plan->n_pack_work, sizeof *work);
+    if (work != NULL) {
+        p->plan->pack(p->plan, w, bias, NULL, p->own, work);
+    }
+    arena_close(&scratch);
+    return work == NULL ? (status){ST_ENVIRONMENT} : STATUS_OK;
+}
+
 status product_load(arena *a, const float *w, const float *bias, product *p)
 {
     p->w = p->all_weights = w;
@@ -28,7 +40,7 @@ status product_load(arena *a, const float *w, const float *bias, product *p)
         TRY_ALLOC(p->own, a, product_floats(p));
     }
     if (p->plan->n_packed > 0) {
-        p->plan->pack(p->plan, w, bias, NULL, p->own);
+        TRY(pack(w, bias, p));
         p->w = p->own;
     }
     return STATUS_OK;
@@ -55,8 +67,10 @@ static void mask_plain(product *p, const uint8_t *alive)
 
 void product_mask(product *p, const uint8_t *alive)
 {
-    if (p->plan->n_packed > 0) {
-        p->plan->pack(p->plan, p->all_weights, p->all_bias, alive, p->own);
+    if (p->plan->mask != NULL) {
+        p->plan->mask(p->plan, alive, p->own);
+    } else if (p->plan->n_packed > 0) {
+        p->plan->pack(p->plan, p->all_weights, p->all_bias, alive, p->own, NULL);
     } else if (alive != NULL) {
         mask_plain(p, alive);
     } else {

@@ -16,10 +16,10 @@ typedef struct product {
 MUST_CHECK status product_plan(arena *a, const backend_def *backend, const conv_shape *s, size_t batch, conv_pass pass,
                                bool maskable, product *out);
 size_t product_floats(const product *p); /* what product_load() takes from its arena */
-/* w and bias (NULL if the pass has none) are borrowed. */
+/* w and bias (NULL if the pass has none) are borrowed. Takes plan->n_pack_work floats more for a moment. */
 MUST_CHECK status product_load(arena *a, const float *w, const float *bias, product *p);
 
-/* From now on what makes a dead output is taken as 0: weights and bias, so that the output is exactly 0 for every finite input.
+/* From now on a dead output is exactly 0 for every finite input: what makes it is taken as 0, weights and bias, or it is replaced.
  * alive [out_channels], NULL = all. */
 void product_mask(product *p, const uint8_t *alive);
 

@@ -11,7 +11,7 @@ typedef struct tensor {
     tensor_type type;
     const char *type_name; /* as the file calls it: "F32", "I64" */
     size_t rank, dim[MAX_TENSOR_DIMS];
-    const float *data; /* TENSOR_F32 only; row-major; aligned to 4 bytes */
+    const float *data; /* TENSOR_F32 only, which is what can be read as float32 whatever the file calls it; row-major; aligned to 4 bytes */
 } tensor;
 
 typedef struct fact {

@@ -9,8 +9,7 @@ const char *const aggregate_absolutes[] = {
 const char *const aggregate_norms[] = {
     [NORM_NONE] = "none", [NORM_L1] = "l1", [NORM_L2] = "l2", [NORM_MAX] = "max", NULL};
 
-/* Which moment is the summand of the score. */
-static size_t summand(const aggregate *a)
+size_t aggregate_summand(const aggregate *a)
 {
     return a->absolute == ABSOLUTE_TOKEN || a->absolute == ABSOLUTE_SAMPLE ? AGGREGATE_ABSOLUTE : AGGREGATE_SIGNED;
 }
@@ -50,10 +49,10 @@ static void complete(const aggregate *a, const graph *g, float *row)
         row[AGGREGATE_ABSOLUTE * n + c] = fabsf(row[AGGREGATE_SIGNED * n + c]);
     }
     for (int kind = COMPONENT_NONE + 1; a->normalise != NORM_NONE && kind < COMPONENT_KINDS; kind++) {
-        divide(g, (component_kind)kind, norm_over(a, g, (component_kind)kind, row + summand(a) * n), row);
+        divide(g, (component_kind)kind, norm_over(a, g, (component_kind)kind, row + aggregate_summand(a) * n), row);
     }
     for (size_t c = 0; c < n; c++) {
-        const float s = row[summand(a) * n + c];
+        const float s = row[aggregate_summand(a) * n + c];
         row[AGGREGATE_SQUARE * n + c] = s * s;
     }
 }
@@ -68,7 +67,7 @@ void aggregate_rows(const aggregate *a, const graph *g, size_t batch, size_t str
 void aggregate_finish(const aggregate *a, size_t n_components, const double *sums, double *score)
 {
     for (size_t c = 0; c < n_components; c++) {
-        const double s = sums[summand(a) * n_components + c];
+        const double s = sums[aggregate_summand(a) * n_components + c];
         score[c] = a->absolute == ABSOLUTE_SUM ? fabs(s) : s;
     }
 }

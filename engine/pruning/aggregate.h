@@ -31,6 +31,7 @@ extern const char *const aggregate_moments[]; /* names */
 
 /* Completes rows whose first two moments are per token (attribution/walk_sums.h); rows [batch] are `stride` floats apart. */
 void aggregate_rows(const aggregate *a, const graph *g, size_t batch, size_t stride, float *rows);
+size_t aggregate_summand(const aggregate *a); /* which moment the score adds up over the samples */
 /* sums [AGGREGATE_MOMENTS, n_components] of rows -> score [n_components], higher = keep. */
 void aggregate_finish(const aggregate *a, size_t n_components, const double *sums, double *score);
 

@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "attribution/walk_audit.h"
+
 #define CRITERION(name) extern const criterion_def criterion_##name;
 #include "pruning/criteria/criteria.def"
 #undef CRITERION
@@ -16,6 +18,16 @@ const size_t criterion_count = COUNT(criterion_table);
 size_t criterion_row(const criterion_def *c, const criterion_setup *s)
 {
     return c->n_moments * s->graph->n_components + (c->n_extra == NULL ? 0 : c->n_extra(s));
+}
+
+size_t criterion_score_moment(const criterion_def *c, const criterion_setup *s)
+{
+    return c->score_moment == NULL ? NO_MOMENT : c->score_moment(s);
+}
+
+size_t criterion_audit(const criterion_def *c, const criterion_setup *s)
+{
+    return criterion_row(c, s) - s->graph->n_nodes * AUDIT_SUMS;
 }
 
 size_t criterion_passes(const criterion_def *c, const criterion_setup *s)

@@ -11,7 +11,8 @@
 #include "nn/forward.h"
 #include "nn/graph.h"
 
-struct composite; /* attribution/composite.h */
+struct composite;  /* attribution/composite.h */
+struct audit_step; /* attribution/walk_audit.h */
 
 typedef struct criterion_setup {
     const graph *graph;
@@ -29,6 +30,8 @@ typedef struct criterion_batch {
     const size_t *target;   /* [batch] */
     const uint64_t *sample; /* [batch] what identifies the sample, whichever slot it is in: random numbers are keyed by it */
 } criterion_batch;
+
+#define NO_MOMENT ((size_t)-1)
 
 typedef struct criterion_def {
     const char *name, *help;
@@ -49,15 +52,22 @@ typedef struct criterion_def {
     void (*rows)(void *state, const criterion_batch *b, float *rows); /* [batch, criterion_row()] */
     /* sums [criterion_row()] of n_samples rows -> score [n_components] */
     void (*finish)(const criterion_setup *s, size_t n_samples, const double *sums, double *score);
+    /* Which moment the score adds up over the samples, so that a sample has a score of its own; NULL or NO_MOMENT: the score is no such sum. */
+    size_t (*score_moment)(const criterion_setup *s);
     /* Whether the network has what the criterion looks at, before anything is computed; NULL: every network has. Errors: ST_CONFIG. */
     status (*check)(const criterion_setup *s);
     /* [n_components], of a network that check() lets pass. */
     status (*scores)(const criterion_setup *s, uint64_t seed, double *score);
     /* The relevance rule of every layer, as open() takes it; NULL for criteria without a relevance walk. */
     status (*composite)(arena *a, const criterion_setup *s, const struct composite **out);
+    /* The audit of the relevance walk: its [n_nodes, AUDIT_SUMS] are the last numbers of a row. *n = 0 where the parameters switch it
+     * off; NULL for criteria without one. */
+    status (*audit)(arena *a, const criterion_setup *s, size_t *n, const struct audit_step **out);
 } criterion_def;
 
 size_t criterion_row(const criterion_def *c, const criterion_setup *s);    /* numbers of a row */
+size_t criterion_score_moment(const criterion_def *c, const criterion_setup *s);
+size_t criterion_audit(const criterion_def *c, const criterion_setup *s);  /* where in a row the audit begins, if there is one */
 size_t criterion_passes(const criterion_def *c, const criterion_setup *s); /* at least 1 */
 status criterion_check(const criterion_def *c, const criterion_setup *s);
 

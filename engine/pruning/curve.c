@@ -4,6 +4,8 @@
 #include <math.h>
 #include <stdbool.h>
 
+const char *const curve_prediction_names[CURVE_PREDICTIONS + 1] = {"restricted", "masked", NULL};
+
 double curve_mean(size_t n, const double accuracy[])
 {
     double sum = 0.0;
@@ -60,22 +62,30 @@ static double cross_entropy(const float logits[], size_t n, const uint32_t class
     return log(sum) + (largest - (double)logits[label]);
 }
 
-verdict curve_verdict(const float logits[], size_t n, const uint32_t classes[], uint32_t label)
+verdict curve_verdict(size_t n_logits, const float logits[], size_t n, const uint32_t classes[], uint32_t label)
 {
     const float own = logits[label];
-    size_t before = 0;
+    size_t before = 0, lower = 0; /* selected classes that come before the label; that have a lower index */
     bool defined = true, selected = false;
     for (size_t i = 0; i < n; i++) {
         const float other = logits[classes[i]];
         defined = defined && !isnan(other);
         selected = selected || classes[i] == label;
+        lower += classes[i] < label;
         before += other > own || (other == own && classes[i] < label);
     }
-    assert(selected);
+    assert(selected && label < n_logits && n <= n_logits);
     (void)selected;
     if (!defined) {
-        return (verdict){.correct = 0, .top5 = 0, .loss = NAN};
+        return (verdict){.loss = NAN};
     }
-    return (verdict){
-        .correct = before == 0, .top5 = before < 5, .loss = (float)cross_entropy(logits, n, classes, label)};
+    /* Zeros of the classes that are not selected: all of them are larger, or as large and those of lower index come first. */
+    const size_t zeros = own < 0.0f ? n_logits - n : own == 0.0f ? label - lower : 0;
+    const size_t place[CURVE_PREDICTIONS] = {[PREDICTION_RESTRICTED] = before, [PREDICTION_MASKED] = before + zeros};
+    verdict v = {.loss = (float)cross_entropy(logits, n, classes, label)};
+    for (size_t p = 0; p < CURVE_PREDICTIONS; p++) {
+        v.correct[p] = place[p] == 0;
+        v.top5[p] = place[p] < 5;
+    }
+    return v;
 }

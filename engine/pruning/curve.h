@@ -23,12 +23,17 @@ MUST_CHECK status ranking_jaccard(arena *scratch, size_t n, const uint32_t a[], 
 /* Mean and standard error (sample standard deviation / sqrt n; NaN for n < 2), summed in the given order. */
 void curve_mean_error(size_t n, const double value[], double *mean, double *standard_error);
 
-/* What evaluation counts, from one sample's logits restricted to `n` classes (docs/attribution.md, section i,
- * `restricted`). */
+/* Which logits compete (docs/attribution.md, section i): those of the selected classes, or all of them with those of other classes
+ * set to 0, as if the last layer's rows of other classes were 0. */
+typedef enum curve_prediction { PREDICTION_RESTRICTED, PREDICTION_MASKED, CURVE_PREDICTIONS } curve_prediction;
+extern const char *const curve_prediction_names[CURVE_PREDICTIONS + 1]; /* as studies and results call them; NULL at the end */
+
+/* What evaluation counts, from one sample's logits [n_logits]. A logit of a selected class that is not a number makes all of it wrong. */
 typedef struct verdict {
-    int correct, top5; /* 0 or 1; top5 = among the five largest; ties go to the lower class index */
-    float loss;        /* cross entropy over the selected classes, computed in double */
+    /* 0 or 1, by either prediction; top5 = among the five largest; ties go to the lower class index */
+    int correct[CURVE_PREDICTIONS], top5[CURVE_PREDICTIONS];
+    float loss; /* cross entropy over the selected classes, computed in double; the same for both */
 } verdict;
-verdict curve_verdict(const float logits[], size_t n, const uint32_t classes[], uint32_t label);
+verdict curve_verdict(size_t n_logits, const float logits[], size_t n, const uint32_t classes[], uint32_t label);
 
 #endif

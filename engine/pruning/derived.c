@@ -47,6 +47,12 @@ void derived_rows(void *state, const criterion_batch *b, float *rows)
     aggregate_rows(&d->aggregate, d->graph, d->batch, stride, rows);
 }
 
+size_t derived_score_moment(const criterion_setup *s)
+{
+    const aggregate how = derived_aggregate(s);
+    return aggregate_summand(&how);
+}
+
 void derived_finish(const criterion_setup *s, size_t n_samples, const double *sums, double *score)
 {
     (void)n_samples;

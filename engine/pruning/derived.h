@@ -20,6 +20,7 @@ path_setup derived_path(const criterion_setup *s);
 /* State of a criterion that is a path. */
 MUST_CHECK status derived_open(arena *a, const criterion_setup *s, const path_setup *p, void **state);
 void derived_rows(void *state, const criterion_batch *b, float *rows);
+size_t derived_score_moment(const criterion_setup *s);
 void derived_finish(const criterion_setup *s, size_t n_samples, const double *sums, double *score);
 
 #endif

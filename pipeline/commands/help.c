@@ -62,6 +62,11 @@ static void print_criteria(FILE *to)
             print_names(to, &entry_section.settings[ENTRY_RULE]);
         }
     }
+    (void)fputs("\nKeys of a criterion of any method:\n", to);
+    for (size_t k = CRITERION_METHOD + 1; k < CRITERION_KEYS; k++) {
+        const setting *s = &criterion_section.settings[k];
+        (void)fprintf(to, "    %-12s %s: %s\n", s->field.name, setting_form(s).text, s->field.help);
+    }
 }
 
 static void print_rules(FILE *to)

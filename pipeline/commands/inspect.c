@@ -30,7 +30,7 @@ static const command_example examples[] = {
 const command_def command_inspect = {
     .name = "inspect",
     .summary = "show a checkpoint, an image folder or a result as a table",
-    .text = "Prints what FILE is: tensors, layers and components of a checkpoint (.safetensors), classes and images of an image "
+    .text = "Prints what FILE is: tensors, layers and components of a checkpoint (safetensors or PyTorch), classes and images of an image "
             "folder, or models, curves and provenance of a result (.h5).",
     .operand = {.name = "FILE", .required = true},
     .options = options,

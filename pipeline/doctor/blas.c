@@ -24,6 +24,31 @@ static bool has_wide_vectors(const machine *m)
     return strcmp(m->instructions, "AVX2") == 0 || strcmp(m->instructions, "AVX-512") == 0;
 }
 
+/* For a study with `convolutions: winograd`: told by a shape that such kernels are made for. */
+static bool has_winograd(const doctor *d, const backend_def *b)
+{
+    const conv_shape s = {.in_channels = 64,
+                          .out_channels = 64,
+                          .groups = 1,
+                          .in_height = 16,
+                          .in_width = 16,
+                          .out_height = 16,
+                          .out_width = 16,
+                          .kernel = {3, 3},
+                          .stride = {1, 1},
+                          .padding = {1, 1},
+                          .dilation = {1, 1}};
+    const conv_plan *plan = NULL;
+    if (d->backend_fault != NULL) {
+        return false;
+    }
+    if (!status_ok(b->prepare(d->arena, &s, 1, (conv_pass){.winograd = true}, &plan))) {
+        status_clear(); /* the check of arithmetic is about what the backend cannot prepare */
+        return false;
+    }
+    return plan->winograd;
+}
+
 static status run(const doctor *d, check *out)
 {
     const backend_def *b = backend_default();
@@ -59,7 +84,8 @@ static status run(const doctor *d, check *out)
                   "kernels for %s on a processor with %s: a study takes several times longer", kernel,
                   d->machine.instructions);
     }
-    check_say(out, CHECK_OK, "", "%s: %s%s%s", b->name, b->version(),
+    check_say(out, CHECK_OK, "", "%s, %s convolutions: %s%s%s", b->name,
+              has_winograd(d, b) ? "direct and winograd" : "direct", b->version(),
               type == NULL ? "" : ", OPENBLAS_CORETYPE=", type == NULL ? "" : type);
     return STATUS_OK;
 }

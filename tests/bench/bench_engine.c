@@ -1,7 +1,9 @@
 /* Images per second of a core, and which share of its multiply-add peak that is: all ranks, each on a processor of its
  * own, measure the peak and every network at the same time. docs/benchmarks.md tells how to run it and what the lines
  * mean. */
+#include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "attribution/rule.h"
 #include "bench/clock.h"
@@ -11,6 +13,7 @@
 #include "bench/peak.h"
 #include "bench/pin.h"
 #include "bench/report.h"
+#include "nn/forward.h"
 #include "nn/passes/needed_rows.h"
 
 typedef struct bench {
@@ -81,22 +84,58 @@ static status measure_between_peaks(bench *b, engine *e, times *t, report_case *
     return report_print(b->c, b->scratch, what, &mine);
 }
 
-static status prepare(bench *b, const engine_case *c, engine **e, times *t, uint64_t *macs)
+static double largest_difference(size_t n, const float *x, const float *expected)
 {
-    arena_reset(b->run);
+    double off = 0.0, largest = 0.0;
+    for (size_t i = 0; i < n; i++) {
+        off = fmax(off, fabs((double)x[i] - (double)expected[i]));
+        largest = fmax(largest, fabs((double)expected[i]));
+    }
+    return off / largest;
+}
+
+/* Of the first micro-batch: logits by Winograd's algorithm and by direct convolutions. */
+static status compare_logits(bench *b, engine_case c, double *off)
+{
+    const size_t n = c.batch * c.g->n_classes;
+    const float *logits[2];
+    for (size_t i = 0; i < COUNT(logits); i++) {
+        engine *e = NULL;
+        float *copy;
+        arena_reset(b->run);
+        TRY_ALLOC(copy, b->scratch, n);
+        c.task = i == 0 ? TASK_FORWARD : TASK_WINOGRAD;
+        TRY(engine_open(b->run, &c, &e));
+        engine_run(e);
+        memcpy(copy, engine_logits(e), n * sizeof *copy);
+        logits[i] = copy;
+    }
+    *off = largest_difference(n, logits[1], logits[0]);
+    return STATUS_OK;
+}
+
+static status prepare(bench *b, const engine_case *c, engine **e, times *t, report_case *what)
+{
+    uint64_t macs = 0;
+    const node_id *layers;
     arena_reset(b->scratch);
     TRY_ALLOC(t->wall, b->scratch, b->o->repeats);
     TRY_ALLOC(t->processor, b->scratch, b->o->repeats);
+    if (c->task == TASK_WINOGRAD) {
+        TRY(forward_winograd_layers(b->scratch, c->g, c->backend, c->batch, &what->winograd_layers, &layers));
+        TRY(compare_logits(b, *c, &what->off));
+    }
+    arena_reset(b->run);
     TRY(engine_open(b->run, c, e));
-    return engine_macs(*e, macs);
+    TRY(engine_macs(*e, &macs));
+    what->flops_per_image = 2.0 * (double)macs;
+    return STATUS_OK;
 }
 
 static status measure(bench *b, const char *network, const engine_case *c)
 {
     engine *e = NULL;
     times t = {NULL, NULL};
-    uint64_t macs = 0;
-    TRY(comm_agree(b->c, prepare(b, c, &e, &t, &macs)));
     report_case what = {.network = network,
                         .what = engine_task_name(c->task),
                         .rule = c->task == TASK_LRP ? c->rule : "",
@@ -106,7 +145,9 @@ static status measure(bench *b, const char *network, const engine_case *c)
                         .shrink = b->o->shrink,
                         .repeats = b->o->repeats,
                         .all_rows = b->o->all_rows,
-                        .flops_per_image = 2.0 * (double)macs};
+                        .masks = c->task == TASK_LRP ? 0 : c->masks,
+                        .off = -1.0};
+    TRY(comm_agree(b->c, prepare(b, c, &e, &t, &what)));
     return measure_between_peaks(b, e, &t, &what);
 }
 
@@ -122,11 +163,11 @@ static status build_network(const bench *b, const network_def *d, const graph **
 /* Every task that is wanted; lrp with each rule that is. */
 static status measure_tasks(bench *b, const char *network, engine_case c)
 {
-    if (b->o->task[TASK_FORWARD]) {
-        c.task = TASK_FORWARD;
-        TRY(measure(b, network, &c));
+    for (c.task = TASK_FORWARD; c.task < TASK_LRP; c.task++) {
+        if (b->o->task[c.task]) {
+            TRY(measure(b, network, &c));
+        }
     }
-    c.task = TASK_LRP;
     for (size_t i = 0; b->o->task[TASK_LRP] && i < rule_count; i++) {
         c.rule = rule_table[i]->name;
         if (options_want_rule(b->o, c.rule)) {
@@ -145,7 +186,8 @@ static status measure_network(bench *b, const network_def *d)
         const backend_def *backend = backend_table[k];
         if (options_want_backend(b->o, backend->name)) {
             TRY(backend->start());
-            TRY(measure_tasks(b, d->name, (engine_case){.g = g, .backend = backend, .batch = b->o->batch}));
+            TRY(measure_tasks(b, d->name,
+                              (engine_case){.g = g, .backend = backend, .batch = b->o->batch, .masks = b->o->masks}));
         }
     }
     return STATUS_OK;

@@ -10,6 +10,8 @@ struct engine {
     engine_case c;
     float *images;
     forward *forward;
+    const uint8_t *const *mask; /* [c.masks] */
+    size_t n_runs;
     composite composite;
     composite_entry everywhere;
     walk *walk;
@@ -20,7 +22,7 @@ struct engine {
 
 const char *engine_task_name(engine_task t)
 {
-    return t == TASK_FORWARD ? "forward" : "lrp";
+    return t == TASK_FORWARD ? "forward" : t == TASK_WINOGRAD ? "winograd" : "lrp";
 }
 
 static void choose_rule(engine *e)
@@ -45,6 +47,22 @@ static status open_lrp(arena *a, engine *e)
     return walk_build(a, e->c.g, &e->composite, e->c.backend, e->c.batch, &e->walk);
 }
 
+static status draw_masks(arena *a, engine *e)
+{
+    const uint8_t **mask;
+    TRY_ALLOC(mask, a, e->c.masks);
+    for (size_t i = 0; i < e->c.masks; i++) {
+        uint8_t *alive;
+        TRY_ALLOC(alive, a, e->c.g->n_components);
+        for (size_t c = 0; c < e->c.g->n_components; c++) {
+            alive[c] = rng_uniform(3, RNG_TEST, (uint32_t)i, (uint32_t)c) < 0.5;
+        }
+        mask[i] = alive;
+    }
+    e->mask = mask;
+    return STATUS_OK;
+}
+
 status engine_open(arena *a, const engine_case *c, engine **out)
 {
     engine *e;
@@ -56,22 +74,30 @@ status engine_open(arena *a, const engine_case *c, engine **out)
         e->images[i] = (float)(4.0 * rng_uniform(2, RNG_TEST, 0, (uint32_t)i) - 2.0);
     }
     *out = e;
-    return c->task == TASK_FORWARD ? forward_build(a, c->g, c->backend, c->batch, KEEP_LOGITS, &e->forward) : open_lrp(a, e);
+    TRY(draw_masks(a, e));
+    return c->task == TASK_LRP
+               ? open_lrp(a, e)
+               : forward_build_for_logits(a, c->g, c->backend, c->batch, c->task == TASK_WINOGRAD, &e->forward);
 }
 
 void engine_run(engine *e)
 {
-    if (e->c.task == TASK_FORWARD) {
-        forward_run(e->forward, e->images, NULL);
+    if (e->c.task != TASK_LRP) {
+        forward_run(e->forward, e->images, e->c.masks == 0 ? NULL : e->mask[e->n_runs++ % e->c.masks]);
     } else {
         walk_run(e->walk, e->images, e->target, e->rows);
     }
 }
 
+const float *engine_logits(const engine *e)
+{
+    return forward_logits(e->forward);
+}
+
 status engine_check(const engine *e)
 {
-    const float *x = e->c.task == TASK_FORWARD ? forward_logits(e->forward) : e->rows;
-    const size_t n = e->c.batch * (e->c.task == TASK_FORWARD ? e->c.g->n_classes : e->n_row);
+    const float *x = e->c.task == TASK_LRP ? e->rows : engine_logits(e);
+    const size_t n = e->c.batch * (e->c.task == TASK_LRP ? e->n_row : e->c.g->n_classes);
     bool differ = false;
     for (size_t i = 0; i < n; i++) {
         differ |= x[i] != x[0];
@@ -137,7 +163,7 @@ status engine_macs(const engine *e, uint64_t *out)
     arena *scratch = NULL;
     uint64_t parameters;
     graph_cost(e->c.g, &parameters, out, NULL, NULL);
-    if (e->c.task == TASK_FORWARD) {
+    if (e->c.task != TASK_LRP) {
         return STATUS_OK;
     }
     status st = arena_open("bench costs", &scratch);

@@ -1,7 +1,7 @@
 #ifndef BENCH_NETWORKS_H
 #define BENCH_NETWORKS_H
 /* The networks that are measured, with random weights: made as a checkpoint in memory, then built like any other. */
-#include "bench/checkpoint.h"
+#include "support/checkpoint.h"
 #include "nn/graph.h"
 
 typedef struct network_def {

@@ -10,11 +10,12 @@ const char options_help[] =
     "bench_engine: images per second of a core and share of its multiply-add peak, as JSON lines.\n"
     "\n"
     "  --network LIST  of vgg16_bn, resnet18, resnet50, vit_b_16 (all)\n"
-    "  --what WHAT     forward, lrp or both (both)\n"
+    "  --what WHAT     forward, winograd, lrp, both (forward and lrp) or all (both)\n"
     "  --rule LIST     of the rules for convolutions and linear layers: lrp with each, in all of them (epsilon)\n"
     "  --backend NAME  (all that were built in)\n"
     "  --batch N       images in a micro-batch (16)\n"
     "  --repeats N     timed runs of a micro-batch (5)\n"
+    "  --masks N       forward and winograd: so many masks in turn, each with half of the components (0: nothing pruned)\n"
     "  --size N        pixels of an image's side (224)\n"
     "  --shrink N      divide all widths by N, a power of 2 up to 16: a quick check, not a measurement (1)\n"
     "  --rows ROWS     needed or all: the token rows that the last block computes (needed, as a study does)\n";
@@ -39,13 +40,13 @@ static status read_rows(const char *text, options *o)
 
 static status read_what(const char *text, options *o)
 {
-    const bool both = strcmp(text, "both") == 0;
-    bool known = both;
+    const bool all = strcmp(text, "all") == 0, both = strcmp(text, "both") == 0;
+    bool known = all || both;
     for (engine_task t = TASK_FORWARD; t < TASK_COUNT; t++) {
-        o->task[t] = both || strcmp(text, engine_task_name(t)) == 0;
+        o->task[t] = all || (both && t != TASK_WINOGRAD) || strcmp(text, engine_task_name(t)) == 0;
         known |= o->task[t];
     }
-    return known ? STATUS_OK : FAIL(ST_USAGE, "--what: expected forward, lrp or both, found '%s'", text);
+    return known ? STATUS_OK : FAIL(ST_USAGE, "--what: expected forward, winograd, lrp, both or all, found '%s'", text);
 }
 
 /* Whether `name` [length] is a part of the comma-separated list. */
@@ -138,6 +139,9 @@ static status read_option(const char *name, const char *value, options *o)
     if (strcmp(name, "--repeats") == 0) {
         return read_number(name, value, 100000, &o->repeats);
     }
+    if (strcmp(name, "--masks") == 0) {
+        return read_number(name, value, 1000, &o->masks);
+    }
     if (strcmp(name, "--size") == 0) {
         return read_number(name, value, 1024, &o->size);
     }
@@ -155,7 +159,12 @@ static status read_option(const char *name, const char *value, options *o)
 
 status options_parse(int argc, char *argv[], options *out)
 {
-    *out = (options){.task = {true, true}, .rules = "epsilon", .batch = 16, .repeats = 5, .size = 224, .shrink = 1};
+    *out = (options){.task = {[TASK_FORWARD] = true, [TASK_LRP] = true},
+                     .rules = "epsilon",
+                     .batch = 16,
+                     .repeats = 5,
+                     .size = 224,
+                     .shrink = 1};
     for (int i = 1; i < argc; i += 2) {
         if (strcmp(argv[i], "--help") == 0) {
             out->help = true;

@@ -12,7 +12,7 @@ typedef struct options {
     const char *backend;  /* NULL: all */
     bool task[TASK_COUNT];
     const char *rules; /* "epsilon,gamma" */
-    size_t batch, repeats, size, shrink;
+    size_t batch, repeats, size, shrink, masks;
     bool all_rows;
 } options;
 

@@ -12,11 +12,12 @@ static void print_line(const report_case *w, const char *rank, int ranks, const 
                  "\"share_best\":%.4f,\"share_processor\":%.4f,\"seconds_median\":%.6g,\"seconds_best\":%.6g,"
                  "\"seconds_processor\":%.6g,"
                  "\"repeats\":%zu,\"processor\":%.3f,"
-                 "\"flop_per_image\":%.0f}\n",
+                 "\"flop_per_image\":%.0f,\"masks\":%zu,\"winograd_layers\":%zu,\"off\":",
                  (double)w->batch / x->seconds_median, 1e-9 * flops / x->seconds_median, 1e-9 * x->peak, w->peak_isa,
                  flops / x->seconds_median / x->peak, flops / x->seconds_best / x->peak,
                  flops / x->processor_median / x->peak, x->seconds_median, x->seconds_best, x->processor_median, w->repeats, x->processor,
-                 w->flops_per_image);
+                 w->flops_per_image, w->masks, w->winograd_layers);
+    (void)printf(w->off < 0.0 ? "null}\n" : "%.3g}\n", w->off);
 }
 
 enum { FIELDS = sizeof(report_numbers) / sizeof(double) };

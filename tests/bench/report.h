@@ -10,6 +10,8 @@ typedef struct report_case {
     size_t batch, size, shrink, repeats;
     bool all_rows;
     double flops_per_image;
+    size_t winograd_layers, masks;
+    double off; /* largest difference of the logits to those of direct convolutions, of the largest; negative: not compared */
 } report_case;
 
 /* Of this rank. */

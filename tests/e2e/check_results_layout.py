@@ -8,6 +8,8 @@ from results_check import check
 CURVES = {"cell": ("cell", "i8"), "rate": ("rate", "f8"), "class_slot": ("class_slot", "i8"), "model": ("cell", "text"),
           "kind": ("cell", "text"), "criterion": ("cell", "text"), "seed": ("cell", "u8"), "references": ("cell", "i8"),
           "n_classes": ("cell", "i8"), "total": ("cell", "i8"), "correct": ("cell rate", "i8"), "top5": ("cell rate", "i8"),
+          "correct_masked": ("cell rate", "i8"), "top5_masked": ("cell rate", "i8"),
+          "class_correct_masked": ("cell rate class_slot", "i8"),
           "accuracy": ("cell rate", "f8"), "loss_sum": ("cell rate", "f8"), "removed": ("cell rate", "i8"),
           "parameters_left": ("cell rate", "i8"), "macs_left": ("cell rate", "i8"), "classes": ("cell class_slot", "i8"),
           "class_total": ("cell class_slot", "i8"), "class_correct": ("cell rate class_slot", "i8"), "a_pr_mean": ("cell", "f8"),
@@ -25,10 +27,19 @@ ROW = {"row": ("row", "i8"), "model": ("row", "text"), "kind": ("row", "text"), 
 STABILITY = ROW | {"rate": ("rate", "f8"), "pairs": ("row", "i8"), "kendall_mean": ("row", "f8"), "jaccard_mean": ("row rate", "f8")}
 SUMMARY = ROW | {name: ("row", "f8") for name in ("accuracy", "a_pr_mean", "a_pr_mean_error", "a_pr_trapezoid",
                                                    "a_pr_trapezoid_error", "highest_rate_95")} | {"seeds": ("row", "i8")}
-CRITERIA = {"criterion": ("criterion", "text"), "method": ("criterion", "text"), "composite": ("criterion", "text")}
+CRITERIA = {"criterion": ("criterion", "text"), "method": ("criterion", "text"), "composite": ("criterion", "text"),
+            "order": ("criterion", "text"), "scope": ("criterion", "text"), "floor": ("criterion", "f8")}
 CLASSES = {"class": ("class", "i8"), "name": ("class", "text")}
 PROVENANCE = {"input": ("input", "i8"), "path": ("input", "text"), "sha256": ("input", "text"), "bytes": ("input", "i8"),
               "rank": ("rank", "i8"), "host": ("rank", "text"), "busy": ("rank", "f8"), "idle": ("rank", "f8")}
+SETS = {"set": ("set", "i8"), "seed": ("set", "u8"), "n_classes": ("set", "i8"), "references": ("set", "i8"), "images": ("set", "i8")}
+AUDIT = SETS | {"step": ("step", "i8"), "layer": ("step", "text"), "type": ("step", "text"), "rule": ("step", "text"),
+                "complete": ("step", "u1")} | {name: ("set step", "f8") for name in (
+                    "relevance_out", "absolute_out", "relevance_in", "absolute_in", "residual", "growth")}
+ROWS = SETS | {"sample": ("sample", "i8"), "class": ("class", "i8"), "component": ("component", "i8"), "path": ("sample", "text"),
+               "sample_class": ("sample", "i8"), "samples": ("class", "i8"), "member": ("set sample", "u1"),
+               "score": ("sample component", "f4"), "mean": ("class component", "f8"), "variance": ("class component", "f8")}
+PARTS = {"/models/": MODEL, "/audit/": AUDIT, "/rows/": ROWS}
 FIXED = {"/curves": CURVES, "/stability": STABILITY, "/summary": SUMMARY, "/criteria": CRITERIA, "/classes": CLASSES,
          "/provenance": PROVENANCE}
 
@@ -53,7 +64,8 @@ def check_layouts(data):
         if group.startswith("/tracks/"):
             check_layout(group, d, TRACK | (MOMENTS if "moment" in d else {}))
         else:
-            check_layout(group, d, MODEL if group.startswith("/models/") else FIXED.get(group, {}))
+            part = next((layout for start, layout in PARTS.items() if group.startswith(start)), None)
+            check_layout(group, d, part if part is not None else FIXED.get(group, {}))
 
 
 def is_text(dtype):

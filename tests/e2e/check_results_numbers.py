@@ -17,7 +17,28 @@ def highest_rate(rate, accuracy):
     return rate[lost[0] - 1] if len(lost) else rate[-1]
 
 
-def check_curves(c):
+def right(data):
+    """The counts that make accuracies."""
+    c, prediction = data["/curves"], data["/"].attrs["prediction"]
+    check(prediction in ("restricted", "masked"), f"/: prediction is '{prediction}'")
+    return c.correct_masked if prediction == "masked" else c.correct
+
+
+def check_masked(data):
+    """Zeros of other classes compete too, so fewer are right; where there are no other classes, as many."""
+    c = data["/curves"]
+    for name in ("correct", "top5", "class_correct"):
+        check(c[name + "_masked"] <= c[name], f"/curves/{name}_masked > {name}")
+    check(c.correct_masked <= c.top5_masked, "/curves: correct_masked > top5_masked")
+    check(c.class_correct_masked.sum("class_slot") == c.correct_masked, "/curves: class_correct_masked does not add up")
+    n_classes = [data[f"/models/{m}"].attrs["n_classes"] for m in c.model.values]
+    whole = c.n_classes.values == n_classes
+    for name in ("correct", "top5", "class_correct"):
+        check(c[name].values[whole] == c[name + "_masked"].values[whole], f"/curves/{name}_masked: nothing is masked with all classes")
+
+
+def check_curves(data):
+    c = data["/curves"]
     n, rate = c.sizes["cell"], c.rate.values
     check(c.cell.values == np.arange(n), "/curves: cells are not numbered 0, 1, ...")
     for name in ("model", "kind", "criterion", "seed", "references", "n_classes"):
@@ -31,7 +52,8 @@ def check_curves(c):
     check((c.classes >= 0) == used, "/curves/classes: the fill value is not where a class is absent")
     check(used | (c.class_total == 0), "/curves/class_total: images of an absent class")
     check(c.sizes["class_slot"] == c.n_classes.max(), "/curves: class_slot is not the largest n_classes")
-    check(c.accuracy == c.correct / c.total, "/curves/accuracy is not correct / total")
+    check(c.accuracy == right(data) / c.total, "/curves/accuracy is not the share of right answers")
+    check_masked(data)
     check(np.isclose(c.a_pr_mean, c.accuracy.mean("rate"), rtol=1e-12), "/curves/a_pr_mean is not the mean of accuracy")
     area = ((c.accuracy.values[:, 1:] + c.accuracy.values[:, :-1]) / 2 * np.diff(rate)).sum(1)
     check(np.isclose(c.a_pr_trapezoid, area, rtol=1e-12), "/curves/a_pr_trapezoid is not the area under accuracy")
@@ -41,6 +63,48 @@ def check_curves(c):
         check(np.diff(c[name]) <= 0, f"/curves/{name} grows with the rate")
 
 
+def smallest_rate(n, k):
+    """The smallest double rate at which k of n components go: n x rate is rounded, so k / n is it or a neighbour of it."""
+    near = k / n + np.arange(-4, 5) * np.spacing(k / n)
+    return min(rate for rate in near.tolist() if int(n * rate) >= k)
+
+
+def in_turn(relevance, layer, order, scope, floor):
+    """The ranking by definition: one component after the other."""
+    n, size = len(relevance), np.bincount(layer)
+    sequence = np.lexsort((np.arange(n), -relevance if order == "most-first" else relevance)).tolist()
+    if scope == "layer":
+        gone, key = [0] * len(size), [None] * n
+        for k in sequence:
+            gone[layer[k]] += 1
+            key[k] = (smallest_rate(size[layer[k]], gone[layer[k]]), k)
+        return sorted(range(n), key=key.__getitem__)
+    left, ranking, spared = size.tolist(), [], []
+    for k in sequence:
+        goes = left[layer[k]] - 1 >= size[layer[k]] * Fraction(str(floor))
+        left[layer[k]] -= goes
+        (ranking if goes else spared).append(k)
+    return ranking + spared
+
+
+def check_ranking(group, t, layer, how):
+    """`removed` and `ranking` against each scope's counts and order; a layer's floor and share, counted in what is left."""
+    order, scope, floor = how
+    n, size, rates = len(layer), np.bincount(layer), [Fraction(f"{r:.9f}") for r in t.rate.values]
+    counts = [sum(int(s * r) for s in size.tolist()) if scope == "layer" else int(n * r) for r in rates]
+    check(t.removed.values == counts, f"{group}/removed is not what rate and scope say")
+    for i in range(t.sizes["cell"]):
+        ranking, relevance = t.ranking.values[i].astype(int), t.relevance.values[i]
+        check(ranking == in_turn(relevance, layer, *how), f"{group}/ranking is not that of {order}, {scope}, floor {floor}")
+        free = sum(int(s - np.ceil(s * floor - 1e-9)) for s in size.tolist())
+        for rate, count in zip(rates, counts):
+            left = size - np.bincount(layer[ranking[:count]], minlength=len(size))
+            if scope == "layer":
+                check(left == [s - int(s * rate) for s in size.tolist()], f"{group}: layers do not lose the same share")
+            elif count <= free:
+                check(left >= size * floor - 1e-9, f"{group}: a layer has less than its floor at rate {float(rate)}")
+
+
 def check_track(group, t, data):
     _, _, model, kind, criterion = group.split("/")
     c, m = data["/curves"].sel(cell=t.cell), data[f"/models/{model}"]
@@ -48,10 +112,11 @@ def check_track(group, t, data):
     check((c.model == model) & (c.kind == kind) & (c.criterion == criterion), f"{group}: cells of another track")
     check(t.rate.values == c.rate.values, f"{group}/rate differs from /curves")
     check(np.sort(t.ranking.values, 1) == np.arange(n), f"{group}/ranking is no permutation")
-    for order, relevance in zip(t.ranking.values, t.relevance.values):
-        check(order == np.lexsort((np.arange(n), relevance)), f"{group}/ranking is not the order of relevance, ties by number")
+    k = data["/criteria"].criterion.values.tolist().index(criterion)
+    how = [data["/criteria"][name].values[k] for name in ("order", "scope", "floor")]
+    layer = np.unique(m.layer_index.values[t.component.values], return_inverse=True)[1]
+    check_ranking(group, t, layer, how)
     check(t.removed.values == c.removed.values, f"{group}/removed differs from /curves")
-    check(t.removed.values == [int(n * Fraction(f"{r:.9f}")) for r in t.rate.values], f"{group}/removed is not rate x components")
     position = np.empty((t.sizes["cell"], n), int)
     np.put_along_axis(position, t.ranking.values.astype(int), np.arange(n)[None], 1)
     kept = position[:, None, :] >= t.removed.values[:, :, None]
@@ -135,7 +200,7 @@ def check_summary(data):
         row = s.isel(row=r)
         cells = cells_of(row, c)
         seen += cells.tolist()
-        accuracy = (c.correct / c.total).transpose("cell", "rate").values[cells].mean(0)
+        accuracy = (right(data) / c.total).transpose("cell", "rate").values[cells].mean(0)
         expected = {"seeds": len(cells), "accuracy": accuracy[0], "highest_rate_95": highest_rate(c.rate.values, accuracy)}
         for name in ("a_pr_mean", "a_pr_trapezoid"):
             values = c[name].values[cells]
@@ -149,7 +214,7 @@ def check_summary(data):
 
 
 def check_numbers(data):
-    check_curves(data["/curves"])
+    check_curves(data)
     for group, d in data.items():
         if group.startswith("/tracks/"):
             check_track(group, d, data)

@@ -15,8 +15,9 @@ refused 65 "at least 8 bytes, found 0"                  ': >$net'
 refused 65 "the header needs 6776 bytes, the file has 4000" 'head -c 4000 $whole >$net'
 refused 65 "expected 517056 bytes, found 400000: the file is truncated" 'head -c 400000 $whole >$net'
 refused 65 "bytes that belong to no tensor"             'printf x >>$net'
-refused 65 "found a PyTorch file"                       'printf "PK\003\004 and so on" >$net'
-refused 65 "safetensors file, found a PNG image"        'cp data/val/0/0.png $net'
+refused 65 "a zip archive (as torch.save writes) whose end is missing" 'printf "PK\003\004 and so on" >$net'
+refused 65 "refers to 'torch.nn.modules.linear.Linear'" 'cp "$SOURCE/tests/unit/checkpoints/whole_model.pt" $net'
+refused 65 "expected a checkpoint (safetensors or PyTorch's .pth, .pt, .th), found a PNG image"        'cp data/val/0/0.png $net'
 refused 65 "files of more than 68719476736 bytes"       'truncate -s 70G $net'
 
 # ---- its header ----

@@ -53,6 +53,7 @@ for check in $checks; do
 done
 see 0 ok threads "1 (OPENBLAS_NUM_THREADS) on" "alone"
 see 0 ok launcher "started alone" "alone"
+see 0 ok blas " convolutions: " "alone"
 see 0 ok output "trial file was written, replaced, read, locked" "alone"
 cores=$(env -u OMP_NUM_THREADS nproc) # which it would believe
 if [ "$cores" -ge 2 ]; then

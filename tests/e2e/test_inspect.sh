@@ -10,7 +10,7 @@ ranks 2 run "$SOURCE/configs/digits.yaml" -o "$result" "${small[@]}" >/dev/null 
 # is MESSAGE FILE: refused, and told what it is.
 is() {
     "$POLLARD" inspect "$2" >out 2>err
-    [ $? -eq 65 ] && grep -qF "expected a checkpoint (.safetensors), a result (.h5) or an image folder, found $1" err &&
+    [ $? -eq 65 ] && grep -qF "expected a checkpoint (.safetensors, .pth), a result (.h5) or an image folder, found $1" err &&
         pass || fail "inspect $2: expected '$1', found: $(cat err)"
 }
 is text "$SOURCE/configs/digits.yaml"
@@ -18,8 +18,11 @@ is text "$examples/models/digits_resnet/model.json"
 images=("$examples"/data/val/0/*.png)
 is "a PNG image" "${images[0]}"
 printf '\377\330\377\340 and so on' >image.jpg && is "a JPEG image" image.jpg
-printf 'PK\003\004 and so on' >model.pth && is "a PyTorch file" model.pth
-"$POLLARD" inspect model.pth 2>&1 | grep -q "convert it" && pass || fail "what to do with a PyTorch file"
+printf '\200\002}q\000.' >model.pkl && is "a Python pickle that torch.save did not write" model.pkl
+printf 'PK\003\004 and so on' >model.pth
+"$POLLARD" inspect model.pth 2>&1 | grep -q "a zip archive (as torch.save writes) whose end is missing" && pass || fail "a PyTorch file that is cut"
+"$POLLARD" inspect "$SOURCE/tests/unit/checkpoints/legacy.pt" 2>/dev/null | grep -q "PyTorch checkpoint (legacy), 1984 bytes" && pass ||
+    fail "the format of a checkpoint"
 printf '\001\002\003\004\005\006\007\010\011\012' >noise && is "something else" noise
 truncate -s 68G large && printf 'neither this nor that' | dd of=large conv=notrunc status=none # more than is ever read
 is "something else" large

@@ -18,7 +18,7 @@ NETWORKS = ["vgg_bn_tiny", "vgg_tiny", "resnet_basic_tiny", "resnet_bottleneck_t
 LARGE = {"map_sample0", "linear_map_sample0", "heatmap", "heatmap_conv_proj_eps"}
 WHOLE = {"eps", "ref_gamma_none", "eps_softmax_Epsilon", "mixed_softmax_ZPlus_vbias_T_projbias_corrected"}
 HEATMAPS = {"epsplus_flat", "epsgamma_box", "eps_wsquare"}
-ALWAYS = ["weights", "inputs", "targets", "logits", "folded", "gradient_methods"]
+ALWAYS = ["weights", "inputs", "targets", "logits", "folded", "restricted", "gradient_methods"]
 
 
 def copy_attributes(source, target):
@@ -30,9 +30,8 @@ def copy_item(source, target, path):
     """Copies the data set or group at `path`, with the attributes of the groups above it."""
     if path not in source:
         return
-    above = ""
-    for part in path.split("/")[:-1]:
-        above = f"{above}/{part}"
+    parts = path.split("/")
+    for above in ("/".join(parts[:i]) for i in range(1, len(parts))):
         copy_attributes(source[above], target.require_group(above))
     item = source[path]
     if isinstance(item, h5py.Dataset):

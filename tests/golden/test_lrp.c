@@ -8,7 +8,7 @@
 #include "core/rng.h"
 
 /* Maps and heatmaps of most composites are in the full set alone: tests/golden/README.md says which are here. */
-static size_t n_absent;
+static size_t n_absent, n_heatmaps;
 
 static bool has(const explained *e, const char *data_set)
 {
@@ -99,6 +99,7 @@ static void check_filters(const explained *e)
         compare_map(e, "linear_relevance", fc[l], EXPLAINED);
     }
     compare_heatmap(e, "heatmap");
+    n_heatmaps += golden_has(e->file, "%s/heatmap", e->group);
 }
 
 static void check_neurons(const explained *e)
@@ -173,6 +174,8 @@ static void convolutional_networks_are_golden(void **state)
             explained_close(&e);
         }
     }
+    assert_true(n_heatmaps >= 4 * 4); /* what each network has in tests/golden at least */
+    n_heatmaps = 0;
 }
 
 static void transformers_are_golden(void **state)

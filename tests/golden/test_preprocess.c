@@ -53,7 +53,7 @@ static void training_images_are_exact(void **state)
         const image in = {rgb.dim[0], rgb.dim[1], bytes_of(rgb)};
         image found;
         float *out = arena_alloc(a, train.count, sizeof *out);
-        assert_ok(image_resize(a, &in, resized.dim[0], resized.dim[1], &found));
+        assert_ok(image_resize(a, &in, RESAMPLE_BILINEAR, resized.dim[0], resized.dim[1], &found));
         assert_memory_equal(found.rgb, bytes_of(resized), resized.count);
         assert_ok(preprocess_apply(a, &p, "image", &in, out));
         assert_memory_equal(out, train.f32, train.count * sizeof *out);
@@ -79,6 +79,31 @@ static void squashed_images_are_exact(void **state)
     golden_close(&g);
 }
 
+/* The reference program's evaluation images: floats first, no antialiasing. Its float32 rounding may differ in the last digits: 5e-6. */
+static void the_references_squash_matches(void **state)
+{
+    (void)state;
+    golden *g = golden_open("preproc_rng.h5");
+    const fact facts[] = {{"evaluation_preprocess", "reference", "config"}, {"preprocess", "torchvision", "config"}};
+    const tensors t = {.source = "net", .n_facts = COUNT(facts), .facts = facts};
+    preprocess p;
+    assert_ok(preprocess_for_evaluation(&t, 28, 28, &p));
+    assert_string_equal(p.name, "reference");
+    for (int i = 0; i < 5; i++) {
+        const golden_array rgb = golden_read(g, "preproc/image%d/rgb_u8", i);
+        const golden_array expected = golden_read(g, "preproc/image%d/val_reference", i);
+        const image in = {rgb.dim[0], rgb.dim[1], bytes_of(rgb)};
+        float *out = arena_alloc(a, expected.count, sizeof *out);
+        double worst = 0.0;
+        assert_ok(preprocess_apply(a, &p, "image", &in, out));
+        for (size_t k = 0; k < expected.count; k++) {
+            worst = fmax(worst, fabs((double)out[k] - expected.real[k]));
+        }
+        assert_true(worst <= 5e-6);
+    }
+    golden_close(&g);
+}
+
 static void assert_digest(const image *found, const char *expected)
 {
     uint8_t digest[32];
@@ -91,22 +116,31 @@ static void assert_digest(const image *found, const char *expected)
 static void resizing_matches_pillow(void **state)
 {
     (void)state;
-    /* Digests of Image.resize((width, height), Image.BILINEAR) of Pillow 11.0 on the same pixels. (Pillow 13.0 takes the vertical pass
+    /* Digests of Image.resize((width, height), Image.BILINEAR) of Pillow 11.0 on the same pixels, and of Image.BICUBIC of Pillow 9.4. (Pillow 13.0 takes the vertical pass
      * first where that is cheaper, here in the third case, and then differs by 1 in a fifth of the values; like the networks that were
      * trained before it, we stay with horizontal first.) */
     const struct {
         size_t height, width, new_height, new_width;
-        const char *digest;
+        const char *digest, *cubic;
     } cases[] = {
-        {16, 16, 48, 48, "5b800d0649cf6ef1149c9d7301be99a9683f1c7c58f2049fcc0e46bf55445ef4"},
-        {16, 16, 7, 5, "896741f38c7fe3878641fbd919cf6400491b92c1eab93a465c0caebf21d52578"},
-        {70, 50, 32, 45, "360503153e41d31cc7365b647acb158dafac8505c9abecd5cff7412a44a1018f"},
-        {20, 30, 20, 11, "1e3ff562dcf68ac34c664529c0a4e3738ec283490a4da4991a8daa4361246067"},
-        {20, 30, 33, 30, "43cd59453197e3251de81189cb3e39b19abbad7f142895d4cde17c76abdbec18"},
-        {1, 1, 4, 4, "f18515417efc5e22eb9991c5b6dc620753b56d9b4c46ad76d7e6fe63d47ab4f1"},
-        {3, 100, 50, 2, "ff843feb7d845a55a4dbd93ea9b0f6b0116b37d0c804114584219c6c0b0fdc29"},
-        {61, 67, 224, 224, "d798b49314a0417778c9a938cc6086627561a375c8cbad90b2c085646cb4d660"},
-        {300, 1, 5, 1, "1b9a6012680ae541eeaa5e44c78a2dbf71be96f8410f1eca91134bf14ad82099"},
+        {16, 16, 48, 48, "5b800d0649cf6ef1149c9d7301be99a9683f1c7c58f2049fcc0e46bf55445ef4",
+         "21204ea40533f5270d3da5e409b1f55f679c233ee79b4f01e5ab50034b63822d"},
+        {16, 16, 7, 5, "896741f38c7fe3878641fbd919cf6400491b92c1eab93a465c0caebf21d52578",
+         "47a17261c60a629464c1fee980e3c559fc9b35eec3349ceacb0d3387ad9b7065"},
+        {70, 50, 32, 45, "360503153e41d31cc7365b647acb158dafac8505c9abecd5cff7412a44a1018f",
+         "c05fbf0ec874b9c3bfe7bce5761d974a1f9d349e5a43633d36815d656580e3f0"},
+        {20, 30, 20, 11, "1e3ff562dcf68ac34c664529c0a4e3738ec283490a4da4991a8daa4361246067",
+         "288be75e500029401b7280126738919e7fec1234f45ffb9135d2253339ae53f3"},
+        {20, 30, 33, 30, "43cd59453197e3251de81189cb3e39b19abbad7f142895d4cde17c76abdbec18",
+         "dab86275163697d331b926b367b90e6de0eec813dc004e57140db7110d95cb91"},
+        {1, 1, 4, 4, "f18515417efc5e22eb9991c5b6dc620753b56d9b4c46ad76d7e6fe63d47ab4f1",
+         "f18515417efc5e22eb9991c5b6dc620753b56d9b4c46ad76d7e6fe63d47ab4f1"},
+        {3, 100, 50, 2, "ff843feb7d845a55a4dbd93ea9b0f6b0116b37d0c804114584219c6c0b0fdc29",
+         "515d927c1b303fe7305cd36c476e0328385097a19056b9258e78bd39d4d71127"},
+        {61, 67, 224, 224, "d798b49314a0417778c9a938cc6086627561a375c8cbad90b2c085646cb4d660",
+         "713df95129febcb92c753612ef8bd3a48199990e1873459b45e906a512b690c1"},
+        {300, 1, 5, 1, "1b9a6012680ae541eeaa5e44c78a2dbf71be96f8410f1eca91134bf14ad82099",
+         "e5bd471445845b81c57711df0bcdd9a9e2a0529286dbc2765406e2d3ad454de5"},
     };
     for (size_t i = 0; i < COUNT(cases); i++) {
         const size_t height = cases[i].height, width = cases[i].width;
@@ -115,10 +149,12 @@ static void resizing_matches_pillow(void **state)
             const size_t x = k / 3 % width, y = k / 3 / width;
             in.rgb[k] = (uint8_t)(x * x * 7 + y * 31 + k % 3 * 57 + x * y * 11);
         }
-        assert_ok(image_resize(a, &in, cases[i].new_height, cases[i].new_width, &out));
+        assert_ok(image_resize(a, &in, RESAMPLE_BILINEAR, cases[i].new_height, cases[i].new_width, &out));
         assert_int_equal(out.height, cases[i].new_height);
         assert_int_equal(out.width, cases[i].new_width);
         assert_digest(&out, cases[i].digest);
+        assert_ok(image_resize(a, &in, RESAMPLE_BICUBIC, cases[i].new_height, cases[i].new_width, &out));
+        assert_digest(&out, cases[i].cubic);
     }
 }
 
@@ -196,9 +232,10 @@ static void steps_come_from_facts(void **state)
     const fact whole[] = {
         mean_fact, std_fact, {"resize", "256", ""}, {"crop", "224x224", ""}, {"image_size", "224x224", ""}};
     assert_ok(from_facts(COUNT(whole), whole, &p));
-    assert_string_equal(preprocess_text(a, &p),
-                        "resize shorter side 256 (bilinear, antialiased, 8 bit); centre crop 224x224; input 224x224; "
-                        "x/255; mean 0.485,0.456,0.406; std 0.229,0.224,0.225");
+    assert_string_equal(
+        preprocess_text(a, &p),
+        "stated: resize shorter side 256 (bilinear, antialiased, 8 bit); centre crop 224x224; input 224x224; "
+        "x/255; mean 0.485,0.456,0.406; std 0.229,0.224,0.225; sha256 a6a47ac08c92fe2d");
     const fact squash[] = {mean_fact, std_fact, {"resize", "224x224", ""}, {"crop", "none", ""}};
     assert_ok(from_facts(COUNT(squash), squash, &p));
     assert_int_equal(p.resize[1], 224);
@@ -207,8 +244,60 @@ static void steps_come_from_facts(void **state)
     assert_ok(from_facts(COUNT(least), least, &p));
     assert_int_equal(p.resize[0], 0);
     assert_true(p.mean[0] == 0.485f && p.std[2] == 0.225f);
-    assert_string_equal(preprocess_text(a, &p),
-                        "no resize; no crop; input 224x224; x/255; mean 0.485,0.456,0.406; std 0.229,0.224,0.225");
+    assert_string_equal(
+        preprocess_text(a, &p),
+        "stated: no resize; no crop; input 224x224; x/255; mean 0.485,0.456,0.406; std 0.229,0.224,0.225; "
+        "sha256 bcd4ef40f35eef04");
+}
+
+/* What a recipe does to which stated facts: the same source or one before it counts more than the recipe, a later one less. */
+static void recipes_fill_what_is_not_stated(void **state)
+{
+    (void)state;
+    preprocess p;
+    const fact torchvision = {"preprocess", "torchvision", "config"}, timm = {"preprocess", "timm", "config"};
+    assert_ok(from_facts(1, &torchvision, &p));
+    assert_string_equal(
+        preprocess_text(a, &p),
+        "torchvision: resize shorter side 256 (bilinear, antialiased, 8 bit); centre crop 224x224; input 224x224; "
+        "x/255; mean 0.485,0.456,0.406; std 0.229,0.224,0.225; sha256 a6a47ac08c92fe2d");
+    const fact larger[] = {torchvision, {"resize", "232", "config"}};
+    assert_ok(from_facts(COUNT(larger), larger, &p));
+    assert_true(p.resize[0] == 232 && p.resize[1] == 0 && p.crop[0] == 224);
+    const fact later[] = {torchvision, {"resize", "48x48", "model.json"}, {"mean", "0.5,0.5,0.5", "model.json"}};
+    assert_ok(from_facts(COUNT(later), later, &p));
+    assert_true(p.resize[0] == 256 && p.mean[0] == 0.5f && p.std[0] == 0.229f);
+    const fact said_later[] = {
+        {"preprocess", "torchvision", "metadata"}, {"resize", "224x224", "config"}, {"crop", "none", "config"}};
+    assert_ok(from_facts(COUNT(said_later), said_later, &p));
+    assert_true(p.resize[0] == 224 && p.resize[1] == 224 && p.crop[0] == 0);
+    assert_ok(from_facts(1, &timm, &p));
+    assert_true(p.resampling == RESAMPLE_BICUBIC && p.resize[0] == 256 && p.crop[1] == 224);
+    const fact share[] = {timm, {"crop_pct", "0.9", "config"}, {"interpolation", "bilinear", "config"}};
+    assert_ok(from_facts(COUNT(share), share, &p));
+    assert_true(p.resampling == RESAMPLE_BILINEAR && p.resize[0] == 248); /* 224 / 0.9 = 248.9 */
+    const fact own[] = {
+        mean_fact, std_fact, {"crop_pct", "0.9", "model.json"}, {"interpolation", "bicubic", "model.json"}};
+    assert_ok(from_facts(COUNT(own), own, &p));
+    assert_true(p.resampling == RESAMPLE_BICUBIC && p.resize[0] == 248 && p.crop[0] == 224);
+    const fact unknown = {"preprocess", "imagenet", "config"};
+    assert_fails(from_facts(1, &unknown, &p), ST_DATA, "expected torchvision, reference or timm, found 'imagenet'",
+                 NULL);
+    const fact nearest[] = {timm, {"interpolation", "nearest", "config"}};
+    assert_fails(from_facts(COUNT(nearest), nearest, &p), ST_DATA, "expected bilinear or bicubic, found 'nearest'",
+                 NULL);
+    const fact large[] = {timm, {"crop_pct", "1.1", "config"}};
+    assert_fails(from_facts(COUNT(large), large, &p), ST_DATA, "a fraction in [0.01, 1]", NULL);
+    preprocess q;
+    const fact pair[] = {torchvision, {"evaluation_preprocess", "reference", "config"}};
+    const tensors t = {.source = "net", .n_facts = COUNT(pair), .facts = pair};
+    assert_ok(preprocess_from_facts(&t, 224, 224, &p));
+    assert_ok(preprocess_for_evaluation(&t, 224, 224, &q));
+    const char *both = preprocess_texts(a, &p, &q);
+    assert_non_null(strstr(both, "explained images: torchvision: resize shorter side 256"));
+    assert_non_null(
+        strstr(both, "; evaluated images: reference: resize 224x224 (bilinear, not antialiased, float32); no crop"));
+    assert_string_equal(preprocess_texts(a, &p, &p), preprocess_text(a, &p));
 }
 
 static void contradictory_facts_are_refused(void **state)
@@ -276,6 +365,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(training_images_are_exact),
         cmocka_unit_test(squashed_images_are_exact),
+        cmocka_unit_test(the_references_squash_matches),
+        cmocka_unit_test(recipes_fill_what_is_not_stated),
         cmocka_unit_test(resizing_matches_pillow),
         cmocka_unit_test(photographs_are_exact),
         cmocka_unit_test(steps_come_from_facts),

@@ -85,6 +85,26 @@ static void integers_add_up(void **state)
     }
 }
 
+/* Every rank's array comes to rank 0, where the others' have other sizes, one of them none. */
+static void arrays_are_fetched(void **state)
+{
+    (void)state;
+    enum { MOST = 1000 };
+    int32_t value[MOST] = {0};
+    for (int from = 0; from < world.size; from++) {
+        const size_t n = from == 1 ? 0 : MOST - 7 * (size_t)from;
+        for (size_t i = 0; i < MOST; i++) {
+            value[i] = world.rank == from ? 1000 * from + (int32_t)i : -1;
+        }
+        comm_fetch(&world, from, n * sizeof value[0], value);
+        for (size_t i = 0; i < MOST; i++) {
+            const bool here = world.rank == from || (world.rank == 0 && i < n);
+            assert_int_equal(value[i], here ? 1000 * from + (int32_t)i : -1);
+        }
+    }
+    assert_ok(comm_agree(&world, STATUS_OK));
+}
+
 static void everybody_hears_everybody(void **state)
 {
     (void)state;
@@ -123,6 +143,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(the_alarm_ends_loops_of_others),
         cmocka_unit_test(bytes_are_shared),
         cmocka_unit_test(integers_add_up),
+        cmocka_unit_test(arrays_are_fetched),
         cmocka_unit_test(everybody_hears_everybody),
         cmocka_unit_test(all_leave_with_the_code_of_the_cause),
     };

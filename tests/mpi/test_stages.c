@@ -7,8 +7,10 @@
 #include <string.h>
 
 #include "attribution/walk.h"
+#include "attribution/walk_audit.h"
 #include "core/rng.h"
 #include "pipeline/plan.h"
+#include "stages/rows.h"
 #include "stages/stage.h"
 
 static comm world;
@@ -45,6 +47,13 @@ static status run_study(size_t n_sets, const char *const sets[], const char *las
 static int run_stages(void **state)
 {
     (void)state;
+    /* Every order, scope and floor, on criteria that look at images and on those that do not. Half of the classes are masked, and at the last
+     * rate floors give way. */
+    static const char *const sets[] = {
+        "tasks.seeds=[0, 3]", "tasks.classes=[6]", "tasks.references=[1, 3]", "rates=[0, 0.45, 0.9]", "micro_batch=8", "rows=keep",
+        "criteria=[{name: plain, method: lrp}, {name: floor, method: lrp, floor: 0.3}, {name: layers, method: lrp, scope: layer},"
+        " {name: least, method: magnitude}, {name: most, method: random, order: most-first, floor: 0.25},"
+        " {name: most-layers, method: magnitude, order: most-first, scope: layer}]"};
     static const char *const criteria =
         "criteria=[{name: a, method: gradient-activation}, {name: b, method: taylor, absolute: sample}, {name: c, method: snip}, "
         "{name: d, method: smoothgrad, draws: 2, normalise: l2}, {name: e, method: integrated-gradients, steps: 2, points: left}, "
@@ -53,8 +62,6 @@ static int run_stages(void **state)
         "{name: k, method: lrp, absolute: sum, normalise: max}]";
     const char *const more[] = {"tasks.seeds=[0, 3]", "tasks.classes=[6]", "tasks.references=[1, 3]", "rates=[0, 0.45]",
                                 "micro_batch=8", criteria};
-    static const char *const sets[] = {"tasks.seeds=[0, 3]", "tasks.classes=[6]", "tasks.references=[1, 3]", "rates=[0, 0.45]",
-                                       "micro_batch=8"};
     if (!status_ok(arena_open("test", &memory)) || !status_ok(arena_open("scratch", &scratch)) ||
         !status_ok(run_study(COUNT(sets), sets, "evaluate", &resolved, &ctx)) ||
         !status_ok(run_study(COUNT(more), more, "prune", &many, &many_ctx))) {
@@ -102,6 +109,87 @@ static void score_alone(const study_cell *cell, double *score)
     }
 }
 
+/* The layer of a component: from the graph, not from the plan. */
+static size_t layer_of(const graph *g, size_t component)
+{
+    size_t l = 0;
+    while (component < g->nodes[g->layers[l]].first_component ||
+           component >= g->nodes[g->layers[l]].first_component + g->nodes[g->layers[l]].n_components) {
+        l++;
+    }
+    return l;
+}
+
+enum { MOST_LAYERS = 64 };
+
+/* One cell at one rate, component by component. */
+typedef struct removal {
+    const ranking_options *options;
+    const graph *graph;
+    const size_t *component; /* of the kind */
+    const double *score;
+    size_t n, size[MOST_LAYERS], left[MOST_LAYERS]; /* components of the kind in each layer */
+    double rate;
+} removal;
+
+static bool may_go(const removal *r, size_t layer)
+{
+    if (r->options->scope == RANKING_LAYER) {
+        return r->size[layer] - r->left[layer] < (size_t)((double)r->size[layer] * r->rate);
+    }
+    return (double)(r->left[layer] - 1) >= (double)r->size[layer] * r->options->floor - 1e-9;
+}
+
+/* The next that goes: by score, ties by index, where its layer lets it; where none does, of all. */
+static size_t next_to_go(const removal *r, const uint8_t *alive)
+{
+    const double sign = r->options->order == RANKING_MOST_FIRST ? -1.0 : 1.0;
+    size_t next[2] = {SIZE_MAX, SIZE_MAX};
+    for (size_t k = 0; k < r->n; k++) {
+        const size_t allowed = may_go(r, layer_of(r->graph, r->component[k])) ? 0 : 1;
+        if (alive[k] && (next[allowed] == SIZE_MAX || sign * r->score[k] < sign * r->score[next[allowed]])) {
+            next[allowed] = k;
+        }
+    }
+    return next[0] != SIZE_MAX ? next[0] : next[1];
+}
+
+/* What each rate removes, and that it is what the cell's ranking, counts and removed_at say. */
+static void check_ranking(size_t cell_index)
+{
+    const study *s = &resolved.study;
+    const study_cell *cell = &s->cells[cell_index];
+    const study_model *m = &s->models[cell->model];
+    removal r = {.options = &s->config->criteria[cell->criterion].ranking, .graph = m->graph, .component = m->component[cell->kind],
+                 .score = ctx.prune.score[cell_index], .n = m->n_components[cell->kind]};
+    uint8_t *alive = zeroed(r.n, 1), *placed = zeroed(r.n, 1);
+    assert_true(m->graph->n_layers <= MOST_LAYERS);
+    for (size_t k = 0; k < r.n; k++) {
+        r.size[layer_of(m->graph, r.component[k])]++;
+        assert_true(ctx.prune.order[cell_index][k] < r.n && placed[ctx.prune.order[cell_index][k]]++ == 0); /* a permutation */
+    }
+    for (size_t i = 0; i < s->config->n_rates; i++) {
+        size_t removed = 0;
+        r.rate = s->config->rates[i];
+        memcpy(r.left, r.size, sizeof r.left);
+        memset(alive, 1, r.n);
+        for (size_t l = 0; l < m->graph->n_layers; l++) {
+            removed += (size_t)((double)r.size[l] * r.rate);
+        }
+        removed = r.options->scope == RANKING_LAYER ? removed : (size_t)((double)r.n * r.rate);
+        assert_int_equal(ctx.prune.removed[cell_index][i], removed);
+        for (; removed > 0; removed--) {
+            const size_t k = next_to_go(&r, alive);
+            alive[k] = 0;
+            r.left[layer_of(m->graph, r.component[k])]--;
+        }
+        for (size_t k = 0; k < r.n; k++) {
+            assert_int_equal(alive[ctx.prune.order[cell_index][k]], k >= ctx.prune.removed[cell_index][i]);
+            assert_int_equal(alive[k], ctx.prune.removed_at[cell_index][k] > i);
+        }
+    }
+}
+
 static void scores_and_rankings_are_those_of_the_definition(void **state)
 {
     (void)state;
@@ -116,8 +204,8 @@ static void scores_and_rankings_are_those_of_the_definition(void **state)
         for (size_t k = 0; k < n; k++) {
             const double expected = all[m->component[cell->kind][k]], got = ctx.prune.score[i][k];
             assert_true(fabs(got - expected) <= 1e-12 * fabs(expected));
-            assert_true(k == 0 || ctx.prune.score[i][ctx.prune.order[i][k - 1]] <= ctx.prune.score[i][ctx.prune.order[i][k]]);
         }
+        check_ranking(i);
     }
 }
 
@@ -170,9 +258,24 @@ static void every_method_is_its_rows_one_image_at_a_time(void **state)
 }
 
 typedef struct counts {
-    uint64_t correct, top5, of_class[16];
+    uint64_t correct[CURVE_PREDICTIONS], top5[CURVE_PREDICTIONS], of_class[CURVE_PREDICTIONS][16];
     double loss;
 } counts;
+
+/* How many logits come before the label's. Masked, logits of other classes are 0; restricted, they do not exist. */
+static size_t classes_before(const float *logits, size_t n_logits, const study_task *t, uint32_t label, bool masked)
+{
+    size_t before = 0;
+    for (uint32_t c = 0; c < n_logits; c++) {
+        bool selected = false;
+        for (size_t k = 0; k < t->n_classes; k++) {
+            selected = selected || t->classes[k] == c;
+        }
+        const float z = selected ? logits[c] : 0.0f;
+        before += (selected || masked) && (z > logits[label] || (z == logits[label] && c < label));
+    }
+    return before;
+}
 
 static void count_alone(const study_cell *cell, forward *f, const uint8_t *alive, counts *out)
 {
@@ -185,12 +288,12 @@ static void count_alone(const study_cell *cell, forward *f, const uint8_t *alive
     if (images[cell->model] == NULL) {
         images[cell->model] = zeroed(d->n_samples * size, sizeof(float));
         for (size_t i = 0; i < d->n_samples; i++) {
-            load(d, i, &m->preprocess, images[cell->model] + i * size);
+            load(d, i, &m->evaluation_preprocess, images[cell->model] + i * size);
         }
     }
     memset(out, 0, sizeof *out);
     for (size_t i = 0; i < d->n_samples; i++) {
-        size_t slot = t->n_classes, above = 0;
+        size_t slot = t->n_classes;
         for (size_t k = 0; k < t->n_classes; k++) {
             slot = t->classes[k] == d->label[i] ? k : slot;
         }
@@ -201,12 +304,14 @@ static void count_alone(const study_cell *cell, forward *f, const uint8_t *alive
         const float *z = forward_logits(f);
         double sum = 0.0;
         for (size_t k = 0; k < t->n_classes; k++) {
-            above += z[t->classes[k]] > z[d->label[i]] || (z[t->classes[k]] == z[d->label[i]] && k < slot);
             sum += exp((double)z[t->classes[k]] - (double)z[d->label[i]]);
         }
-        out->correct += above == 0;
-        out->top5 += above < 5;
-        out->of_class[slot] += above == 0;
+        for (size_t p = 0; p < CURVE_PREDICTIONS; p++) {
+            const size_t before = classes_before(z, m->graph->n_classes, t, d->label[i], p == PREDICTION_MASKED);
+            out->correct[p] += before == 0;
+            out->top5[p] += before < 5;
+            out->of_class[p][slot] += before == 0;
+        }
         out->loss += log(sum);
     }
 }
@@ -216,7 +321,7 @@ static void curves_are_those_of_the_definition(void **state)
     (void)state;
     const study *s = &resolved.study;
     forward *f = NULL;
-    size_t model = SIZE_MAX;
+    size_t model = SIZE_MAX, told_apart = 0;
     for (size_t i = world.rank == 0 ? 0 : s->n_cells; i < s->n_cells; i++) {
         const study_cell *cell = &s->cells[i];
         const study_model *m = &s->models[cell->model];
@@ -229,7 +334,7 @@ static void curves_are_those_of_the_definition(void **state)
         size_t gone = 0;
         for (size_t r = 0; r < s->config->n_rates; r++) {
             const evaluate_point *p = &ctx.evaluate.points[i * s->config->n_rates + r];
-            const size_t removed = (size_t)((double)m->n_components[cell->kind] * s->config->rates[r]);
+            const size_t removed = ctx.prune.removed[i][r]; /* checked above */
             for (; gone < removed; gone++) {
                 alive[m->component[cell->kind][ctx.prune.order[i][gone]]] = 0;
             }
@@ -238,13 +343,80 @@ static void curves_are_those_of_the_definition(void **state)
             count_alone(cell, f, alive, &c);
             assert_ok(graph_cost_left(memory, m->graph, alive, &parameters, &macs));
             assert_int_equal(p->removed, removed);
-            assert_int_equal(p->correct, c.correct);
-            assert_int_equal(p->top5, c.top5);
-            for (size_t k = 0; k < s->tasks[cell->task].n_classes; k++) {
-                assert_int_equal(p->class_correct[k], c.of_class[k]);
+            for (size_t k = 0; k < CURVE_PREDICTIONS; k++) {
+                assert_int_equal(p->correct[k], c.correct[k]);
+                assert_int_equal(p->top5[k], c.top5[k]);
+                for (size_t slot = 0; slot < s->tasks[cell->task].n_classes; slot++) {
+                    assert_int_equal(p->class_correct[k][slot], c.of_class[k][slot]);
+                }
             }
+            told_apart += c.correct[PREDICTION_RESTRICTED] != c.correct[PREDICTION_MASKED];
             assert_true(fabs(p->loss_sum - c.loss) <= 1e-6 * fabs(c.loss));
             assert_true(p->parameters_left == parameters && p->macs_left == macs);
+        }
+    }
+    assert_true(world.rank != 0 || told_apart > 0);
+}
+
+/* One image explained alone: its row of the moment that the score adds up, and its audit. */
+static void explain_alone(size_t model, size_t criterion, size_t sample, float *score, float *audit)
+{
+    const study *s = &resolved.study;
+    const study_model *m = &s->models[model];
+    const config_criterion *cc = &s->config->criteria[criterion];
+    criterion_setup setup = study_setup(s, model, criterion);
+    void *method;
+    setup.batch = 1;
+    float *pixels = zeroed(shape_count(m->graph->input), sizeof *pixels), *row = zeroed(criterion_row(cc->method, &setup), sizeof *row);
+    const size_t target = s->reference_data->label[sample], n = m->graph->n_components;
+    const uint64_t id = sample;
+    load(s->reference_data, sample, &m->preprocess, pixels);
+    assert_ok(cc->method->open(memory, &setup, &method));
+    cc->method->rows(method, &(criterion_batch){pixels, &target, &id}, row);
+    memcpy(score, row + criterion_score_moment(cc->method, &setup) * n, n * sizeof *score);
+    memcpy(audit, row + criterion_audit(cc->method, &setup), setup.graph->n_nodes * AUDIT_SUMS * sizeof *audit);
+}
+
+static size_t place_of(const study_reference *r, size_t sample)
+{
+    size_t i = 0;
+    while (i < r->samples.n && r->samples.sample[i] != sample) {
+        i++;
+    }
+    return i;
+}
+
+/* Kept rows are those of the images alone, wherever they were computed; audits are sums over the images of a reference set. */
+static void rows_and_audits_are_those_of_the_images(void **state)
+{
+    (void)state;
+    const study *s = &resolved.study;
+    for (size_t pair = 0; pair < s->n_models * s->config->n_criteria; pair++) {
+        const size_t model = pair / s->config->n_criteria, criterion = pair % s->config->n_criteria;
+        const criterion_def *method = s->config->criteria[criterion].method;
+        const float *rows = ctx.attribute.rows[attribute_index(s, model, criterion, 0) / s->n_references];
+        assert_true((rows != NULL) == (world.rank == 0 && method->uses_samples));
+        if (rows == NULL) {
+            continue;
+        }
+        const criterion_setup setup = study_setup(s, model, criterion);
+        const graph *g = setup.graph;
+        const size_t n = g->n_components, n_audit = g->n_nodes * AUDIT_SUMS;
+        float *score = zeroed(n, sizeof *score), *audit = zeroed(n_audit, sizeof *audit);
+        double *sums = zeroed(s->n_references * n_audit, sizeof *sums), *sizes = zeroed(s->n_references * n_audit, sizeof *sizes);
+        for (size_t i = 0; i < s->explained.n; i++) {
+            explain_alone(model, criterion, s->explained.sample[i], score, audit);
+            assert_memory_equal(rows + i * n, score, n * sizeof *score);
+            for (size_t r = 0; r < s->n_references; r++) {
+                for (size_t k = 0; k < n_audit && place_of(&s->references[r], s->explained.sample[i]) < s->references[r].samples.n; k++) {
+                    sums[r * n_audit + k] += (double)audit[k];
+                    sizes[r * n_audit + k] += fabs((double)audit[k]);
+                }
+            }
+        }
+        for (size_t k = 0; k < s->n_references * n_audit; k++) {
+            const double got = ctx.attribute.sums[attribute_index(s, model, criterion, k / n_audit)][criterion_audit(method, &setup) + k % n_audit];
+            assert_true(fabs(got - sums[k]) <= 1e-14 * sizes[k]);
         }
     }
 }
@@ -265,6 +437,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(scores_and_rankings_are_those_of_the_definition),
         cmocka_unit_test(every_method_is_its_rows_one_image_at_a_time),
         cmocka_unit_test(curves_are_those_of_the_definition),
+        cmocka_unit_test(rows_and_audits_are_those_of_the_images),
         cmocka_unit_test(every_file_that_was_read_is_known),
     };
     if (!status_ok(comm_start(&argc, &argv, &world))) {

@@ -112,8 +112,8 @@ void explain(const char *network, const golden_composite *c, bool to_input, expl
     e->tolerance = fmax(2e-5, 10.0 * golden_number(e->file, e->group, "float32_max_rel_dev"));
     assert_true(e->tolerance < 3e-4);
     e->composite = stated(e->a, c->sets);
-    const walk_options options = {.keep = true, .to_input = to_input};
-    assert_ok(walk_build_with(e->a, e->g, e->composite, test_backend(), EXPLAINED, &options, &e->w));
+    assert_ok(walk_build_with(e->a, e->g, e->composite, test_backend(), EXPLAINED,
+                              &(walk_options){.keep = true, .to_input = to_input}, &e->w));
     walk_run(e->w, e->images, e->target, e->rows);
 }
 

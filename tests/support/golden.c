@@ -36,7 +36,7 @@ golden *golden_open(const char *name)
 {
     char relative[256];
     (void)snprintf(relative, sizeof relative, "tests/golden/%s", name);
-    return open_file(name, source_path(relative));
+    return open_file(name, name[0] == '/' ? name : source_path(relative));
 }
 
 golden *golden_open_full(const char *name)

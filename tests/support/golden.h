@@ -15,7 +15,7 @@ typedef struct golden_array {
     const int64_t *integer;
 } golden_array;
 
-golden *golden_open(const char *name); /* "vit_tiny.h5" of tests/golden */
+golden *golden_open(const char *name); /* "vit_tiny.h5" of tests/golden, or a whole path */
 golden *golden_open_full(const char *name); /* the same of the full set (shared_path("golden")), or NULL where there is none */
 void golden_close(golden **g);
 

@@ -106,13 +106,20 @@ static const product *prepare(layer *l, conv_pass pass, const float *w, const fl
     return p;
 }
 
-void layer_product(layer *l, conv_pass pass, const float *w, const float *bias, const float *in, float *out)
+bool layer_product_masked(layer *l, conv_pass pass, const uint8_t *alive, const float *w, const float *bias,
+                          const float *in, float *out)
 {
     const shape from = pass.adjoint ? l->n.out : l->in_shape[0], to = pass.adjoint ? l->in_shape[0] : l->n.out;
     float *work, *result = stored(l, to, out);
-    const product *p = prepare(l, pass, w, bias, NULL, &work);
+    const product *p = prepare(l, pass, w, bias, alive, &work);
     product_run(p, stored(l, from, in), result, work);
     load(l, to, result, out);
+    return p->plan->winograd;
+}
+
+void layer_product(layer *l, conv_pass pass, const float *w, const float *bias, const float *in, float *out)
+{
+    (void)layer_product_masked(l, pass, NULL, w, bias, in, out);
 }
 
 static void run_forward(layer *l, size_t in_place, const uint8_t *alive)

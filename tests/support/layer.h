@@ -38,6 +38,9 @@ void layer_forward(layer *l, const uint8_t *alive);
 void layer_forward_in_place(layer *l, size_t i, const uint8_t *alive);
 /* Any pass of the product that the layer is, from `in` to `out`. */
 void layer_product(layer *l, conv_pass pass, const float *w, const float *bias, const float *in, float *out);
+/* The same with a mask, NULL = all alive; tells whether it was Winograd's algorithm. */
+bool layer_product_masked(layer *l, conv_pass pass, const uint8_t *alive, const float *w, const float *bias,
+                          const float *in, float *out);
 /* After layer_forward: relevance of the inputs (r_in[i] NULL = not wanted) and components. */
 void layer_relevance(layer *l, double epsilon, const float *r_out, float *const r_in[MAX_INPUTS], float *component);
 /* The same, handed to the layer as the quotient t by `factor`: R = t factor (nn/op.h). */

@@ -17,6 +17,9 @@ static const linear_attr linear_row = {.out_features = 520}, linear_small = {.ou
 static const maxpool_attr pool_vgg = {.kernel = 2, .stride = 2}, pool_stem = {.kernel = 3, .stride = 2, .padding = 1};
 static const avgpool_attr average_one = {.output = {1, 1}}, average_more = {.output = {7, 7}},
                           average_uneven = {.output = {3, 4}};
+static const subsample_attr subsample_half = {.stride = 2, .out_channels = 40, .before = 8},
+                            subsample_one = {.stride = 1, .out_channels = 7, .before = 3},
+                            subsample_third = {.stride = 3, .out_channels = 18, .before = 0};
 const layernorm_attr layer_norm_attr = {.eps = 1e-6};
 const attention_attr layer_three_heads = {.heads = 3};
 static const token_row_attr first_row = {.row = 0};
@@ -42,6 +45,9 @@ const layer_spec layer_cases[] = {
     {"avgpool 1x1", &op_avgpool2d, &average_one, 1, {SHAPE3(3, 5, 6)}, 0, 0, 0},
     {"avgpool 7x7", &op_avgpool2d, &average_more, 1, {SHAPE3(3, 4, 4)}, 0, 0, 0},
     {"avgpool 3x4", &op_avgpool2d, &average_uneven, 1, {SHAPE3(2, 10, 9)}, 0, 0, 0},
+    {"subsample half", &op_subsample, &subsample_half, 1, {SHAPE3(24, 6, 5)}, 0, 0, 0},
+    {"subsample odd", &op_subsample, &subsample_one, 1, {SHAPE3(3, 4, 5)}, 0, 0, 0},
+    {"subsample third", &op_subsample, &subsample_third, 1, {SHAPE3(18, 8, 7)}, 0, 0, 0},
     {"add", &op_add, NULL, 2, {SHAPE3(2, 3, 4), SHAPE3(2, 3, 4)}, 0, 0, 0},
     {"flatten", &op_flatten, NULL, 1, {SHAPE3(2, 3, 4)}, 0, 0, 0},
     {"layernorm", &op_layernorm, &layer_norm_attr, 1, {SHAPE2(5, 24)}, 24, 24, 0},

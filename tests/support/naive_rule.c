@@ -17,7 +17,7 @@ size_t naive_outputs(const conv_shape *s)
     return s->out_channels * s->out_height * s->out_width;
 }
 
-/* A product of one input and one weight: output o, input i, weight k. Linear layers have their channels last. */
+/* Products of one input and one weight, of all outputs: output o, input i, weight k. Linear layers have their channels last. */
 typedef struct pair {
     size_t o, i, k;
 } pair;
@@ -27,19 +27,43 @@ static size_t place(const conv_shape *s, size_t channels, size_t height, size_t 
     return s->rows ? (y * width + x) * channels + c : (c * height + y) * width + x;
 }
 
-/* Tap `t` of output `o` (counted channel by channel); false outside of the image. */
-static bool pair_of(const conv_shape *s, size_t o, size_t t, pair *out)
+/* An output's tap; false outside of the image. */
+static bool tap_inside(const conv_shape *s, size_t oy, size_t ox, size_t ky, size_t kx, size_t *iy, size_t *ix)
 {
-    const size_t plane = s->out_height * s->out_width, taps = s->kernel[0] * s->kernel[1], in_group = s->in_channels / s->groups;
-    const size_t c = o / plane, oy = o % plane / s->out_width, ox = o % s->out_width;
-    const size_t ic = c / (s->out_channels / s->groups) * in_group + t / taps;
-    const size_t iy = oy * s->stride[0] + t % taps / s->kernel[1] * s->dilation[0];
-    const size_t ix = ox * s->stride[1] + t % s->kernel[1] * s->dilation[1];
-    const bool inside = iy >= s->padding[0] && ix >= s->padding[1] && iy - s->padding[0] < s->in_height &&
-                        ix - s->padding[1] < s->in_width;
-    *out = (pair){.o = place(s, s->out_channels, s->out_height, s->out_width, c, oy, ox), .k = c * in_group * taps + t};
-    out->i = inside ? place(s, s->in_channels, s->in_height, s->in_width, ic, iy - s->padding[0], ix - s->padding[1]) : 0;
-    return inside;
+    *iy = oy * s->stride[0] + ky * s->dilation[0] - s->padding[0]; /* wraps around where it is negative */
+    *ix = ox * s->stride[1] + kx * s->dilation[1] - s->padding[1];
+    return *iy < s->in_height && *ix < s->in_width;
+}
+
+/* Calls see(pair, context) for every product of output [c,oy,ox]. */
+typedef void visitor(pair p, void *context);
+static void visit_output(const conv_shape *s, size_t c, size_t oy, size_t ox, visitor *see, void *context)
+{
+    const size_t n = s->in_channels / s->groups, first = c / (s->out_channels / s->groups) * n;
+    pair p = {.o = place(s, s->out_channels, s->out_height, s->out_width, c, oy, ox),
+              .k = c * n * s->kernel[0] * s->kernel[1]};
+    for (size_t ic = first; ic < first + n; ic++) {
+        for (size_t ky = 0; ky < s->kernel[0]; ky++) {
+            for (size_t kx = 0; kx < s->kernel[1]; kx++, p.k++) {
+                size_t iy, ix;
+                if (tap_inside(s, oy, ox, ky, kx, &iy, &ix)) {
+                    p.i = place(s, s->in_channels, s->in_height, s->in_width, ic, iy, ix);
+                    see(p, context);
+                }
+            }
+        }
+    }
+}
+
+static void visit(const conv_shape *s, visitor *see, void *context)
+{
+    for (size_t c = 0; c < s->out_channels; c++) {
+        for (size_t oy = 0; oy < s->out_height; oy++) {
+            for (size_t ox = 0; ox < s->out_width; ox++) {
+                visit_output(s, c, oy, ox, see, context);
+            }
+        }
+    }
 }
 
 static size_t taps_of(const conv_shape *s)
@@ -47,44 +71,46 @@ static size_t taps_of(const conv_shape *s)
     return s->in_channels / s->groups * s->kernel[0] * s->kernel[1];
 }
 
+typedef struct arrays {
+    const double *x, *w;
+    double *sum;
+} arrays;
+
+static void see_forward(pair p, void *context)
+{
+    const arrays *a = context;
+    a->sum[p.o] += a->x[p.i] * a->w[p.k];
+}
+
+static void see_size(pair p, void *context)
+{
+    const arrays *a = context;
+    a->sum[p.o] += fabs(a->x[p.i] * a->w[p.k]);
+}
+
+static void see_adjoint(pair p, void *context)
+{
+    const arrays *a = context;
+    a->sum[p.i] += a->x[p.o] * a->w[p.k];
+}
+
 /* z += x * w */
 static void add_forward(const conv_shape *s, const double *x, const double *w, double *z)
 {
-    for (size_t o = 0; o < naive_outputs(s); o++) {
-        for (size_t t = 0; t < taps_of(s); t++) {
-            pair p;
-            if (pair_of(s, o, t, &p)) {
-                z[p.o] += x[p.i] * w[p.k];
-            }
-        }
-    }
+    visit(s, see_forward, &(arrays){.x = x, .w = w, .sum = z});
 }
 
 /* z += |x| * |w| */
 static void add_sizes(const conv_shape *s, const double *x, const double *w, double *z)
 {
-    for (size_t o = 0; o < naive_outputs(s); o++) {
-        for (size_t t = 0; t < taps_of(s); t++) {
-            pair p;
-            if (pair_of(s, o, t, &p)) {
-                z[p.o] += fabs(x[p.i] * w[p.k]);
-            }
-        }
-    }
+    visit(s, see_size, &(arrays){.x = x, .w = w, .sum = z});
 }
 
 /* r = w' s */
 static void adjoint(const conv_shape *s, const double *w, const double *quotient, double *r)
 {
     memset(r, 0, naive_inputs(s) * sizeof *r);
-    for (size_t o = 0; o < naive_outputs(s); o++) {
-        for (size_t t = 0; t < taps_of(s); t++) {
-            pair p;
-            if (pair_of(s, o, t, &p)) {
-                r[p.i] += quotient[p.o] * w[p.k];
-            }
-        }
-    }
+    visit(s, see_adjoint, &(arrays){.x = quotient, .w = w, .sum = r});
 }
 
 static size_t channel_of(const conv_shape *s, size_t channels, size_t plane, size_t i)
@@ -179,7 +205,9 @@ static void add_group(const naive_layer *l, const rule_terms *t, const rule_grou
         const rule_map *bias = &g->term[k].bias;
         a[k] = arrays_of(l, t, &g->term[k], x);
         add_forward(&l->shape, a[k].x, a[k].w, without_bias);
-        add_sizes(&l->shape, a[k].x, a[k].w, size);
+        if (facts != NULL) {
+            add_sizes(&l->shape, a[k].x, a[k].w, size);
+        }
         if (!rule_map_is_zero(bias)) {
             add_bias(l, bias, g->term[k].minus ? -1.0 : 1.0, d);
         }
@@ -187,8 +215,11 @@ static void add_group(const naive_layer *l, const rule_terms *t, const rule_grou
     for (size_t o = 0; o < n_out; o++) {
         const double st = naive_stabilise(d[o] + without_bias[o], epsilon);
         s[o] = passes(g->gate, z[o]) && st != 0.0 ? r_out[o] / st : 0.0;
-        facts->total += g->coef * s[o] * without_bias[o];
-        facts->condition = s[o] == 0.0 ? facts->condition : fmax(facts->condition, (size[o] + fabs(d[o])) / fabs(st));
+        if (facts != NULL) {
+            facts->total += g->coef * s[o] * without_bias[o];
+            facts->condition =
+                s[o] == 0.0 ? facts->condition : fmax(facts->condition, (size[o] + fabs(d[o])) / fabs(st));
+        }
     }
     for (size_t k = 0; k < g->n_terms; k++) {
         adjoint(&l->shape, a[k].w, s, r);
@@ -205,15 +236,14 @@ static void add_group(const naive_layer *l, const rule_terms *t, const rule_grou
     free(r);
 }
 
-void naive_rule(const naive_layer *l, const rule_terms *t, double epsilon, const double *x, const double *z, const double *r_out,
-                double *r_in, naive_facts *facts)
+void naive_rule(const naive_layer *l, const rule_terms *t, double epsilon, const double *x, const double *z,
+                const double *r_out, double *r_in, naive_facts *facts)
 {
-    naive_facts found = {0.0, 0.0};
     memset(r_in, 0, naive_inputs(&l->shape) * sizeof *r_in);
-    for (size_t g = 0; g < t->n_groups; g++) {
-        add_group(l, t, &t->group[g], epsilon, x, z, r_out, r_in, &found);
-    }
     if (facts != NULL) {
-        *facts = found;
+        *facts = (naive_facts){0.0, 0.0};
+    }
+    for (size_t g = 0; g < t->n_groups; g++) {
+        add_group(l, t, &t->group[g], epsilon, x, z, r_out, r_in, facts);
     }
 }

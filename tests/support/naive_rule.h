@@ -7,7 +7,7 @@
 
 typedef struct naive_layer {
     conv_shape shape;
-    const double *w, *b; /* b NULL: no bias */
+    const double *w, *b;      /* b NULL: no bias */
     const double *low, *high; /* per input channel; NULL: those of the table */
 } naive_layer;
 
@@ -24,7 +24,7 @@ typedef struct naive_facts {
 } naive_facts;
 
 /* facts: may be NULL. */
-void naive_rule(const naive_layer *l, const rule_terms *t, double epsilon, const double *x, const double *z, const double *r_out,
-                double *r_in, naive_facts *facts);
+void naive_rule(const naive_layer *l, const rule_terms *t, double epsilon, const double *x, const double *z,
+                const double *r_out, double *r_in, naive_facts *facts);
 
 #endif

@@ -58,7 +58,8 @@ static void maxpool_forward(const walker *k, node_id id)
     const shape in = k->g->nodes[n->in[0]].out;
     const double *x = k->at->out[n->in[0]];
     for (size_t i = 0; i < shape_count(n->out); i++) {
-        const size_t plane = i / (n->out.dim[1] * n->out.dim[2]), oy = i / n->out.dim[2] % n->out.dim[1], ox = i % n->out.dim[2];
+        const size_t plane = i / (n->out.dim[1] * n->out.dim[2]), oy = i / n->out.dim[2] % n->out.dim[1],
+                     ox = i % n->out.dim[2];
         double best = -INFINITY;
         for (size_t t = 0; t < m->kernel * m->kernel; t++) {
             const size_t y = oy * m->stride + t / m->kernel, c = ox * m->stride + t % m->kernel;
@@ -90,7 +91,8 @@ static size_t bin_to(size_t i, size_t bins, size_t size)
 static void avgpool(const node *n, shape in, bool back, double *x, double *y)
 {
     for (size_t i = 0; i < shape_count(n->out); i++) {
-        const size_t plane = i / (n->out.dim[1] * n->out.dim[2]), oy = i / n->out.dim[2] % n->out.dim[1], ox = i % n->out.dim[2];
+        const size_t plane = i / (n->out.dim[1] * n->out.dim[2]), oy = i / n->out.dim[2] % n->out.dim[1],
+                     ox = i % n->out.dim[2];
         const size_t y0 = bin_from(oy, n->out.dim[1], in.dim[1]), y1 = bin_to(oy, n->out.dim[1], in.dim[1]);
         const size_t x0 = bin_from(ox, n->out.dim[2], in.dim[2]), x1 = bin_to(ox, n->out.dim[2], in.dim[2]);
         const double count = (double)((y1 - y0) * (x1 - x0));
@@ -134,17 +136,41 @@ static void add_to(size_t n, const double *x, double *y)
     }
 }
 
+/* The denominator is the output, which was perhaps given and not summed here: R_in = x . W' (R / st(z)) */
+static void back_by_output(const walker *k, node_id id, const naive_layer *l, double epsilon, double *r_in)
+{
+    double *s = doubles(k->a, naive_outputs(&l->shape));
+    for (size_t o = 0; o < naive_outputs(&l->shape); o++) {
+        s[o] = k->at->relevance[id][o] / naive_stabilise(k->at->out[id][o], epsilon);
+    }
+    naive_layer_gradient(l, s, r_in);
+    for (size_t i = 0; i < naive_inputs(&l->shape); i++) {
+        r_in[i] *= k->at->out[k->g->nodes[id].in[0]][i];
+    }
+}
+
 static void back_by_rule(const walker *k, node_id id)
 {
     const composite_entry *e = k->rules[id];
     const node_id in = k->g->nodes[id].in[0];
-    const naive_layer l = layer_of(k, id);
-    double *r_in = doubles(k->a, naive_inputs(&l.shape));
+    naive_layer l = layer_of(k, id);
+    const rule_pixels *pixels = &k->c->pixels;
+    double *r_in = doubles(k->a, naive_inputs(&l.shape)), *low = doubles(k->a, l.shape.in_channels),
+           *high = doubles(k->a, l.shape.in_channels);
     if (e->rule->kind == RULE_GRADIENT) {
         naive_layer_gradient(&l, k->at->relevance[id], r_in);
+    } else if (strcmp(e->rule->name, "epsilon") == 0) {
+        back_by_output(k, id, &l, e->parameters[e->rule->epsilon_field], r_in);
     } else {
         const rule_terms t = e->rule->terms(e->parameters);
-        naive_rule(&l, &t, e->parameters[e->rule->epsilon_field], k->at->out[in], k->at->out[id], k->at->relevance[id], r_in, NULL);
+        for (size_t c = 0; t.of_pixels && c < l.shape.in_channels; c++) {
+            low[c] = (t.low - (double)pixels->mean[c]) / (double)pixels->std[c];
+            high[c] = (t.high - (double)pixels->mean[c]) / (double)pixels->std[c];
+        }
+        l.low = t.of_pixels ? low : NULL;
+        l.high = t.of_pixels ? high : NULL;
+        naive_rule(&l, &t, e->parameters[e->rule->epsilon_field], k->at->out[in], k->at->out[id], k->at->relevance[id],
+                   r_in, NULL);
     }
     add_to(naive_inputs(&l.shape), r_in, k->at->relevance[in]);
 }

@@ -4,9 +4,11 @@
  * tests that write result files and those that inspect them. */
 #include "support/support.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "attribution/walk_audit.h"
 #include "core/rng.h"
 #include "io/results.h"
 
@@ -19,6 +21,8 @@ static const size_t task_classes[N_TASKS] = {3, 10};
 static const char *const class_names[N_CLASSES] = {"zero", "one", "zwei", "trois", "четыре", "五", "6", "7", "8", "9"};
 static const char *const criterion_names[N_CRITERIA] = {"lrp-epsilon", "random"};
 static const char *const criterion_methods[N_CRITERIA] = {"lrp epsilon=1e-06", "random"};
+static const ranking_options criterion_rankings[N_CRITERIA] = {{RANKING_LEAST_FIRST, RANKING_GLOBAL, 0.25},
+                                                               {RANKING_MOST_FIRST, RANKING_LAYER, 0.0}};
 static const char *const criterion_composites[N_CRITERIA] = {"[{rule: epsilon, epsilon: 1e-06}]", ""};
 static const char *const moment_names[] = {"absolute", "signed"};
 
@@ -81,7 +85,8 @@ static void sample_cell(result_cell *c, size_t model, component_kind kind, size_
 {
     const size_t k = task_classes[task], id = ((model * 4 + kind) * N_CRITERIA + criterion) * 16 + task * 4 + seed;
     uint64_t *class_total = get(k, 8), *class_correct = get(N_RATES * k, 8), *correct = get(N_RATES, 8),
-             *top5 = get(N_RATES, 8), *removed = get(N_RATES, 8), *left = get(N_RATES, 8), total = 0;
+             *class_masked = get(N_RATES * k, 8), *masked = get(N_RATES, 8), *top5 = get(N_RATES, 8),
+             *removed = get(N_RATES, 8), *left = get(N_RATES, 8), total = 0;
     uint32_t *classes = get(k, sizeof *classes);
     for (size_t i = 0; i < k; i++) {
         classes[i] = (uint32_t)(k == 3 ? 2 * i + seed : i);
@@ -94,6 +99,8 @@ static void sample_cell(result_cell *c, size_t model, component_kind kind, size_
             const uint64_t right = rng_u64(id, RNG_TEST, 2, (uint32_t)(r * k + i)) % (class_total[i] + 1);
             class_correct[r * k + i] = right;
             correct[r] += right;
+            class_masked[r * k + i] = right / 2; /* fewer, by another rule: the variables are not to be mixed up */
+            masked[r] += right / 2;
         }
         top5[r] = correct[r] + (total - correct[r]) / 2;
         removed[r] = removed_count(n, r);
@@ -111,11 +118,14 @@ static void sample_cell(result_cell *c, size_t model, component_kind kind, size_
                        .total = total,
                        .class_total = class_total,
                        .correct = correct,
+                       .correct_masked = masked,
                        .top5 = top5,
+                       .top5_masked = correct,
                        .parameters_left = left,
                        .macs_left = left,
                        .removed = removed,
                        .class_correct = class_correct,
+                       .class_correct_masked = class_masked,
                        .loss_sum = reals(N_RATES, id),
                        .a_pr_mean = sum / (double)N_RATES,
                        .a_pr_trapezoid = area,
@@ -181,6 +191,38 @@ static void sample_rows(results *r, const result_cell *cells)
     r->n_stability = r->n_summary = N_ROWS;
 }
 
+/* One audit, of the second model: growing by the steps, the last one partial; the first set has a relevance that is not finite. */
+static void sample_audit(results *r)
+{
+    static const result_audit_step steps[] = {{"heads.head", "linear", "epsilon (epsilon=1e-06)", true},
+                                              {"block.1.add", "add", "norm (epsilon=1e-06)", true},
+                                              {"block.1.attention", "attention", "attention (epsilon=1e-06, softmax=epsilon)", false}};
+    static const result_set sets[] = {{UINT64_MAX, 3, 10, 30}, {UINT64_MAX - 1, 3, 10, 30}};
+    static const double sums[2 * 3 * AUDIT_SUMS] = {30, 30, 29, 31, 29, 31, 29, 124, INFINITY, INFINITY, NAN, NAN,
+                                                    30, 30, 27, 45, 27, 45, 27, 90,  27,       90,       9,   99};
+    static const result_audit audit = {.model = 1, .criterion = 0, .n_steps = 3, .n_sets = 2, .steps = steps, .sets = sets, .sums = sums};
+    r->audits = &audit;
+    r->n_audits = 1;
+}
+
+/* Scores of five images of two classes, for the second model. */
+static void sample_kept(results *r)
+{
+    enum { SAMPLES = 5, COMPONENTS = 30 };
+    static const char *const path[SAMPLES] = {"zero/a.png", "zero/b.png", "zero/c.png", "two/a.png", "two/\xff.png"};
+    static const uint32_t class[SAMPLES] = {0, 0, 0, 2, 2};
+    static float score[SAMPLES * COMPONENTS];
+    static const result_set sets[] = {{UINT64_MAX, 3, 10, 3}, {UINT64_MAX - 1, 3, 10, 4}};
+    static const uint8_t member[2 * SAMPLES] = {1, 0, 1, 0, 1, 1, 1, 0, 1, 1};
+    static const result_rows rows = {.model = 1, .criterion = 0, .moment = "absolute", .n_samples = SAMPLES, .n_components = COMPONENTS,
+                                     .path = path, .class = class, .score = score, .n_sets = 2, .sets = sets, .member = member};
+    for (size_t i = 0; i < COUNT(score); i++) {
+        score[i] = (float)(i % COMPONENTS) + (float)(i / COMPONENTS * i / COMPONENTS);
+    }
+    r->rows = &rows;
+    r->n_rows = 1;
+}
+
 static void sample_provenance(results *r)
 {
     char *config = get(100001, 1);
@@ -239,6 +281,7 @@ static const results *sample(size_t n)
                    .models = models,
                    .criterion_name = criterion_names,
                    .criterion_method = criterion_methods,
+                   .criterion_ranking = criterion_rankings,
                    .criterion_composite = criterion_composites,
                    .rates = rates,
                    .class_name = class_names,
@@ -246,6 +289,8 @@ static const results *sample(size_t n)
                    .cells = cells,
                    .tracks = tracks};
     sample_rows(r, cells);
+    sample_audit(r);
+    sample_kept(r);
     sample_provenance(r);
     return r;
 }

@@ -1,6 +1,7 @@
 #include <stdlib.h>
 
 #include "config_sample.h"
+#include "io/config_schema.h"
 
 static const config *parse_good(const char *text, size_t n_sets, const char *const sets[])
 {
@@ -56,6 +57,10 @@ static void absent_keys_get_their_defaults(void **state)
                        "criteria: [{name: x, method: lrp}]\ntasks: {classes: [2]}\n";
     const config *c = parse_good(text, 0, NULL);
     assert_true(c->criteria[0].parameters[0] == c->criteria[0].method->fields[0].def);
+    assert_int_equal(c->criteria[0].ranking.order, RANKING_LEAST_FIRST);
+    assert_int_equal(c->criteria[0].ranking.scope, RANKING_GLOBAL);
+    assert_true(c->criteria[0].ranking.floor == 0.0);
+    assert_int_equal(c->prediction, PREDICTION_RESTRICTED);
     assert_int_equal(c->n_seeds, 5);
     assert_int_equal(c->seeds[4], 4);
     assert_int_equal(c->n_references, 1);
@@ -64,7 +69,46 @@ static void absent_keys_get_their_defaults(void **state)
     assert_string_equal(c->rate_text[19], "0.95");
     assert_int_equal(c->micro_batch, 16);
     assert_string_equal(c->backend, "auto");
+    assert_int_equal(c->rows, ROWS_STREAM);
+    assert_non_null(strstr(c->resolved, "\nrows: stream\n"));
+    assert_false(c->winograd);
+    assert_non_null(strstr(c->resolved, "convolutions: direct\n"));
     assert_string_equal(c->output, "d.h5");
+}
+
+static const char *fact_of(const config_model *m, const char *name)
+{
+    for (size_t i = 0; i < m->n_facts; i++) {
+        if (strcmp(m->facts[i].name, name) == 0) {
+            return m->facts[i].value;
+        }
+    }
+    return "(absent)";
+}
+
+/* Where images come from and what is done with them; read, written, and read again. */
+static void images_are_described(void **state)
+{
+    (void)state;
+    static const char *const sets[] = {"data.reference_list=lists/train.txt", "data.evaluation_list=/abs/val.csv", "data.sampling=torch",
+                                       "models[0].preprocess=torchvision", "models[0].evaluation_preprocess=reference",
+                                       "models[1].preprocess=timm", "models[1].interpolation=bilinear", "models[1].crop_fraction=0.9"};
+    const config *c = parse_good(good, COUNT(sets), sets);
+    for (int round = 0; round < 2; round++) {
+        assert_string_equal(c->reference_list, "configs/lists/train.txt");
+        assert_string_equal(c->evaluation_list, "/abs/val.csv");
+        assert_int_equal(c->sampling, SAMPLING_TORCH);
+        assert_string_equal(fact_of(&c->models[0], "preprocess"), "torchvision");
+        assert_string_equal(fact_of(&c->models[0], "evaluation_preprocess"), "reference");
+        assert_string_equal(fact_of(&c->models[1], "preprocess"), "timm");
+        assert_string_equal(fact_of(&c->models[1], "interpolation"), "bilinear");
+        assert_string_equal(fact_of(&c->models[1], "crop_pct"), "0.9");
+        c = parse_good(c->resolved, 0, NULL);
+    }
+    c = parse_good(good, 0, NULL);
+    assert_null(c->reference_list);
+    assert_null(c->evaluation_list);
+    assert_int_equal(c->sampling, SAMPLING_POLLARD);
 }
 
 static void facts_are_canonical(void **state)
@@ -136,6 +180,10 @@ static void the_resolved_text_gives_the_same_study(void **state)
                                        "output='a \"b\" \\ #c: é'",
                                        "tasks.seeds=[9223372036854775807, 0]",
                                        "criteria[0].epsilon=0.1",
+                                       "criteria[0].scope=layer",
+                                       "criteria[1].order=most-first",
+                                       "criteria[1].floor=0.25",
+                                       "prediction=masked",
                                        "rates=[0, 0.3, 0.7]",
                                        "data.reference='null'"};
     const config *c = parse_good(good, COUNT(sets), sets);
@@ -145,6 +193,10 @@ static void the_resolved_text_gives_the_same_study(void **state)
     assert_string_equal(again->reference, "configs/null");
     assert_true(again->seeds[0] == INT64_MAX && again->seeds[1] == 0);
     assert_true(again->criteria[0].parameters[0] == 0.1);
+    assert_int_equal(again->criteria[0].ranking.scope, RANKING_LAYER);
+    assert_int_equal(again->criteria[1].ranking.order, RANKING_MOST_FIRST);
+    assert_true(again->criteria[1].ranking.floor == 0.25);
+    assert_int_equal(again->prediction, PREDICTION_MASKED);
     assert_string_equal(again->models[0].facts[2].value, "0.5,0.25,0.125");
     /* paths as they were written, defaults filled in */
     static const char *const parts[] = {"  evaluation: val\n",
@@ -154,6 +206,9 @@ static void the_resolved_text_gives_the_same_study(void **state)
                                         "rates: [0, 0.3, 0.7]\n",
                                         "micro_batch: 8\n",
                                         "    epsilon: 0.1\n",
+                                        "    order: least-first\n    scope: layer\n    floor: 0\n",
+                                        "    order: most-first\n    scope: global\n    floor: 0.25\n",
+                                        "prediction: masked\n",
                                         "    image_size: 224x224\n",
                                         "    resize: none\n"};
     for (size_t i = 0; i < COUNT(parts); i++) {
@@ -174,6 +229,8 @@ static void overrides_win(void **state)
                                        "models[0].name=x",
                                        "micro_batch=4",
                                        "backend=onednn", /* built in or not */
+                                       "rows=keep",
+                                       "convolutions=winograd",
                                        "criteria[0].epsilon=0",
                                        "tasks.classes=[3]",
                                        "output=r=1.h5",
@@ -188,6 +245,10 @@ static void overrides_win(void **state)
     assert_int_equal(c->micro_batch, 4);
     assert_string_equal(c->backend, "onednn");
     assert_non_null(strstr(c->resolved, "backend: onednn\n"));
+    assert_int_equal(c->rows, ROWS_KEEP);
+    assert_non_null(strstr(c->resolved, "\nrows: keep\n"));
+    assert_true(c->winograd);
+    assert_non_null(strstr(c->resolved, "convolutions: winograd\n"));
     assert_true(c->criteria[0].parameters[0] == 0.0);
     assert_int_equal(c->n_tasks, 1);
     assert_string_equal(c->output, "r=1.h5");
@@ -199,6 +260,23 @@ static void overrides_win(void **state)
     const char *const into_nothing[] = {"rates.step=0.5"};
     assert_int_equal(parse_good(changed("rates: {from: 0, to: 0.95, step: 0.05}", "rates:"), 1, into_nothing)->n_rates,
                      2);
+}
+
+/* Rankings do not change scores; every parameter of the method may. */
+static void scoring_is_all_that_decides_scores(void **state)
+{
+    (void)state;
+    const char *text = "study: d\ndata: {reference: a, evaluation: b}\nmodels: [{name: m, checkpoint: c}]\ntasks: {classes: [2]}\n"
+                       "criteria:\n  - {name: a, method: lrp}\n  - {name: b, method: lrp, epsilon: 1e-6, order: most-first}\n"
+                       "  - {name: c, method: lrp, scope: layer}\n  - {name: d, method: lrp, floor: 0.5}\n"
+                       "  - {name: e, method: lrp, epsilon: 0.1}\n  - {name: f, method: lrp, absolute: never}\n"
+                       "  - {name: g, method: random}\n";
+    const config *c = parse_good(text, 0, NULL);
+    for (size_t i = 0; i < c->n_criteria; i++) {
+        for (size_t k = 0; k < i; k++) {
+            assert_int_equal(strcmp(c->scoring[i], c->scoring[k]) == 0, i < 4);
+        }
+    }
 }
 
 typedef struct override_case {
@@ -232,7 +310,10 @@ static void bad_overrides_are_named(void **state)
         {"output=\033[2J", "found the control character 0x1b"},
         {"output=&a x", "anchors (&name) and aliases (*name) are not used"},
         {"data={reference: x}", "--set data={reference: x}: data: the key 'evaluation' is missing; expected a path"},
+        {"prediction=maskd", "expected one of restricted, masked, found 'maskd'; did you mean 'masked'?"},
         {"backend=onedn", "expected one of auto, onednn, openblas, found 'onedn'; did you mean 'onednn'?"},
+        {"rows=kep", "--set rows=kep: rows: expected one of stream, keep, found 'kep'; did you mean 'keep'?"},
+        {"convolutions=wino", "--set convolutions=wino: convolutions: expected one of direct, winograd, found 'wino'"},
         {"micro_batch=\"8\"", "expected an integer in [1, 1024], found the quoted text '8'; leave out the quotes"},
     };
     for (size_t i = 0; i < COUNT(cases); i++) {
@@ -240,6 +321,32 @@ static void bad_overrides_are_named(void **state)
         assert_fails(parse(good, sizeof good - 1, 1, &cases[i].set, &c), ST_CONFIG, cases[i].message, NULL);
         assert_null(c);
     }
+}
+
+/* A criterion's section holds both kinds of keys. */
+static void parameters_do_not_hide_the_keys_of_every_criterion(void **state)
+{
+    (void)state;
+    for (size_t m = 0; m < criterion_count; m++) {
+        for (size_t f = 0; f < criterion_table[m]->n_fields; f++) {
+            for (size_t k = 0; k < CRITERION_KEYS; k++) {
+                assert_string_not_equal(criterion_table[m]->fields[f].name, criterion_section.settings[k].field.name);
+            }
+        }
+    }
+}
+
+/* A backend that is named must have what is asked for; `auto` takes what there is. */
+static void a_backend_without_winograd_contradicts_it(void **state)
+{
+    (void)state;
+    static const char *const sets[] = {"backend=openblas", "convolutions=winograd", "convolutions=direct"};
+    config *c;
+    assert_fails(parse(good, sizeof good - 1, 2, sets, &c), ST_CONFIG,
+                 "--set convolutions=winograd: convolutions: expected direct, since `backend: openblas` has no other, found winograd",
+                 "`backend: auto`", NULL);
+    assert_false(parse_good(good, 3, sets)->winograd);
+    assert_true(parse_good(good, 1, &sets[1])->winograd);
 }
 
 static const char *help_text(void)
@@ -314,11 +421,14 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(a_good_study_is_read),
         TEST(absent_keys_get_their_defaults),
-        TEST(facts_are_canonical),
+        TEST(images_are_described), TEST(facts_are_canonical),
         TEST(rates_are_exact_decimals),
         TEST(the_resolved_text_gives_the_same_study),
         TEST(overrides_win),
+        TEST(scoring_is_all_that_decides_scores),
         TEST(bad_overrides_are_named),
+        TEST(parameters_do_not_hide_the_keys_of_every_criterion),
+        TEST(a_backend_without_winograd_contradicts_it),
         TEST(help_names_every_key),
         TEST(the_manual_agrees_with_the_tables),
         TEST(the_first_study_is_good),

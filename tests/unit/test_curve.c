@@ -148,14 +148,81 @@ static void jaccard_by_hand(void **state)
 static void verdict_knows_only_the_selected_classes(void **state)
 {
     (void)state;
+    enum { R = PREDICTION_RESTRICTED, M = PREDICTION_MASKED };
     const float logits[] = {1.0f, 9.0f, 2.0f, 0.0f};
     const uint32_t classes[] = {3, 0, 2};
-    const verdict best = curve_verdict(logits, 3, classes, 2), second = curve_verdict(logits, 3, classes, 0);
-    assert_int_equal(best.correct, 1);
-    assert_int_equal(second.correct, 0);
-    assert_int_equal(second.top5, 1);
+    const verdict best = curve_verdict(4, logits, 3, classes, 2), second = curve_verdict(4, logits, 3, classes, 0);
+    assert_true(best.correct[R] == 1 && best.correct[M] == 1);
+    assert_true(second.correct[R] == 0 && second.correct[M] == 0);
+    assert_true(second.top5[R] == 1 && second.top5[M] == 1);
     assert_true(fabs((double)best.loss - log1p(exp(-1.0) + exp(-2.0))) < 1e-7);
     assert_true(fabs((double)second.loss - (log1p(exp(-1.0) + exp(-2.0)) + 1.0)) < 1e-7);
+}
+
+static void masked_logits_are_zeros_that_compete(void **state)
+{
+    (void)state;
+    enum { R = PREDICTION_RESTRICTED, M = PREDICTION_MASKED };
+    const uint32_t classes[] = {1, 3};
+    const float negative[] = {7.0f, -1.0f, 7.0f,
+                              -2.0f}; /* all selected ones below 0: nothing is right but among the classes */
+    assert_true(curve_verdict(4, negative, 2, classes, 1).correct[R] == 1);
+    assert_true(curve_verdict(4, negative, 2, classes, 1).correct[M] == 0);
+    const float zero[] = {-7.0f, 0.0f, -7.0f,
+                          -1.0f}; /* as large as the zeros: class 0 comes before class 1, class 2 does not */
+    assert_true(curve_verdict(4, zero, 2, classes, 1).correct[M] == 0);
+    const float minus_zero[] = {-0.0f, -7.0f, -7.0f, -1.0f};
+    const uint32_t first[] = {0, 3};
+    assert_true(curve_verdict(4, minus_zero, 2, first, 0).correct[M] == 1);
+    const uint32_t all[] = {0, 1, 2, 3}; /* nothing is masked: the same */
+    for (uint32_t label = 0; label < 4; label++) {
+        const verdict v = curve_verdict(4, negative, 4, all, label);
+        assert_int_equal(v.correct[M], v.correct[R]);
+    }
+}
+
+/* Where a label would stand among these logits. */
+static size_t place_of(size_t n, const float logits[], uint32_t label)
+{
+    size_t before = 0;
+    for (size_t c = 0; c < n; c++) {
+        before += logits[c] > logits[label] || (logits[c] == logits[label] && c < label);
+    }
+    return before;
+}
+
+/* Few values, so that ties and zeros are everywhere; the definitions are written out on a copy of the logits. */
+static void verdicts_are_their_definitions(void **state)
+{
+    (void)state;
+    enum { MOST = 12, TRIALS = 4000 };
+    size_t differ = 0;
+    for (uint32_t t = 0; t < TRIALS; t++) {
+        const size_t n_logits = 2 + rng_u64(1, RNG_TEST, 0, t) % (MOST - 1),
+                     n = 1 + rng_u64(2, RNG_TEST, 0, t) % n_logits;
+        size_t steps[MOST], drawn[MOST];
+        float logits[MOST], masked[MOST] = {0}, restricted[MOST];
+        uint32_t classes[MOST];
+        rng_subset(t, RNG_TEST, 1, n_logits, n, steps, drawn);
+        for (uint32_t c = 0; c < n_logits; c++) {
+            logits[c] = (float)(rng_u64(t, RNG_TEST, 2, c) % 7) - 4.0f;
+            restricted[c] = -INFINITY;
+        }
+        for (size_t i = 0; i < n; i++) {
+            classes[i] = (uint32_t)drawn[i];
+            masked[drawn[i]] = restricted[drawn[i]] = logits[drawn[i]];
+        }
+        const uint32_t label = classes[t % n];
+        const verdict v = curve_verdict(n_logits, logits, n, classes, label);
+        const size_t place[CURVE_PREDICTIONS] = {place_of(n_logits, restricted, label),
+                                                 place_of(n_logits, masked, label)};
+        for (size_t p = 0; p < CURVE_PREDICTIONS; p++) {
+            assert_int_equal(v.correct[p], place[p] == 0);
+            assert_int_equal(v.top5[p], place[p] < 5);
+        }
+        differ += v.correct[PREDICTION_RESTRICTED] != v.correct[PREDICTION_MASKED];
+    }
+    assert_true(differ > TRIALS / 20);
 }
 
 static void verdict_gives_ties_to_the_lower_class(void **state)
@@ -164,11 +231,21 @@ static void verdict_gives_ties_to_the_lower_class(void **state)
     const float logits[] = {1.0f, 1.0f, 1.0f, 1.0f, 1.0f, 1.0f, 1.0f};
     const uint32_t classes[] = {6, 5, 4, 3, 2, 1, 0}; /* lower class, not earlier in the list */
     for (uint32_t label = 0; label < 7; label++) {
-        const verdict v = curve_verdict(logits, 7, classes, label);
-        assert_int_equal(v.correct, label == 0);
-        assert_int_equal(v.top5, label < 5);
+        const verdict v = curve_verdict(7, logits, 7, classes, label);
+        for (size_t p = 0; p < CURVE_PREDICTIONS; p++) {
+            assert_int_equal(v.correct[p], label == 0);
+            assert_int_equal(v.top5[p], label < 5);
+        }
         assert_true(fabs((double)v.loss - log(7.0)) < 1e-6);
     }
+}
+
+static void assert_all_wrong(verdict v)
+{
+    for (size_t p = 0; p < CURVE_PREDICTIONS; p++) {
+        assert_true(v.correct[p] == 0 && v.top5[p] == 0);
+    }
+    assert_true(isnan(v.loss));
 }
 
 static void verdict_survives_large_logits_and_nan(void **state)
@@ -176,15 +253,15 @@ static void verdict_survives_large_logits_and_nan(void **state)
     (void)state;
     const uint32_t classes[] = {0, 1, 2};
     const float large[] = {3e38f, -3e38f, 0.0f};
-    const verdict v = curve_verdict(large, 3, classes, 0);
-    assert_true(v.correct == 1 && v.loss == 0.0f);
-    assert_true(curve_verdict(large, 3, classes, 2).loss == 3e38f);
+    const verdict v = curve_verdict(3, large, 3, classes, 0);
+    assert_true(v.correct[PREDICTION_RESTRICTED] == 1 && v.correct[PREDICTION_MASKED] == 1 && v.loss == 0.0f);
+    assert_true(curve_verdict(3, large, 3, classes, 2).loss == 3e38f);
     const float broken[] = {1.0f, NAN, 2.0f};
-    const verdict b = curve_verdict(broken, 3, classes, 2), own = curve_verdict(broken, 3, classes, 1);
-    assert_true(b.correct == 0 && b.top5 == 0 && isnan(b.loss));
-    assert_true(own.correct == 0 && own.top5 == 0 && isnan(own.loss));
+    assert_all_wrong(curve_verdict(3, broken, 3, classes, 2));
+    assert_all_wrong(curve_verdict(3, broken, 3, classes, 1));
     const uint32_t healthy[] = {0, 2};
-    assert_int_equal(curve_verdict(broken, 2, healthy, 2).correct, 1);
+    const verdict other = curve_verdict(3, broken, 2, healthy, 2); /* what is masked is 0, whatever it was */
+    assert_true(other.correct[PREDICTION_RESTRICTED] == 1 && other.correct[PREDICTION_MASKED] == 1);
 }
 
 int main(void)
@@ -198,6 +275,8 @@ int main(void)
         cmocka_unit_test(kendall_of_little),
         cmocka_unit_test(jaccard_by_hand),
         cmocka_unit_test(verdict_knows_only_the_selected_classes),
+        cmocka_unit_test(masked_logits_are_zeros_that_compete),
+        cmocka_unit_test(verdicts_are_their_definitions),
         cmocka_unit_test(verdict_gives_ties_to_the_lower_class),
         cmocka_unit_test(verdict_survives_large_logits_and_nan),
     };

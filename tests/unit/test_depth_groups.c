@@ -16,7 +16,7 @@ typedef struct narrow {
     tensor *list;
 } narrow;
 
-static const float ones[49] = {1.0f, 1.0f, 1.0f, 1.0f, 1.0f, 1.0f, 1.0f, 1.0f, 1.0f, 1.0f};
+static const float ones[3 * 7 * 7] = {1.0f, 1.0f, 1.0f, 1.0f, 1.0f, 1.0f, 1.0f, 1.0f, 1.0f, 1.0f};
 
 static void add(narrow *w, const char *prefix, const char *name, size_t rank, size_t d0, size_t d1, size_t d2, size_t d3)
 {

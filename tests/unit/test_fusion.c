@@ -34,13 +34,25 @@ static void close_fixture(fixture *f)
     arena_close(&f->a);
 }
 
+static const float *masked_logits(const fixture *f, forward *run, const uint8_t *alive)
+{
+    forward_run(run, f->images.f32, NULL); /* the mask that follows must not find traces */
+    forward_run(run, f->images.f32, alive);
+    return forward_logits(run);
+}
+
 static const float *logits(const fixture *f, const backend_def *b, forward_keep keep, const uint8_t *alive)
 {
     forward *run = NULL;
     assert_ok(forward_build(f->a, f->g, b, f->images.dim[0], keep, &run));
-    forward_run(run, f->images.f32, NULL); /* the mask that follows must not find traces */
-    forward_run(run, f->images.f32, alive);
-    return forward_logits(run);
+    return masked_logits(f, run, alive);
+}
+
+static const float *evaluated(const fixture *f, const backend_def *b, bool winograd, const uint8_t *alive)
+{
+    forward *run = NULL;
+    assert_ok(forward_build_for_logits(f->a, f->g, b, f->images.dim[0], winograd, &run));
+    return masked_logits(f, run, alive);
 }
 
 static void assert_agree(const char *what, size_t n, const float *found, const float *expected, double tolerance)
@@ -80,33 +92,37 @@ static void fused_runs_and_backends_agree(void **state)
     }
 }
 
+static void check_series(const char *network, const backend_def *b, bool winograd)
+{
+    static const int order[] = {0, 1, 1, 2, 0, 2, 3, 0, 0, 1};
+    fixture f;
+    open_fixture(&f, network);
+    const uint8_t *mask[4] = {NULL};
+    const float *fresh[4];
+    forward *run = NULL;
+    for (uint32_t m = 0; m < COUNT(mask); m++) {
+        uint8_t *alive = arena_alloc(f.a, f.g->n_components, 1);
+        for (size_t c = 0; c < f.g->n_components; c++) { /* mask 3: the first half of mask 2, and all others dead */
+            const bool dead = m == 3 && c >= f.g->n_components / 2;
+            alive[c] = !dead && rng_uniform(m == 3 ? 2 : m, RNG_TEST, 0, (uint32_t)c) < 0.5;
+        }
+        mask[m] = m == 0 ? NULL : alive;
+        fresh[m] = evaluated(&f, b, winograd, mask[m]);
+    }
+    assert_ok(forward_build_for_logits(f.a, f.g, b, f.images.dim[0], winograd, &run));
+    for (size_t k = 0; k < COUNT(order); k++) {
+        forward_run(run, f.images.f32, mask[order[k]]);
+        assert_memory_equal(forward_logits(run), fresh[order[k]], f.images.dim[0] * f.g->n_classes * sizeof(float));
+    }
+    close_fixture(&f);
+}
+
 /* One run through a series of masks, some of them equal or alike, gives what fresh runs give, bit for bit. */
 static void masks_follow_one_another(void **state)
 {
     (void)state;
-    static const int order[] = {0, 1, 1, 2, 0, 2, 3, 0, 0, 1};
-    for (size_t i = 0; i < COUNT(networks) * backend_count; i++) {
-        const backend_def *b = backend_table[i % backend_count];
-        fixture f;
-        open_fixture(&f, networks[i / backend_count]);
-        const uint8_t *mask[4] = {NULL};
-        const float *fresh[4];
-        forward *run = NULL;
-        for (uint32_t m = 0; m < COUNT(mask); m++) {
-            uint8_t *alive = arena_alloc(f.a, f.g->n_components, 1);
-            for (size_t c = 0; c < f.g->n_components; c++) { /* mask 3: the first half of mask 2, and all others dead */
-                const bool dead = m == 3 && c >= f.g->n_components / 2;
-                alive[c] = !dead && rng_uniform(m == 3 ? 2 : m, RNG_TEST, 0, (uint32_t)c) < 0.5;
-            }
-            mask[m] = m == 0 ? NULL : alive;
-            fresh[m] = logits(&f, b, KEEP_LOGITS, mask[m]);
-        }
-        assert_ok(forward_build(f.a, f.g, b, f.images.dim[0], KEEP_LOGITS, &run));
-        for (size_t k = 0; k < COUNT(order); k++) {
-            forward_run(run, f.images.f32, mask[order[k]]);
-            assert_memory_equal(forward_logits(run), fresh[order[k]], f.images.dim[0] * f.g->n_classes * sizeof(float));
-        }
-        close_fixture(&f);
+    for (size_t i = 0; i < COUNT(networks) * backend_count * 2; i++) {
+        check_series(networks[i / 2 / backend_count], backend_table[i / 2 % backend_count], i % 2 == 1);
     }
 }
 

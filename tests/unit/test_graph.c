@@ -196,7 +196,7 @@ static const bad_case bad_cases[] = {
     {"vgg_bn_tiny.h5", FACT, "cfg", "8,M,16,M,24,M,24,M",
      .parts = {"cfg", "'8,M,16,M,24,24,M'", "'8,M,16,M,24,M,24,M'"}},
     {"vgg_bn_tiny.h5", FACT, "bn_eps", "-1", .parts = {"bn_eps", "positive number", "'-1'"}},
-    {"vgg_bn_tiny.h5", FACT, "arch", "alexnet", .parts = {"unknown architecture 'alexnet'", "vgg resnet vit"}},
+    {"vgg_bn_tiny.h5", FACT, "arch", "alexnet", .parts = {"unknown architecture 'alexnet'", "vgg resnet resnet_cifar vit"}},
     {"vgg_bn_tiny.h5", FACT, "arch", "resnet18", .parts = {"conv1.weight", "found none"}},
     {"vgg_bn_tiny.h5", NO_TENSORS, .parts = {"0 tensors", "known families"}},
     {"vgg_bn_tiny.h5", RENAME, "features.0.weight", "body.0.weight", .parts = {"no known architecture"}},

@@ -53,6 +53,17 @@ static void twin_tokens(const layer *l, const double *x, double *y)
     }
 }
 
+static void twin_subsample(const layer *l, const double *x, double *y)
+{
+    const subsample_attr *a = l->n.attr;
+    const shape in = l->in_shape[0], out = l->n.out;
+    for (size_t i = 0; i < l->n_out; i++) {
+        const size_t column = i % out.dim[2], row = i / out.dim[2] % out.dim[1], c = i / out.dim[2] / out.dim[1];
+        const bool copied = c >= a->before && c < a->before + in.dim[0];
+        y[i] = copied ? x[((c - a->before) * in.dim[1] + row * a->stride) * in.dim[2] + column * a->stride] : 0.0;
+    }
+}
+
 /* One sample: what the layer computes, in double. */
 static void twin(const layer *l, const double *const x[], double *y)
 {
@@ -62,6 +73,8 @@ static void twin(const layer *l, const double *const x[], double *y)
     if (op == &op_maxpool2d) {
         const maxpool_attr *a = l->n.attr;
         naive_maxpool(in.dim[0], in.dim + 1, out.dim + 1, a->kernel, a->stride, a->padding, x[0], y, winner);
+    } else if (op == &op_subsample) {
+        twin_subsample(l, x[0], y);
     } else if (op == &op_avgpool2d) {
         naive_avgpool(in.dim[0], in.dim + 1, out.dim + 1, x[0], y);
     } else if (op == &op_layernorm) {

@@ -220,6 +220,7 @@ static void quotients_are_relevance(void **state)
         {"maxpool", &op_maxpool2d, &window, 1, {image}, 0, 0, 0},
         {"avgpool", &op_avgpool2d, &(avgpool_attr){{3, 3}}, 1, {image}, 0, 0, 0},
         {"avgpool, as it is", &op_avgpool2d, &(avgpool_attr){{6, 4}}, 1, {image}, 0, 0, 0},
+        {"subsample", &op_subsample, &(subsample_attr){.stride = 2, .out_channels = 21, .before = 5}, 1, {image}, 0, 0, 0},
         {"flatten", &op_flatten, NULL, 1, {image}, 0, 0, 0},
         {"layernorm", &op_layernorm, &(layernorm_attr){.eps = 1e-6}, 1, {rows}, 8, 8, 0},
         {"tokens", &op_tokens, NULL, 1, {image}, 10, 250, 0},

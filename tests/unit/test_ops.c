@@ -144,6 +144,42 @@ static void pools_match_naive(void **state)
     }
 }
 
+/* y[c,i,j] = x[c - before, s i, s j], else 0; relevance goes back the same way and to nothing else. */
+static void subsampling_matches_its_definition(void **state)
+{
+    (void)state;
+    for (size_t k = 0; k < layer_case_count; k++) {
+        if (layer_cases[k].op != &op_subsample) {
+            continue;
+        }
+        const subsample_attr *a = layer_cases[k].attr;
+        layer l;
+        layer_open(&l, &layer_cases[k], 3, k);
+        layer_forward(&l, NULL);
+        const shape in = layer_cases[k].in[0], out = l.n.out;
+        assert_int_equal(out.dim[1], (in.dim[1] + a->stride - 1) / a->stride);
+        assert_int_equal(out.dim[2], (in.dim[2] + a->stride - 1) / a->stride);
+        float *r_out = layer_random(&l, l.batch * l.n_out, 5),
+              *r_in[MAX_INPUTS] = {layer_floats(&l, l.batch * l.n_x[0])};
+        double *z = doubles(&l, l.batch * l.n_out), *r = doubles(&l, l.batch * l.n_x[0]);
+        for (size_t i = 0; i < l.batch * l.n_out; i++) {
+            const size_t x = i % out.dim[2], y = i / out.dim[2] % out.dim[1],
+                         c = i / out.dim[2] / out.dim[1] % out.dim[0];
+            const size_t b = i / l.n_out;
+            if (c >= a->before && c < a->before + in.dim[0]) {
+                const size_t from =
+                    ((b * in.dim[0] + c - a->before) * in.dim[1] + y * a->stride) * in.dim[2] + x * a->stride;
+                z[i] = (double)l.x[0][from];
+                r[from] = (double)r_out[i];
+            }
+        }
+        assert_close(layer_cases[k].what, l.batch * l.n_out, l.out, z, 0.0);
+        layer_relevance(&l, 1e-6, r_out, r_in, NULL);
+        assert_close(layer_cases[k].what, l.batch * l.n_x[0], r_in[0], r, 0.0);
+        layer_close(&l);
+    }
+}
+
 static void rows_match_naive(void **state)
 {
     (void)state;
@@ -472,7 +508,8 @@ static void live_channels_are_true(void **state)
 {
     (void)state;
     for (size_t k = 0; k < layer_case_count; k++) {
-        if (layer_cases[k].op->live != op_relu.live && layer_cases[k].op != &op_flatten) {
+        if (layer_cases[k].op->live != op_relu.live && layer_cases[k].op != &op_flatten &&
+            layer_cases[k].op != &op_subsample) {
             continue;
         }
         layer l;
@@ -519,6 +556,7 @@ int main(void)
         cmocka_unit_test(conv_matches_naive),
         cmocka_unit_test(linear_matches_naive),
         cmocka_unit_test(pools_match_naive),
+        cmocka_unit_test(subsampling_matches_its_definition),
         cmocka_unit_test(rows_match_naive),
         cmocka_unit_test(attention_matches_naive),
         cmocka_unit_test(tokens_are_in_order),

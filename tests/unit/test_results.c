@@ -2,6 +2,7 @@
 #include "unit/results_sample.h"
 
 #include <hdf5.h>
+#include <math.h>
 #include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
@@ -108,6 +109,29 @@ static void dimensions_have_scales(void **state)
     (void)H5Fclose(file);
 }
 
+static void winograd_is_marked(void **state)
+{
+    (void)state;
+    const char *path = scratch_path("winograd.h5");
+    for (int winograd = 0; winograd < 2; winograd++) {
+        results r = *sample(9);
+        char text[9] = "";
+        r.winograd = winograd != 0;
+        assert_ok(results_write(path, &r));
+        const hid_t file = H5Fopen(path, H5F_ACC_RDONLY, H5P_DEFAULT), type = H5Tcopy(H5T_C_S1);
+        const hid_t attr = H5Aopen_by_name(file, "/curves", "convolutions", H5P_DEFAULT, H5P_DEFAULT);
+        char *read = NULL;
+        assert_true(H5Tset_size(type, H5T_VARIABLE) >= 0 && H5Tset_cset(type, H5T_CSET_UTF8) >= 0);
+        assert_true(attr >= 0 && H5Aread(attr, type, &read) >= 0);
+        (void)snprintf(text, sizeof text, "%s", read);
+        (void)H5free_memory(read);
+        (void)H5Tclose(type);
+        (void)H5Aclose(attr);
+        (void)H5Fclose(file);
+        assert_string_equal(text, winograd ? "winograd" : "direct");
+    }
+}
+
 static void file_names_need_not_be_utf8(void **state)
 {
     (void)state;
@@ -123,6 +147,70 @@ static void file_names_need_not_be_utf8(void **state)
     assert_string_equal(names[1], "images/?\xc3\xa9.png");
     (void)H5free_memory(names[0]);
     (void)H5free_memory(names[1]);
+    (void)H5Tclose(type);
+    (void)H5Fclose(file);
+}
+
+/* Of both predictions, and the accuracy of the one that the study asks for. */
+static void both_predictions_are_kept(void **state)
+{
+    (void)state;
+    const char *path = scratch_path("prediction.h5");
+    for (int p = 0; p < CURVE_PREDICTIONS; p++) {
+        static const char *const names[] = {"/curves/correct", "/curves/correct_masked", "/curves/top5",
+                                            "/curves/top5_masked"};
+        results r = *sample(9);
+        const size_t curve[] = {N_CELLS, N_RATES}, cube[] = {N_CELLS, N_RATES, 10};
+        uint64_t counts[COUNT(names)][N_CELLS * N_RATES], right[N_CELLS * N_RATES * 10];
+        double accuracy[N_CELLS * N_RATES];
+        r.prediction = (curve_prediction)p;
+        assert_ok(results_write(path, &r));
+        const hid_t file = H5Fopen(path, H5F_ACC_RDONLY, H5P_DEFAULT);
+        for (size_t i = 0; i < COUNT(names); i++) {
+            read_back(file, names[i], H5T_NATIVE_UINT64, 2, curve, counts[i]);
+        }
+        read_back(file, "/curves/class_correct_masked", H5T_NATIVE_UINT64, 3, cube, right);
+        read_back(file, "/curves/accuracy", H5T_NATIVE_DOUBLE, 2, curve, accuracy);
+        for (size_t i = 0; i < N_CELLS * N_RATES; i++) {
+            const result_cell *c = &r.cells[i / N_RATES];
+            const size_t k = i % N_RATES;
+            const uint64_t expected[] = {c->correct[k], c->correct_masked[k], c->top5[k], c->top5_masked[k]};
+            for (size_t v = 0; v < COUNT(names); v++) {
+                assert_int_equal(counts[v][i], expected[v]);
+            }
+            assert_true(accuracy[i] == (double)expected[p] / (double)c->total);
+            for (size_t slot = 0; slot < 10; slot++) {
+                assert_int_equal(right[i * 10 + slot],
+                                 slot < c->n_classes ? c->class_correct_masked[k * c->n_classes + slot] : 0);
+            }
+        }
+        (void)H5Fclose(file);
+    }
+}
+
+static void rankings_of_criteria_are_kept(void **state)
+{
+    (void)state;
+    const char *path = scratch_path("criteria.h5");
+    const size_t n = N_CRITERIA;
+    char *order[N_CRITERIA], *scope[N_CRITERIA];
+    double floor[N_CRITERIA];
+    assert_ok(results_write(path, sample(9)));
+    const hid_t file = H5Fopen(path, H5F_ACC_RDONLY, H5P_DEFAULT), type = H5Tcopy(H5T_C_S1);
+    (void)H5Tset_size(type, H5T_VARIABLE);
+    (void)H5Tset_cset(type, H5T_CSET_UTF8);
+    read_back(file, "/criteria/order", type, 1, &n, order);
+    read_back(file, "/criteria/scope", type, 1, &n, scope);
+    read_back(file, "/criteria/floor", H5T_NATIVE_DOUBLE, 1, &n, floor);
+    assert_string_equal(order[0], "least-first");
+    assert_string_equal(order[1], "most-first");
+    assert_string_equal(scope[0], "global");
+    assert_string_equal(scope[1], "layer");
+    assert_true(floor[0] == 0.25 && floor[1] == 0.0);
+    for (size_t i = 0; i < n; i++) {
+        (void)H5free_memory(order[i]);
+        (void)H5free_memory(scope[i]);
+    }
     (void)H5Tclose(type);
     (void)H5Fclose(file);
 }
@@ -176,6 +264,67 @@ static void file_holds_the_results(void **state)
     assert_disk_type(file, "/curves/seed", H5T_STD_U64LE);
     assert_disk_type(file, "/curves/loss_sum", H5T_IEEE_F64LE);
     assert_disk_type(file, "/tracks/vit/neurons/random/removed_at", H5T_STD_U16LE);
+    (void)H5Fclose(file);
+}
+
+static void audits_are_written(void **state)
+{
+    (void)state;
+    const char *path = scratch_path("audit.h5");
+    const results *r = sample(9);
+    assert_ok(results_write(path, r));
+    const hid_t file = H5Fopen(path, H5F_ACC_RDONLY, H5P_DEFAULT);
+    const size_t both[] = {2, 3};
+    double out[6], in[6], absolute_out[6], absolute_in[6], residual[6], growth[6];
+    uint8_t complete[3];
+    uint64_t seed[2];
+    read_back(file, "/audit/vit/lrp-epsilon/relevance_out", H5T_NATIVE_DOUBLE, 2, both, out);
+    read_back(file, "/audit/vit/lrp-epsilon/absolute_out", H5T_NATIVE_DOUBLE, 2, both, absolute_out);
+    read_back(file, "/audit/vit/lrp-epsilon/relevance_in", H5T_NATIVE_DOUBLE, 2, both, in);
+    read_back(file, "/audit/vit/lrp-epsilon/absolute_in", H5T_NATIVE_DOUBLE, 2, both, absolute_in);
+    read_back(file, "/audit/vit/lrp-epsilon/residual", H5T_NATIVE_DOUBLE, 2, both, residual);
+    read_back(file, "/audit/vit/lrp-epsilon/growth", H5T_NATIVE_DOUBLE, 2, both, growth);
+    read_back(file, "/audit/vit/lrp-epsilon/complete", H5T_NATIVE_UINT8, 1, both + 1, complete);
+    read_back(file, "/audit/vit/lrp-epsilon/seed", H5T_NATIVE_UINT64, 1, both, seed);
+    assert_true(out[4] == 27.0 && absolute_out[4] == 45.0 && in[3] == 27.0 && absolute_in[5] == 99.0 && isinf(out[2]));
+    assert_true(residual[3] == -0.1 && residual[1] == 0.0 && isnan(residual[2]) && isnan(residual[5])); /* partial: not known */
+    assert_true(growth[1] == 124.0 / 30.0 && growth[5] == 3.3 && seed[1] == UINT64_MAX - 1);
+    assert_true(complete[0] == 1 && complete[2] == 0);
+    assert_scale(file, "/audit/vit/lrp-epsilon/growth", 0, "/audit/vit/lrp-epsilon/set");
+    assert_scale(file, "/audit/vit/lrp-epsilon/rule", 0, "/audit/vit/lrp-epsilon/step");
+    (void)H5Fclose(file);
+}
+
+static void rows_are_written_with_what_they_say_of_a_class(void **state)
+{
+    (void)state;
+    const char *path = scratch_path("rows.h5");
+    const results *r = sample(9);
+    assert_ok(results_write(path, r));
+    const hid_t file = H5Fopen(path, H5F_ACC_RDONLY, H5P_DEFAULT);
+    const size_t all[] = {5, 30}, classes[] = {2, 30};
+    float score[5 * 30];
+    double mean[2 * 30], variance[2 * 30];
+    int64_t class[2], n[2];
+    read_back(file, "/rows/vit/lrp-epsilon/score", H5T_NATIVE_FLOAT, 2, all, score);
+    read_back(file, "/rows/vit/lrp-epsilon/mean", H5T_NATIVE_DOUBLE, 2, classes, mean);
+    read_back(file, "/rows/vit/lrp-epsilon/variance", H5T_NATIVE_DOUBLE, 2, classes, variance);
+    read_back(file, "/rows/vit/lrp-epsilon/class", H5T_NATIVE_INT64, 1, classes, class);
+    read_back(file, "/rows/vit/lrp-epsilon/samples", H5T_NATIVE_INT64, 1, classes, n);
+    uint8_t member[2 * 5];
+    const size_t sets[] = {2, 5};
+    read_back(file, "/rows/vit/lrp-epsilon/member", H5T_NATIVE_UINT8, 2, sets, member);
+    assert_memory_equal(member, r->rows[0].member, sizeof member);
+    assert_memory_equal(score, r->rows[0].score, sizeof score);
+    assert_disk_type(file, "/rows/vit/lrp-epsilon/score", H5T_IEEE_F32LE);
+    assert_true(class[0] == 0 && class[1] == 2 && n[0] == 3 && n[1] == 2);
+    for (size_t k = 0; k < 30; k++) {
+        const double a = (double)score[k], b = (double)score[30 + k], c = (double)score[60 + k], d = (double)score[90 + k],
+                     e = (double)score[120 + k], first = (a + b + c) / 3.0, second = (d + e) / 2.0;
+        assert_true(fabs(mean[k] - first) < 1e-12 && fabs(mean[30 + k] - second) < 1e-12);
+        assert_true(fabs(variance[k] - ((a - first) * (a - first) + (b - first) * (b - first) + (c - first) * (c - first)) / 2.0) < 1e-9);
+        assert_true(fabs(variance[30 + k] - ((d - second) * (d - second) + (e - second) * (e - second))) < 1e-9);
+    }
     (void)H5Fclose(file);
 }
 
@@ -308,8 +457,13 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(file_holds_the_results, open_memory, close_memory),
+        cmocka_unit_test_setup_teardown(both_predictions_are_kept, open_memory, close_memory),
+        cmocka_unit_test_setup_teardown(rankings_of_criteria_are_kept, open_memory, close_memory),
         cmocka_unit_test_setup_teardown(dimensions_have_scales, open_memory, close_memory),
         cmocka_unit_test_setup_teardown(file_names_need_not_be_utf8, open_memory, close_memory),
+        cmocka_unit_test_setup_teardown(audits_are_written, open_memory, close_memory),
+        cmocka_unit_test_setup_teardown(rows_are_written_with_what_they_say_of_a_class, open_memory, close_memory),
+        cmocka_unit_test_setup_teardown(winograd_is_marked, open_memory, close_memory),
         cmocka_unit_test_setup_teardown(large_masks_are_whole, open_memory, close_memory),
         cmocka_unit_test_setup_teardown(same_results_give_the_same_bytes, open_memory, close_memory),
         cmocka_unit_test_setup_teardown(folders_are_made_and_folders_are_refused, open_memory, close_memory),

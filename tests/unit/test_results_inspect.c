@@ -53,14 +53,39 @@ static void inspect_tells_what_is_inside(void **state)
                                         "2 files",
                                         "node2",
                                         "Kendall",
+                                        "accuracies are 'restricted'",
+                                        "most-first",
                                         "0.875",
-                                        "study: sample ..."};
+                                        "study: sample ...",
+                                        "vit    lrp-epsilon  residual   -0.1  heads.head",
+                                        "vit    lrp-epsilon  gain        nan  block.1.attention",
+                                        "vit    lrp-epsilon  growth      nan  block.1.attention"};
     for (size_t i = 0; i < COUNT(parts); i++) {
         if (strstr(text, parts[i]) == NULL) {
             fail_msg("'%s' is not in:\n%s", parts[i], text);
         }
     }
     assert_null(strstr(text, "some/where"));
+}
+
+/* The curves that are printed are those of the study's prediction. */
+static void inspect_prints_the_accuracies_of_the_study(void **state)
+{
+    (void)state;
+    static char text[CURVE_PREDICTIONS][1 << 16];
+    const char *path = scratch_path("prediction.h5");
+    for (size_t p = 0; p < CURVE_PREDICTIONS; p++) {
+        results r = *sample(9);
+        r.prediction = (curve_prediction)p;
+        assert_ok(results_write(path, &r));
+        assert_ok(inspect_into(path, text[p], sizeof text[p]));
+        const result_cell *c = r.cells;
+        const uint64_t *one = p == PREDICTION_MASKED ? c[0].correct_masked : c[0].correct,
+                       *two = p == PREDICTION_MASKED ? c[1].correct_masked : c[1].correct;
+        const double mean = ((double)one[0] / (double)c[0].total + (double)two[0] / (double)c[1].total) / 2.0;
+        assert_non_null(strstr(text[p], arena_text(memory, "3          10      2  %.3f", mean)));
+    }
+    assert_non_null(strstr(text[PREDICTION_MASKED], "accuracies are 'masked'"));
 }
 
 static void empty_study_is_a_file_too(void **state)
@@ -147,6 +172,10 @@ static void wrong_shapes_and_types_are_named(void **state)
         {"/summary/seeds", H5T_IEEE_F64LE, 1, {N_ROWS, 0}, "/summary/seeds: expected integers"},
         {"/models/vit/layer", H5T_STD_REF_OBJ, 1, {3, 0}, "/models/vit/layer: expected texts"},
         {"/provenance/config", H5T_STD_I32LE, 1, {3, 0}, "/provenance/config: expected texts"},
+        {"/audit/vit/lrp-epsilon/growth", H5T_IEEE_F64LE, 2, {2, 2}, "expected the shape [2, 3], found [2, 2]"},
+        {"/audit/vit/lrp-epsilon/absolute_in", H5T_IEEE_F64LE, 2, {1, 3}, "expected the shape [2, 3], found [1, 3]"},
+        {"/audit/vit/lrp-epsilon/complete", H5T_STD_U8LE, 1, {4, 0}, "expected the shape [3], found [4]"},
+        {"/audit/vit/lrp-epsilon/rule", H5T_STD_U8LE, 1, {3, 0}, "/audit/vit/lrp-epsilon/rule: expected texts"},
     };
     for (size_t i = 0; i < COUNT(damages); i++) {
         assert_ok(results_write(path, r));
@@ -162,7 +191,7 @@ static void missing_parts_and_newer_schemas_are_named(void **state)
 {
     (void)state;
     static char text[1 << 16];
-    static const char *const parts[] = {"/curves", "/summary/model", "/models", "/provenance"};
+    static const char *const parts[] = {"/curves", "/summary/model", "/models", "/provenance", "/audit/vit/lrp-epsilon/growth"};
     const char *path = scratch_path("part.h5");
     const results *r = sample(9);
     for (size_t i = 0; i < COUNT(parts); i++) {
@@ -173,17 +202,23 @@ static void missing_parts_and_newer_schemas_are_named(void **state)
         assert_fails(inspect_into(path, text, sizeof text), ST_DATA, "part.h5", parts[i], NULL);
     }
     assert_ok(results_write(path, r));
+    const hid_t without = H5Fopen(path, H5F_ACC_RDWR, H5P_DEFAULT);
+    assert_true(H5Ldelete(without, "/audit", H5P_DEFAULT) >= 0);
+    (void)H5Fclose(without);
+    assert_ok(inspect_into(path, text, sizeof text)); /* a result of a program that did not audit */
+    assert_null(strstr(text, "growth"));
+    assert_ok(results_write(path, r));
     const hid_t bare = H5Fopen(path, H5F_ACC_RDWR, H5P_DEFAULT);
     assert_true(H5Adelete_by_name(bare, "/models/vit", "total_macs", H5P_DEFAULT) >= 0);
     (void)H5Fclose(bare);
     assert_fails(inspect_into(path, text, sizeof text), ST_DATA, "attribute 'total_macs' of /models/vit", "copy it again", NULL);
-    const int64_t newer = 2;
+    const int64_t newer = RESULTS_SCHEMA_VERSION + 1;
     assert_ok(results_write(path, r));
     const hid_t file = H5Fopen(path, H5F_ACC_RDWR, H5P_DEFAULT), attr = H5Aopen(file, "schema_version", H5P_DEFAULT);
     assert_true(H5Awrite(attr, H5T_NATIVE_INT64, &newer) >= 0);
     (void)H5Aclose(attr);
     (void)H5Fclose(file);
-    assert_fails(inspect_into(path, text, sizeof text), ST_DATA, "schema_version is 2", "reads 1", NULL);
+    assert_fails(inspect_into(path, text, sizeof text), ST_DATA, "schema_version is 3", "reads 2", NULL);
 }
 
 /* ---- damage anywhere ---- */
@@ -325,6 +360,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(inspect_tells_what_is_inside, open_memory, close_memory),
+        cmocka_unit_test_setup_teardown(inspect_prints_the_accuracies_of_the_study, open_memory, close_memory),
         cmocka_unit_test_setup_teardown(empty_study_is_a_file_too, open_memory, close_memory),
         cmocka_unit_test_setup_teardown(texts_cannot_command_the_terminal, open_memory, close_memory),
         cmocka_unit_test_setup_teardown(foreign_files_are_named, open_memory, close_memory),

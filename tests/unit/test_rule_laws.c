@@ -81,8 +81,8 @@ static const float *run(const trial *t, const float *r_out)
 static void fail_trial(const trial *t, const char *law, double off, double allowed)
 {
     fail_msg("%s, layer %s, %s%s, first parameters %g %g: %s: off by %.3g, %.3g is allowed", t->rule->name, t->c.name,
-             t->layer.by_terms ? "term by term" : "by signs", t->layer.nonnegative ? " of inputs >= 0" : "", t->parameters[0],
-             t->parameters[1], law, off, allowed);
+             t->layer.by_terms ? "term by term" : "by signs", t->layer.nonnegative ? " of inputs >= 0" : "",
+             t->parameters[0], t->parameters[1], law, off, allowed);
 }
 
 static double largest(size_t n, const double *x)
@@ -94,7 +94,8 @@ static double largest(size_t n, const double *x)
     return most;
 }
 
-static void assert_near(const trial *t, const char *law, const float *got, const double *expected, double scale, double tolerance)
+static void assert_near(const trial *t, const char *law, const float *got, const double *expected, double scale,
+                        double tolerance)
 {
     double worst = 0.0;
     for (size_t i = 0; i < t->c.n_in; i++) {
@@ -167,7 +168,8 @@ static const double *twin(const trial *t, const float *r_out, naive_facts *facts
     *facts = (naive_facts){0.0, 0.0};
     for (size_t i = 0; i < c->batch; i++) {
         naive_facts of_sample;
-        naive_rule(&l, &terms, t->parameters[t->rule->epsilon_field], x + i * in, z + i * out, r + i * out, r_in + i * in, &of_sample);
+        naive_rule(&l, &terms, t->parameters[t->rule->epsilon_field], x + i * in, z + i * out, r + i * out,
+                   r_in + i * in, &of_sample);
         facts->total += of_sample.total;
         facts->condition = fmax(facts->condition, of_sample.condition);
     }
@@ -191,7 +193,8 @@ static void check_table(const trial *t)
     if (!(fabs(sum - facts.total) <= 1e-12 * size)) {
         fail_trial(t, "the twin's adjoint identity", fabs(sum - facts.total) / size, 1e-12);
     }
-    assert_near(t, "its table in double", run(t, t->c.r_out), expected, largest(t->c.n_in, expected), fmax(1e-5, 0x1p-23 * facts.condition));
+    assert_near(t, "its table in double", run(t, t->c.r_out), expected, largest(t->c.n_in, expected),
+                fmax(1e-5, 0x1p-23 * facts.condition));
 }
 
 static void check_linear(const trial *t)
@@ -275,7 +278,10 @@ static double value_of(const field *f, size_t point)
 {
     const bool choice = f->kind == FIELD_CHOICE || f->kind == FIELD_BOOL || f->kind == FIELD_COUNT;
     const double low = f->scale == SCALE_LOG ? fmax(f->min, 1e-2) : f->min, high = fmin(f->max, 8.0);
-    return point == 0 ? f->def : choice ? (point == 1 ? f->min : f->max) : point == 1 ? fmax(low, f->min + 1e-2) : fmax(high, f->def);
+    return point == 0   ? f->def
+           : choice     ? (point == 1 ? f->min : f->max)
+           : point == 1 ? fmax(low, f->min + 1e-2)
+                        : fmax(high, f->def);
 }
 
 static void check_rule(const rule_def *rule)
@@ -412,7 +418,8 @@ static void for_every_way(void (*check)(const trial *t))
 
 static void is_z_plus(const trial *t)
 {
-    static const rule_choice alpha1 = {"alpha-beta", {{"alpha", 1.0}}, false}, z_plus = {"z-plus", {{NULL, 0.0}}, false};
+    static const rule_choice alpha1 = {"alpha-beta", {{"alpha", 1.0}}, false},
+                             z_plus = {"z-plus", {{NULL, 0.0}}, false};
     assert_true(distance(t, &z_plus, &alpha1, false) == 0.0);
 }
 
@@ -442,7 +449,8 @@ static void a_large_gamma_tends_to_z_plus(void **state)
 /* The stabiliser keeps denominators that are summed again from magnifying their rounding. */
 static void is_epsilon(const trial *t)
 {
-    static const rule_choice none = {"gamma", {{"gamma", 0.0}, {"epsilon", 0.1}}, false}, epsilon = {"epsilon", {{"epsilon", 0.1}}, false};
+    static const rule_choice none = {"gamma", {{"gamma", 0.0}, {"epsilon", 0.1}}, false},
+                             epsilon = {"epsilon", {{"epsilon", 0.1}}, false};
     const double off = distance(t, &epsilon, &none, false);
     if (!(off < 1e-5)) {
         fail_trial(t, "gamma 0 is epsilon", off, 1e-5);
@@ -485,6 +493,30 @@ static void zero_outputs_take_no_relevance_without_stabiliser(void **state)
     golden_close(&g);
 }
 
+/* 1 - 1 is exactly 0 and has no sign: gamma hands on nothing of what comes in there, epsilon does. The other output, 2, has a sign. */
+static void an_output_of_0_has_no_sign(void **state)
+{
+    (void)state;
+    static const rule_choice gamma = {"gamma", {{NULL, 0.0}}, false}, epsilon = {"epsilon", {{"epsilon", 1.0}}, false};
+    static const float x[] = {1.0f, 1.0f}, w[] = {1.0f, -1.0f, 1.0f, 1.0f}, z[] = {0.0f, 2.0f}, r_out[] = {1.0f, 0.0f};
+    for (size_t way = 0; way < WAYS; way++) {
+        trial t = {.c = {.name = "1 - 1", .batch = 1, .n_in = 2, .n_out = 2, .x = x, .z = z, .r_out = r_out}};
+        t.c.linear = (linear_attr){.out_features = 2};
+        t.c.in_shape = (shape){.rank = 1, .dim = {2}};
+        t.c.node = (node){.op = &op_linear, .name = "1 - 1", .attr = &t.c.linear, .n_in = 1, .out = t.c.in_shape};
+        t.c.node.weight = w;
+        t.c.node.n_weight = 4;
+        set(&t, &gamma);
+        assert_true(set_way(&t, way));
+        const float *none = run(&t, r_out);
+        assert_true(none[0] == 0.0f && none[1] == 0.0f);
+        set(&t, &epsilon);
+        const float *some = run(&t, r_out);
+        assert_true(some[0] == 1.0f && some[1] == -1.0f);
+    }
+    arena_reset(memory);
+}
+
 static void pixels_need_the_image(void **state)
 {
     (void)state;
@@ -496,11 +528,13 @@ static void pixels_need_the_image(void **state)
     set(&t, &z_box);
     rule_case_read(g, "conv1x1_s2", &t.c); /* four channels */
     t.c.node.op->product(&t.c.node, &t.c.in_shape, &s);
-    rule_layer l = {.n = &t.c.node, .backend = test_backend(), .shape = &s, .batch = t.c.batch, .pixels = {.n_channels = 3}};
-    assert_fails(rule_build(memory, t.rule, t.parameters, &l, true, &plan), ST_CONFIG, "conv1x1_s2", "z-box", "3 channels", "found 4",
-                 "units: input", NULL);
+    rule_layer l = {
+        .n = &t.c.node, .backend = test_backend(), .shape = &s, .batch = t.c.batch, .pixels = {.n_channels = 3}};
+    assert_fails(rule_build(memory, t.rule, t.parameters, &l, true, &plan), ST_CONFIG, "conv1x1_s2", "z-box",
+                 "3 channels", "found 4", "units: input", NULL);
     l.pixels.n_channels = 0;
-    assert_fails(rule_build(memory, t.rule, t.parameters, &l, false, &plan), ST_CONFIG, "conv1x1_s2", "not known", NULL);
+    assert_fails(rule_build(memory, t.rule, t.parameters, &l, false, &plan), ST_CONFIG, "conv1x1_s2", "not known",
+                 NULL);
     golden_close(&g);
 }
 
@@ -514,6 +548,7 @@ int main(void)
         cmocka_unit_test(a_large_gamma_tends_to_z_plus),
         cmocka_unit_test(gamma_0_is_epsilon),
         cmocka_unit_test(zero_outputs_take_no_relevance_without_stabiliser),
+        cmocka_unit_test(an_output_of_0_has_no_sign),
         cmocka_unit_test(pixels_need_the_image),
     };
     RETURN_RUN_ON_EVERY_BACKEND(tests, set_up, tear_down);

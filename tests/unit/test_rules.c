@@ -133,7 +133,8 @@ static void check_places(const graph *g)
     };
     composite c = {.n = 2, .entries = entries + 2};
     const composite_entry *const *of;
-    assert_fails(composite_resolve(memory, &c, g, &of), ST_CONFIG, "features.avgpool", "avgpool2d", "not for such layers", NULL);
+    assert_fails(composite_resolve(memory, &c, g, &of), ST_CONFIG, "features.avgpool", "avgpool2d",
+                 "not for such layers", NULL);
     c = (composite){.n = 2, .entries = entries};
     assert_fails(composite_resolve(memory, &c, g, &of), ST_CONFIG, "features.4", NULL);
     const composite_entry complete[] = {entries[0], entries[1], entries[3]};
@@ -184,7 +185,8 @@ static void first_matching_entry_wins(void **state)
     check_places(&g);
     const composite_entry misplaced = {.type = "avgpool2d", .rule = rule_find("z-plus")};
     const composite wrong = {.n = 1, .entries = &misplaced};
-    assert_fails(composite_resolve(memory, &wrong, &g, &of), ST_CONFIG, "features.0", NULL); /* of the layer that comes first */
+    assert_fails(composite_resolve(memory, &wrong, &g, &of), ST_CONFIG, "features.0",
+                 NULL); /* of the layer that comes first */
     const composite *everywhere;
     assert_ok(composite_epsilon(memory, 1e-3, &everywhere));
     assert_ok(composite_resolve(memory, everywhere, &g, &of));

@@ -10,7 +10,11 @@
 enum { ALPHA, EPSILON, FIELDS };
 
 static const field fields[FIELDS] = {
-    [ALPHA] = {.name = "alpha", .kind = FIELD_REAL, .def = 2.0, .min = 1.0, .max = 100.0,
+    [ALPHA] = {.name = "alpha",
+               .kind = FIELD_REAL,
+               .def = 2.0,
+               .min = 1.0,
+               .max = 100.0,
                .help = "share of the positive contributions; that of the negative ones is beta = alpha - 1"},
     [EPSILON] = RULE_EPSILON,
 };

@@ -12,7 +12,9 @@ static rule_terms terms(const double p[])
     (void)p;
     return (rule_terms){
         .n_groups = 1,
-        .group = {{.coef = 1.0, .n_terms = 1, .term = {{.input = INPUT_ALL, .weights = {.all = 1.0}, .bias = {.all = 1.0}}}}},
+        .group = {{.coef = 1.0,
+                   .n_terms = 1,
+                   .term = {{.input = INPUT_ALL, .weights = {.all = 1.0}, .bias = {.all = 1.0}}}}},
     };
 }
 

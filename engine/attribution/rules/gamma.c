@@ -9,7 +9,12 @@
 enum { GAMMA, EPSILON, FIELDS };
 
 static const field fields[FIELDS] = {
-    [GAMMA] = {.name = "gamma", .kind = FIELD_REAL, .def = 0.25, .min = 0.0, .max = 1e6, .scale = SCALE_LOG,
+    [GAMMA] = {.name = "gamma",
+               .kind = FIELD_REAL,
+               .def = 0.25,
+               .min = 0.0,
+               .max = 1e6,
+               .scale = SCALE_LOG,
                .help = "extra weight of the contributions that have the sign of the output"},
     [EPSILON] = RULE_EPSILON,
 };
@@ -22,11 +27,13 @@ static rule_terms terms(const double p[])
         .group = {{.coef = 1.0,
                    .gate = GATE_POSITIVE,
                    .n_terms = 2,
-                   .term = {{.input = INPUT_POSITIVE, .weights = g1, .bias = g1}, {.input = INPUT_NEGATIVE, .weights = g2}}},
+                   .term = {{.input = INPUT_POSITIVE, .weights = g1, .bias = g1},
+                            {.input = INPUT_NEGATIVE, .weights = g2}}},
                   {.coef = 1.0,
                    .gate = GATE_NEGATIVE,
                    .n_terms = 2,
-                   .term = {{.input = INPUT_POSITIVE, .weights = g2, .bias = g2}, {.input = INPUT_NEGATIVE, .weights = g1}}}},
+                   .term = {{.input = INPUT_POSITIVE, .weights = g2, .bias = g2},
+                            {.input = INPUT_NEGATIVE, .weights = g1}}}},
     };
 }
 

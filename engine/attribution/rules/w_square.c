@@ -14,7 +14,9 @@ static rule_terms terms(const double p[])
     const rule_map square = {.square = 1.0};
     return (rule_terms){
         .n_groups = 1,
-        .group = {{.coef = 1.0, .n_terms = 1, .term = {{.input = INPUT_ONE, .weights = square, .bias = square, .flat = true}}}},
+        .group = {{.coef = 1.0,
+                   .n_terms = 1,
+                   .term = {{.input = INPUT_ONE, .weights = square, .bias = square, .flat = true}}}},
     };
 }
 

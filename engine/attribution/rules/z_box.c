@@ -10,9 +10,19 @@ enum { LOW, HIGH, UNITS, EPSILON, FIELDS };
 static const char *const units[] = {"pixels", "input", NULL};
 
 static const field fields[FIELDS] = {
-    [LOW] = {.name = "low", .kind = FIELD_REAL, .def = 0.0, .min = -1e6, .max = 0.0, .help = "the least value that an input can have"},
+    [LOW] = {.name = "low",
+             .kind = FIELD_REAL,
+             .def = 0.0,
+             .min = -1e6,
+             .max = 0.0,
+             .help = "the least value that an input can have"},
     [HIGH] = {.name = "high", .kind = FIELD_REAL, .def = 1.0, .min = 0.0, .max = 1e6, .help = "the greatest"},
-    [UNITS] = {.name = "units", .kind = FIELD_CHOICE, .def = 0.0, .min = 0.0, .max = 1.0, .choices = units,
+    [UNITS] = {.name = "units",
+               .kind = FIELD_CHOICE,
+               .def = 0.0,
+               .min = 0.0,
+               .max = 1.0,
+               .choices = units,
                .help = "of low and high: a pixel from 0 to 1 before it is normalised, or the layer's input as it is"},
     [EPSILON] = RULE_EPSILON,
 };

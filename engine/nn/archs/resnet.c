@@ -9,23 +9,6 @@ static bool recognises(const tensors *t)
            tensors_find(t, "fc.weight") != NULL;
 }
 
-/* conv + batch norm, prunable; both are named by suffixes of `prefix`. */
-static node_id add_conv(builder *b, node_id x, depth_group group, const char *prefix, const char *conv,
-                        const char *norm, size_t kernel, size_t stride)
-{
-    const conv_layer layer = {
-        .name = builder_text(b, "%s%s", prefix, conv),
-        .norm = builder_text(b, "%s%s", prefix, norm),
-        .kernel = kernel,
-        .stride = stride,
-        .padding = (kernel - 1) / 2,
-    };
-    x = builder_conv(b, x, &layer);
-    builder_prunable(b, x, COMPONENT_FILTER, builder_shape(b, x).dim[0]);
-    builder_group(b, x, group);
-    return x;
-}
-
 static node_id add_relu(builder *b, node_id x, const char *prefix, const char *name)
 {
     return builder_simple(b, &op_relu, builder_text(b, "%s%s", prefix, name), x);
@@ -34,12 +17,12 @@ static node_id add_relu(builder *b, node_id x, const char *prefix, const char *n
 static node_id add_branch(builder *b, node_id x, depth_group group, const char *prefix, size_t stride)
 {
     if (!builder_has(b, builder_text(b, "%sconv3.weight", prefix))) {
-        x = add_relu(b, add_conv(b, x, group, prefix, "conv1", "bn1", 3, stride), prefix, "relu1");
-        return add_conv(b, x, group, prefix, "conv2", "bn2", 3, 1);
+        x = add_relu(b, builder_filters(b, x, group, prefix, "conv1", "bn1", 3, stride), prefix, "relu1");
+        return builder_filters(b, x, group, prefix, "conv2", "bn2", 3, 1);
     }
-    x = add_relu(b, add_conv(b, x, group, prefix, "conv1", "bn1", 1, 1), prefix, "relu1");
-    x = add_relu(b, add_conv(b, x, group, prefix, "conv2", "bn2", 3, stride), prefix, "relu2");
-    return add_conv(b, x, group, prefix, "conv3", "bn3", 1, 1);
+    x = add_relu(b, builder_filters(b, x, group, prefix, "conv1", "bn1", 1, 1), prefix, "relu1");
+    x = add_relu(b, builder_filters(b, x, group, prefix, "conv2", "bn2", 3, stride), prefix, "relu2");
+    return builder_filters(b, x, group, prefix, "conv3", "bn3", 1, 1);
 }
 
 /* out = relu(shortcut + branch); a downsample stands in the shortcut where size or width changes. */
@@ -49,7 +32,7 @@ static node_id add_block(builder *b, node_id x, depth_group group, const char *p
     node_id shortcut = x;
     const shape in = builder_shape(b, x), out = builder_shape(b, branch);
     if (in.dim[0] != out.dim[0] || stride != 1 || builder_has(b, builder_text(b, "%sdownsample.0.weight", prefix))) {
-        shortcut = add_conv(b, x, group, prefix, "downsample.0", "downsample.1", 1, stride);
+        shortcut = builder_filters(b, x, group, prefix, "downsample.0", "downsample.1", 1, stride);
     }
     const node_id sum = builder_add(b, &op_add, builder_text(b, "%sadd", prefix), 2,
                                     (const node_id[]){shortcut, branch}, NULL, 0, NULL, 0, NULL, 0);
@@ -59,8 +42,8 @@ static node_id add_block(builder *b, node_id x, depth_group group, const char *p
 static node_id add_stem(builder *b)
 {
     const maxpool_attr attr = {.kernel = 3, .stride = 2, .padding = 1};
-    node_id x = builder_images(b, "conv1.weight", NULL);
-    x = add_relu(b, add_conv(b, x, GROUP_LOW, "", "conv1", "bn1", 7, 2), "", "relu");
+    node_id x = builder_images(b, "conv1.weight", builder_published_size(b, "conv1.weight", "fc.weight"));
+    x = add_relu(b, builder_filters(b, x, GROUP_LOW, "", "conv1", "bn1", 7, 2), "", "relu");
     return builder_add(b, &op_maxpool2d, "maxpool", 1, &x, &attr, sizeof attr, NULL, 0, NULL, 0);
 }
 

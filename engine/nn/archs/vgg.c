@@ -162,7 +162,8 @@ static void add_classifier(builder *b, node_id x)
 
 static void build(builder *b)
 {
-    node_id x = builder_images(b, "features.0.weight", NULL);
+    node_id x =
+        builder_images(b, "features.0.weight", builder_published_size(b, "features.0.weight", "classifier.6.weight"));
     const stack s = find_stack(b);
     x = add_features(b, x, &s);
     add_classifier(b, add_average(b, x));

@@ -237,6 +237,12 @@ static void score_variances(const criterion_setup *s, size_t n_samples, const do
     }
 }
 
+static size_t score_moment(const criterion_setup *s)
+{
+    const aggregate how = aggregate_of(s);
+    return s->parameters[STATISTIC] == STATISTIC_VARIANCE ? NO_MOMENT : aggregate_summand(&how);
+}
+
 static void finish(const criterion_setup *s, size_t n_samples, const double *sums, double *score)
 {
     const aggregate how = aggregate_of(s);
@@ -259,4 +265,5 @@ const criterion_def criterion_activation = {
     .bytes = bytes,
     .rows = rows,
     .finish = finish,
+    .score_moment = score_moment,
 };

@@ -35,4 +35,5 @@ const criterion_def criterion_gradient = {
     .bytes = bytes,
     .rows = derived_rows,
     .finish = derived_finish,
+    .score_moment = derived_score_moment,
 };

@@ -36,4 +36,5 @@ const criterion_def criterion_gradient_activation = {
     .bytes = bytes,
     .rows = derived_rows,
     .finish = derived_finish,
+    .score_moment = derived_score_moment,
 };

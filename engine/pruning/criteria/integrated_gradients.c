@@ -135,5 +135,6 @@ const criterion_def criterion_integrated_gradients = {
     .bytes = bytes,
     .rows = rows,
     .finish = derived_finish,
+    .score_moment = derived_score_moment,
     .passes = passes,
 };

@@ -67,5 +67,6 @@ const criterion_def criterion_smoothgrad = {
     .bytes = bytes,
     .rows = derived_rows,
     .finish = derived_finish,
+    .score_moment = derived_score_moment,
     .passes = passes,
 };

@@ -39,4 +39,5 @@ const criterion_def criterion_snip = {
     .bytes = bytes,
     .rows = derived_rows,
     .finish = derived_finish,
+    .score_moment = derived_score_moment,
 };

@@ -38,4 +38,5 @@ const criterion_def criterion_taylor = {
     .bytes = bytes,
     .rows = derived_rows,
     .finish = derived_finish,
+    .score_moment = derived_score_moment,
 };

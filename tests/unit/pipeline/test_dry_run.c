@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "pipeline/dry_run.h"
+#include "pipeline/gather_rows.h"
 #include "pipeline/launcher.h"
 
 static comm world;
@@ -52,6 +53,14 @@ static const char known[] = "  - {name: size, method: magnitude}\n  - {name: cha
 static const char all[] =
     "  - {name: size, method: magnitude}\n  - {name: chance, method: random}\n"
     "  - {name: narrow, method: lrp, epsilon: 1e-6}\n  - {name: wide, method: lrp, epsilon: 0.1}\n";
+/* The same scores ranked in several ways. */
+static const char known_ranked[] =
+    "  - {name: size, method: magnitude}\n  - {name: layers, method: magnitude, scope: layer}\n"
+    "  - {name: most, method: random, order: most-first, floor: 0.2}\n";
+static const char all_ranked[] =
+    "  - {name: narrow, method: lrp, epsilon: 1e-6}\n  - {name: wide, method: lrp, epsilon: 0.1, scope: layer}\n"
+    "  - {name: layers, method: lrp, epsilon: 1.0e-6, scope: layer}\n  - {name: most, method: lrp, order: most-first}\n"
+    "  - {name: floor, method: lrp, floor: 0.1}\n";
 
 /* A plan and a run of the same study. */
 typedef struct both {
@@ -160,6 +169,7 @@ static void a_plan_without_relevance_is_exact(void **state)
 {
     (void)state;
     check_against_run(known, false);
+    check_against_run(known_ranked, false);
 }
 
 static void a_plan_with_relevance_is_a_bound(void **state)
@@ -206,6 +216,54 @@ static void sharing_is_counted(void **state)
     open_both(&b, known);
     assert_int_equal(of_stage(&b, "evaluate")->distinct, masks_of_sets(0));
     assert_int_equal(of_stage(&b, "attribute")->passes, 0);
+    close_both(&b);
+}
+
+/* `rows: keep` costs what the plan says, on rank 0 and, before compression, in the file. */
+static void kept_rows_are_foreseen(void **state)
+{
+    (void)state;
+    both stream, keep;
+    size_t passes[8], scores = 0;
+    char criteria[sizeof all + 32];
+    open_both(&stream, all);
+    (void)snprintf(criteria, sizeof criteria, "%srows: keep\n", all);
+    open_both(&keep, criteria);
+    for (size_t m = 0; m < keep.p.study.n_models; m++) {
+        scores += 2 * keep.p.study.models[m].graph->n_components; /* two criteria */
+    }
+    const size_t n = keep.p.study.explained.n;
+    assert_in_range(gather_rows_kept_bytes(&keep.p.study), n * scores * sizeof(float), n * scores * sizeof(float) + 4 * 64);
+    assert_int_equal(gather_rows_kept_bytes(&stream.p.study), gather_rows_kept_bytes(&keep.p.study));
+    assert_int_equal(gather_rows_file_bytes(&stream.p.study),
+                     gather_rows_kept_bytes(&stream.p.study) + 2 * 10 * scores * sizeof(double)); /* images of all ten classes */
+    assert_int_equal(of_stage(&keep, "attribute")->kept, of_stage(&stream, "attribute")->kept + gather_rows_kept_bytes(&keep.p.study));
+    assert_true(keep.report.memory.file > stream.report.memory.file + (double)gather_rows_file_bytes(&keep.p.study));
+    run_stages(&keep, passes); /* it takes what was forecast */
+    close_both(&keep);
+    close_both(&stream);
+}
+
+/* Images are explained for scores, not for rankings. */
+static void rankings_of_the_same_scores_share_their_explanation(void **state)
+{
+    (void)state;
+    both b;
+    size_t passes[8];
+    open_both(&b, all_ranked);
+    const study *s = &b.p.study;
+    assert_int_equal(of_stage(&b, "attribute")->passes,
+                     2 * 2 * study_batches(&s->explained, 4)); /* two networks, two epsilons */
+    assert_true(stage_count <= COUNT(passes));
+    run_stages(&b, passes);
+    for (size_t r = 0; r < s->n_references; r++) {
+        const double *narrow = b.run.attribute.sums[attribute_index(s, 1, 0, r)];
+        assert_non_null(narrow);
+        for (size_t k = 2; k < 5; k++) {
+            assert_ptr_equal(b.run.attribute.sums[attribute_index(s, 1, k, r)], narrow);
+        }
+        assert_ptr_not_equal(b.run.attribute.sums[attribute_index(s, 1, 1, r)], narrow);
+    }
     close_both(&b);
 }
 
@@ -322,6 +380,8 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_plan_without_relevance_is_exact),
         cmocka_unit_test(a_plan_with_relevance_is_a_bound),
         cmocka_unit_test(sharing_is_counted),
+        cmocka_unit_test(kept_rows_are_foreseen),
+        cmocka_unit_test(rankings_of_the_same_scores_share_their_explanation),
         cmocka_unit_test(passes_of_a_method_are_counted),
         cmocka_unit_test(a_network_without_what_a_criterion_looks_at_is_refused),
         cmocka_unit_test(memory_is_what_is_allocated),

@@ -104,7 +104,7 @@ static void every_node_of_a_checkpoint_has_its_rule(void **state)
         const graph *g = built(a, source_path(networks[i]));
         const char *text = inspected(source_path(networks[i]));
         assert_non_null(strstr(text, "criterion lrp composite=epsilon epsilon=1e-06 absolute=token target=label initial=one "
-                                      "normalise=none softmax=epsilon proj_bias=textbook:\n"));
+                                      "normalise=none softmax=epsilon proj_bias=textbook audit=true:\n"));
         check_rows(text, g, 1e-6);
         arena_close(&a);
     }

@@ -1,4 +1,4 @@
-#include "support/support.h"
+#include "support/golden.h"
 
 #include <string.h>
 
@@ -130,12 +130,97 @@ static void more_than_there_is_is_refused(void **state)
     close_fixture(&f);
 }
 
+/* Seed 0 draws the classes 44, 37 and 675 of 1000, then the images of each, as the golden file has them. */
+static void torch_draws_as_the_reference_program(void **state)
+{
+    (void)state;
+    enum { ALL = 1000 };
+    static const char *names[ALL];
+    static size_t first[ALL + 1];
+    static const size_t drawn[] = {44, 37, 675}, sizes[] = {1300, 732, 1300};
+    arena *a = NULL;
+    for (size_t i = 0; i < ALL; i++) {
+        names[i] = "class";
+        first[i + 1] = first[i] + (i == 44 || i == 675 ? 1300 : i == 37 ? 732 : 5);
+    }
+    const dataset d = {.root = "data", .n_classes = ALL, .n_samples = first[ALL], .class_name = names, .class_first = first};
+    const study_task t = {.n_classes = 3, .seed = 0};
+    uint32_t classes[3];
+    size_t sample[30], n = 0;
+    assert_ok(arena_open("test", &a));
+    assert_ok(plan_torch_classes(a, &d, &t, classes));
+    assert_ok(plan_torch_references(a, &d, &t, 10, &n, sample));
+    assert_int_equal(n, 30);
+    golden *g = golden_open("preproc_rng.h5");
+    for (size_t i = 0; i < 3; i++) {
+        const golden_array images = golden_read(g, "randperm/seed0/then%zu_perm%zu_first10", i, sizes[i]);
+        assert_int_equal(classes[i], drawn[i]);
+        for (size_t k = 0; k < 10; k++) {
+            assert_int_equal(sample[10 * i + k], first[drawn[i]] + (size_t)images.integer[k]);
+        }
+    }
+    golden_close(&g);
+    const study_task more = {.n_classes = 6, .seed = 0}; /* classes of five images give all five and draw nothing */
+    size_t many[60];
+    assert_ok(plan_torch_references(a, &d, &more, 10, &n, many));
+    assert_int_equal(n, 30 + 3 * 5);
+    for (size_t k = 31; k < 35; k++) {
+        assert_int_equal(many[k], many[k - 1] + 1);
+    }
+    static size_t other[ALL + 1]; /* the first class has too few: the second one's draw is the first */
+    for (size_t i = 0; i < ALL; i++) {
+        other[i + 1] = other[i] + (i == 37 ? 1300 : 5);
+    }
+    const dataset few = {.root = "data", .n_classes = ALL, .n_samples = other[ALL], .class_name = names, .class_first = other};
+    assert_ok(plan_torch_references(a, &few, &t, 10, &n, sample));
+    assert_int_equal(n, 20);
+    g = golden_open("preproc_rng.h5");
+    const golden_array images = golden_read(g, "randperm/seed0/then0_perm1300_first10");
+    for (size_t k = 0; k < 10; k++) {
+        assert_int_equal(sample[5 + k], other[37] + (size_t)images.integer[k]);
+    }
+    golden_close(&g);
+    arena_close(&a);
+}
+
+/* The whole plan: sorted samples, classes ascending, and as many images as there are. */
+static void a_plan_by_torch_is_sorted(void **state)
+{
+    (void)state;
+    fixture f;
+    const size_t tasks[] = {3, 10}, references[] = {5, 50};
+    const uint64_t seeds[] = {0, 7};
+    open_fixture(&f, 2, tasks, 2, seeds, 2, references);
+    f.cfg.sampling = SAMPLING_TORCH;
+    assert_ok(plan_samples(f.a, f.scratch, &f.s));
+    for (size_t i = 0; i < f.s.n_references; i++) {
+        const study_reference *r = &f.s.references[i];
+        const study_task *t = &f.s.tasks[r->task];
+        assert_int_equal(r->samples.n, t->n_classes * (r->per_class == 5 ? 5 : PER_CLASS));
+        for (size_t k = 1; k < r->samples.n; k++) {
+            assert_true(r->samples.sample[k - 1] < r->samples.sample[k]);
+        }
+    }
+    uint32_t drawn[3];
+    assert_ok(plan_torch_classes(f.scratch, &f.data, &f.s.tasks[0], drawn));
+    for (size_t i = 0; i < 3; i++) {
+        bool found = false;
+        for (size_t k = 0; k < 3; k++) {
+            found = found || f.s.tasks[0].classes[k] == drawn[i];
+        }
+        assert_true(found);
+    }
+    close_fixture(&f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(smaller_draws_are_parts_of_larger_ones),
         cmocka_unit_test(tasks_with_the_same_classes_share_an_evaluation_set),
         cmocka_unit_test(draws_never_change),
+        cmocka_unit_test(torch_draws_as_the_reference_program),
+        cmocka_unit_test(a_plan_by_torch_is_sorted),
         cmocka_unit_test(more_than_there_is_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

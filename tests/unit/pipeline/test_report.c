@@ -99,6 +99,45 @@ static void the_plot_draws_curves_where_they_are(void **state)
     assert_non_null(strstr(text, "90 %"));
 }
 
+static const char *plot_of(arena *a, const results *r)
+{
+    FILE *to = tmpfile();
+    char *text = arena_alloc(a, 1 << 14, 1);
+    assert_non_null(text);
+    assert_ok(report_plot(a, to, r));
+    read_back(to, text, 1 << 14);
+    return text;
+}
+
+/* The study's prediction decides which counts are drawn; the table says so. */
+static void masked_counts_are_shown_where_the_study_asks(void **state)
+{
+    (void)state;
+    char text[4096];
+    arena *a;
+    static const uint64_t none[RATES] = {0};
+    result_cell masked[COUNT(cells)];
+    results r = sample;
+    FILE *to = tmpfile();
+    memcpy(masked, cells, sizeof masked);
+    for (size_t i = 0; i < COUNT(masked); i++) {
+        masked[i].correct_masked = cells[i].correct;
+        masked[i].correct = none;
+    }
+    r.cells = masked;
+    r.prediction = PREDICTION_MASKED;
+    assert_ok(arena_open("plot", &a));
+    assert_string_equal(plot_of(a, &r), plot_of(a, &sample));
+    arena_close(&a);
+    report_table(to, &r);
+    read_back(to, text, sizeof text);
+    assert_non_null(strstr(text, "those outside the task set to 0"));
+    to = tmpfile();
+    report_table(to, &sample);
+    read_back(to, text, sizeof text);
+    assert_null(strstr(text, "set to 0"));
+}
+
 static void progress_counts_for_all_ranks(void **state)
 {
     (void)state;
@@ -120,6 +159,7 @@ int main(void)
         cmocka_unit_test(the_table_shows_what_the_summary_says),
         cmocka_unit_test(one_seed_has_no_standard_error),
         cmocka_unit_test(the_plot_draws_curves_where_they_are),
+        cmocka_unit_test(masked_counts_are_shown_where_the_study_asks),
         cmocka_unit_test(progress_counts_for_all_ranks),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

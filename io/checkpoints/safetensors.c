@@ -6,24 +6,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "io/checkpoint.h"
+#include "io/checkpoint_reader.h"
 #include "io/file_kind.h"
-
-#if !defined(__BYTE_ORDER__) || __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
-#error "tensors are used where they lie in the file, which is little-endian"
-#endif
-_Static_assert(sizeof(float) == 4 && sizeof(size_t) >= 8, "file offsets are 64-bit, F32 is float");
+#include "io/number_type.h"
 
 enum { LENGTH_BYTES = 8 };
 static const uint64_t most_header_bytes = 100000000; /* what the reference implementation accepts too */
-
-static const struct {
-    const char *name;
-    size_t bytes;
-} types[] = {
-    {"BOOL", 1}, {"U8", 1},  {"I8", 1},  {"F8_E4M3", 1}, {"F8_E5M2", 1}, {"I16", 2}, {"U16", 2}, {"F16", 2},
-    {"BF16", 2}, {"I32", 4}, {"U32", 4}, {"F32", 4},     {"I64", 8},     {"U64", 8}, {"F64", 8}, {"C64", 8},
-};
 
 /* A tensor's place in the data, for the check of coverage. */
 typedef struct span {
@@ -44,16 +32,15 @@ typedef struct reader {
 static status find_type(const reader *r, const char *name, const json_t *dtype, tensor *t, uint64_t *bytes)
 {
     const char *found = json_string_value(dtype);
-    for (size_t i = 0; found != NULL && i < COUNT(types); i++) {
-        if (strcmp(found, types[i].name) == 0) {
-            t->type = strcmp(found, "F32") == 0 ? TENSOR_F32 : TENSOR_OTHER;
-            t->type_name = types[i].name;
-            *bytes = types[i].bytes;
-            return STATUS_OK;
-        }
+    const number_type *type = found == NULL ? NULL : number_type_called(found);
+    if (type == NULL) {
+        return FAIL(ST_DATA, "%s: tensor %.200s: expected dtype F32 or another type of safetensors, found %.40s",
+                    r->source, name, found != NULL ? found : "no text");
     }
-    return FAIL(ST_DATA, "%s: tensor %.200s: expected dtype F32 or another type of safetensors, found %.40s", r->source,
-                name, found != NULL ? found : "no text");
+    t->type = type->read != NULL ? TENSOR_F32 : TENSOR_OTHER;
+    t->type_name = type->name;
+    *bytes = type->bytes;
+    return STATUS_OK;
 }
 
 static status multiply(const reader *r, const char *name, uint64_t *product, uint64_t factor)
@@ -192,21 +179,24 @@ static status check_coverage(reader *r, uint64_t header_size)
     return STATUS_OK;
 }
 
-/* Points the F32 tensors into the data; where that is not aligned, at a copy. */
+/* Points F32 tensors into the data; where that is not aligned, and for other types of weights, at a copy in float32. */
 static status attach(const reader *r, tensor *t, const span *s)
 {
     const unsigned char *from = r->data + s->begin;
+    const number_type *type = number_type_called(t->type_name);
     if (t->type != TENSOR_F32) {
         return STATUS_OK;
     }
-    if ((uintptr_t)from % alignof(float) == 0) {
+    if (strcmp(t->type_name, "F32") == 0 && (uintptr_t)from % alignof(float) == 0) {
         t->data = (const float *)(const void *)from;
         return STATUS_OK;
     }
     float *copy;
-    const size_t bytes = (size_t)(s->end - s->begin);
-    TRY_ALLOC(copy, r->a, bytes / sizeof *copy);
-    memcpy(copy, from, bytes);
+    const size_t n = (size_t)(s->end - s->begin) / type->bytes;
+    TRY_ALLOC(copy, r->a, n);
+    for (size_t i = 0; i < n; i++) {
+        copy[i] = type->read(from + i * type->bytes);
+    }
     t->data = copy;
     return STATUS_OK;
 }
@@ -292,3 +282,15 @@ status safetensors_parse(arena *a, const char *source, file_bytes bytes, tensors
     *out = t;
     return STATUS_OK;
 }
+
+/* A length whose upper bytes are zero, or the header's first character: what else begins so has a kind of its own. */
+static bool recognises(file_bytes bytes)
+{
+    const bool length =
+        bytes.size >= LENGTH_BYTES && (bytes.data[4] | bytes.data[5] | bytes.data[6] | bytes.data[7]) == 0;
+    const bool brace = bytes.size > LENGTH_BYTES && bytes.data[LENGTH_BYTES] == '{';
+    return file_kind_of(bytes) == NULL && (length || brace || bytes.size < LENGTH_BYTES);
+}
+
+const checkpoint_reader reader_safetensors = {
+    .name = "safetensors", .recognises = recognises, .parse = safetensors_parse};

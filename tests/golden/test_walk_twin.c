@@ -1,6 +1,8 @@
-/* The quirk `ref_gamma_none`: convolutions and linear layers hand on the plain gradient, all else its relevance. What comes out is not normalised
+/* The walk of convolutional networks against its float64 twin (tests/support/naive_walk.h), down to the image.
+ *
+ * The quirk `ref_gamma_none`: convolutions and linear layers hand on the plain gradient, all else its relevance. What comes out is not normalised
  * and meets sums of residuals near 0, whose rounding it magnifies by thousands. So the formula is checked in double, and the float32 walk
- * against the same formula from the same float32 activations. Both down to the image. */
+ * against the same formula from the same float32 activations. So is every rule of the list. */
 #include "support/backends.h"
 #include "support/golden.h"
 #include "support/naive_walk.h"
@@ -11,11 +13,12 @@
 #include "attribution/walk.h"
 #include "nn/arch.h"
 
-enum { BATCH = 6 };
+enum { BATCH = 6, FEW = 2 };
 static const double twin_tolerance = 1e-9; /* two float64 programs */
 static const double walk_tolerance = 2e-5; /* float32 and float64, relative to the largest value */
 
-static const char *const networks[] = {"vgg_bn_tiny.h5", "vgg_tiny.h5", "resnet_basic_tiny.h5", "resnet_bottleneck_tiny.h5"};
+static const char *const networks[] = {"vgg_bn_tiny.h5", "vgg_tiny.h5", "resnet_basic_tiny.h5",
+                                       "resnet_bottleneck_tiny.h5"};
 static const char *const group = "composites/ref_gamma_none";
 
 typedef struct network {
@@ -26,8 +29,11 @@ typedef struct network {
     const float *images;
     size_t target[BATCH];
     composite composite;
-    composite_entry plain;
+    composite_entry entries[2];
 } network;
+
+/* Of the images' channels, for rules with bounds in pixels. */
+static const float mean[] = {0.4f, 0.5f, 0.6f}, std[] = {0.2f, 0.25f, 0.3f};
 
 static void open_network(const char *name, network *n)
 {
@@ -41,9 +47,27 @@ static void open_network(const char *name, network *n)
     for (size_t b = 0; b < BATCH; b++) {
         n->target[b] = (size_t)target.integer[b];
     }
-    n->plain = (composite_entry){.rule = rule_find("gradient")};
-    n->composite = (composite){.n = 1, .entries = &n->plain, .epsilon = golden_number(n->file, group, "epsilon")};
+    n->composite = (composite){.epsilon = golden_number(n->file, group, "epsilon")};
     assert_true(n->composite.epsilon == 1e-6);
+    n->composite.pixels = (rule_pixels){.n_channels = 3, .mean = mean, .std = std};
+}
+
+static composite_entry entry_of(const rule_def *rule, composite_place place)
+{
+    composite_entry e = {.place = place, .rule = rule};
+    for (size_t i = 0; i < rule->n_fields; i++) {
+        e.parameters[i] = rule->fields[i].def;
+    }
+    return e;
+}
+
+/* One rule in the first of the convolutions and linear layers, the other in the rest. */
+static void set_rules(network *n, const rule_def *first, const rule_def *rest)
+{
+    n->entries[0] = entry_of(first, PLACE_FIRST);
+    n->entries[1] = entry_of(rest, PLACE_ANY);
+    n->composite.n = 2;
+    n->composite.entries = n->entries;
 }
 
 static void close_network(network *n)
@@ -88,19 +112,20 @@ static naive_weights golden_weights(const network *n)
     return (naive_weights){.w = weight, .b = bias};
 }
 
-/* outputs [n_nodes] of [BATCH, out], or NULL: the twin's own. */
-static maps maps_of_twin(const network *n, const naive_weights *w, float *const outputs[])
+/* Of the first samples. outputs [n_nodes] of [BATCH, out], or NULL: the twin's own. */
+static maps maps_of_twin(const network *n, const naive_weights *w, float *const outputs[], size_t samples)
 {
     const size_t pixels = shape_count(n->g->input);
     const float **given = arena_alloc(n->a, n->g->n_nodes, sizeof *given);
     maps m = new_maps(n);
     assert_non_null(given);
-    for (size_t b = 0; b < BATCH; b++) {
+    for (size_t b = 0; b < samples; b++) {
         naive_walk twin;
         for (node_id id = 0; outputs != NULL && id < n->g->n_nodes; id++) {
             given[id] = outputs[id] + b * shape_count(n->g->nodes[id].out);
         }
-        naive_walk_run(n->a, n->g, &n->composite, w, n->images + b * pixels, outputs == NULL ? NULL : given, n->target[b], &twin);
+        naive_walk_run(n->a, n->g, &n->composite, w, n->images + b * pixels, outputs == NULL ? NULL : given,
+                       n->target[b], &twin);
         for (node_id id = 0; id < n->g->n_nodes; id++) {
             const size_t count = shape_count(n->g->nodes[id].out);
             memcpy(m[id] + b * count, twin.relevance[id], count * sizeof **m);
@@ -115,7 +140,8 @@ static maps maps_of_walk(const network *n)
     maps m = new_maps(n);
     float *rows = arena_alloc(n->a, BATCH * WALK_MOMENTS * n->g->n_components, sizeof *rows);
     assert_non_null(rows);
-    assert_ok(walk_build_with(n->a, n->g, &n->composite, test_backend(), BATCH, &(walk_options){.keep = true, .to_input = true}, &w));
+    assert_ok(walk_build_with(n->a, n->g, &n->composite, test_backend(), BATCH,
+                              &(walk_options){.keep = true, .to_input = true}, &w));
     walk_run(w, n->images, n->target, rows);
     for (node_id id = 0; id < n->g->n_nodes; id++) {
         const size_t count = BATCH * shape_count(n->g->nodes[id].out);
@@ -154,8 +180,8 @@ static void compare(const network *n, const char *what, const char *layer, size_
         worst = off > worst || isnan(off) ? off : worst;
     }
     if (!(worst <= tolerance * largest) || largest == 0.0) {
-        fail_msg("%s, %s of %s: off by %.3g of the largest value, %.3g is allowed", n->name, what, layer, worst / largest,
-                 tolerance);
+        fail_msg("%s, %s of %s: off by %.3g of the largest value, %.3g is allowed", n->name, what, layer,
+                 worst / largest, tolerance);
     }
 }
 
@@ -212,39 +238,65 @@ static void compare_all(const network *n, maps m, double tolerance)
     compare_heatmap(n, m[0], tolerance);
 }
 
-static void twin_is_golden(void **state)
+static void plain_gradient_is_golden(void **state)
 {
     (void)state;
     for (size_t i = 0; i < COUNT(networks); i++) {
         network n;
         open_network(networks[i], &n);
         const naive_weights w = golden_weights(&n);
-        compare_all(&n, maps_of_twin(&n, &w, NULL), twin_tolerance);
+        set_rules(&n, rule_find("gradient"), rule_find("gradient"));
+        compare_all(&n, maps_of_twin(&n, &w, NULL, BATCH), twin_tolerance);
         close_network(&n);
     }
 }
 
-static void walk_is_the_twin_on_its_activations(void **state)
+static void compare_walk(network *n, const rule_def *first, const rule_def *rest)
+{
+    char what[64];
+    set_rules(n, first, rest);
+    (void)snprintf(what, sizeof what, "%s, %s in the first layer,", rest->name, first->name);
+    const naive_weights w = naive_weights_of(n->a, n->g);
+    maps expected = maps_of_twin(n, &w, float_outputs(n), FEW), got = maps_of_walk(n);
+    for (node_id id = 0; id < n->g->n_nodes; id++) {
+        compare(n, what, n->g->nodes[id].name, FEW * shape_count(n->g->nodes[id].out), got[id], expected[id],
+                walk_tolerance);
+    }
+}
+
+static void check_rules(const char *name, const rule_def *first, const rule_def *rest)
+{
+    network n;
+    open_network(name, &n);
+    compare_walk(&n, first, rest);
+    close_network(&n);
+}
+
+/* Every rule everywhere, and those that hand on no quotient in the first layer only: there they end, at the image. */
+static void every_rule_is_the_twin(void **state)
 {
     (void)state;
-    for (size_t i = 0; i < COUNT(networks); i++) {
-        network n;
-        open_network(networks[i], &n);
-        const naive_weights w = naive_weights_of(n.a, n.g);
-        maps expected = maps_of_twin(&n, &w, float_outputs(&n)), got = maps_of_walk(&n);
-        for (node_id id = 0; id < n.g->n_nodes; id++) {
-            compare(&n, "relevance", n.g->nodes[id].name, BATCH * shape_count(n.g->nodes[id].out), got[id], expected[id],
-                    walk_tolerance);
+    const double none[MAX_RULE_PARAMETERS] = {0.0};
+    for (size_t i = 0; i < COUNT(networks);
+         i += COUNT(networks) - 1) { /* VGG with batch norm, ResNet with bottlenecks */
+        for (size_t k = 0; k < rule_count; k++) {
+            const rule_def *rule = rule_table[k];
+            if (rule->kind == RULE_TERMS && !rule_is_whole(rule, none)) {
+                check_rules(networks[i], rule, rule);
+            } else if (rule->kind == RULE_TERMS) {
+                check_rules(networks[i], rule, rule_find("epsilon"));
+            } else if (rule->kind == RULE_GRADIENT) {
+                check_rules(networks[i], rule, rule);
+            }
         }
-        close_network(&n);
     }
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(twin_is_golden),
-        cmocka_unit_test(walk_is_the_twin_on_its_activations),
+        cmocka_unit_test(plain_gradient_is_golden),
+        cmocka_unit_test(every_rule_is_the_twin),
     };
     RETURN_RUN_ON_EVERY_BACKEND(tests, NULL, NULL);
 }

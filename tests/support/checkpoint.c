@@ -1,4 +1,4 @@
-#include "bench/checkpoint.h"
+#include "support/checkpoint.h"
 
 #include <math.h>
 #include <stdarg.h>

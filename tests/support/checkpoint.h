@@ -1,5 +1,5 @@
-#ifndef BENCH_CHECKPOINT_H
-#define BENCH_CHECKPOINT_H
+#ifndef SUPPORT_CHECKPOINT_H
+#define SUPPORT_CHECKPOINT_H
 /* A checkpoint with random weights, in memory. The first failure sticks; calls after it do nothing. */
 #include "core/arena.h"
 #include "nn/tensors.h"
