@@ -152,6 +152,7 @@ status results_put_rows(const results_writer *w)
     TRY(h5_group_close(STATUS_OK, &rows));
     for (size_t i = 0; i < w->r->n_rows; i++) {
         TRY(put_rows(w, &w->r->rows[i]));
+        arena_reset(w->file->scratch); /* each has a buffer of its own */
     }
     return STATUS_OK;
 }
