@@ -7,8 +7,9 @@
     >>> f.groupby(["model", "kind", "criterion", "n_classes", "rate"]).accuracy.mean().unstack("rate")
     >>> t = r.track("digits_vgg_bn", "filters", "lrp-epsilon")      # relevance, ranking, masks
     >>> t.mask.sel(rate=0.5).mean("cell")                           # how often each filter survives
-    >>> r.image_scores("digits_vgg_bn", "filters", "lrp-epsilon").error    # standard error over the reference images
     >>> r.model("digits_vgg_bn").layer.values
+    >>> s = r.statistics("digits_vgg_bn", "filters", "lrp-epsilon") # mean, variance, standard error over the images
+    >>> r.audit("digits_vgg_bn", "lrp-epsilon").growth.max("set")   # where relevance grows
     >>> print(r.provenance()["config"])
 
 Needs xarray, pandas and one of h5netcdf and netCDF4. The layout of the file is in docs/results.md.
@@ -118,24 +119,68 @@ class Results:
         data = self.group(f"tracks/{model}/{kind}/{criterion}")
         return data.assign_coords({name: curves[name].sel(cell=data.cell) for name in ("seed", "n_classes", "references")})
 
-    def image_scores(self, model, kind, criterion):
-        """What one reference image says of each component: mean, variance (n - 1) and standard error over a cell's images.
+    def statistics(self, model, kind, criterion):
+        """What the reference images of a cell say of each component: xarray.Dataset, cells x components.
 
-        xarray.Dataset [cell, component]; for criteria that keep the sum of squares, which all that explain images do but wanda. What is
-        averaged is the summand of the score, so with `absolute: sum` and `never` it is signed.
+        A component's score is the sum over the images of a number, its score for the image alone. `images`: how many there are; `mean`,
+        `variance` (divided by n - 1) and `standard_error` (of the mean) of that number over them; the last two are NaN for one image. They
+        come from the sums in the file, whose squares are rounded to float32: a variance below 1e-7 of the squared mean is rounding.
         """
-        data = self.track(model, kind, criterion)
-        if "moment" not in data or "square" not in data.moment.values:
-            raise KeyError(f"the criterion {criterion} keeps no squares; nothing is known about single images")
-        methods = self.group("criteria")
-        words = str(methods.method.sel(criterion=criterion).item()).split()
-        signed = {"absolute=sum", "absolute=never"} & set(words)
-        total = data.moments.sel(moment="signed" if signed else "absolute", drop=True)
-        square = data.moments.sel(moment="square", drop=True)
-        n = (data.references * data.n_classes).astype("f8")
-        spread = (square - total**2 / n).clip(min=0.0)  # below 0 is rounding
-        variance = (spread / (n - 1)).where(n > 1)
-        return total.to_dataset(name="sum").assign(mean=total / n, variance=variance, error=(variance / n) ** 0.5)
+        import numpy
+        import xarray
+
+        t = self.track(model, kind, criterion)
+        summed = t.attrs.get("score_moment")
+        if summed is None or "square" not in t.moment.values:
+            raise KeyError(f"the score of {criterion} is no sum over images, or its file has no sum of squares")
+        n = (t.n_classes * t.references).astype(float)
+        total, squares = (t.moments.sel(moment=name, drop=True) for name in (summed, "square"))
+        mean = total / n
+        variance = numpy.maximum(squares - total * mean, 0.0) / (n - 1).where(n > 1)
+        found = {"mean": mean, "variance": variance, "standard_error": (variance / n) ** 0.5}
+        return xarray.Dataset(found).assign_coords(images=n.astype(int))
+
+    def _pair(self, part, model, criterion, why):
+        """The group of a model and criterion in /audit or /rows; why: what to say where there is none."""
+        curves = self.curves
+        for name, known in ((model, curves.model.values), (criterion, curves.criterion.values)):
+            if name not in known:
+                raise KeyError(f"no {name}; the file has {sorted(set(known.tolist()))}")
+        try:
+            return self.group(f"{part}/{model}/{criterion}")
+        except (KeyError, OSError) as e:  # each engine has its own
+            raise KeyError(f"{why} ({model}, {criterion})") from e
+
+    def audit(self, model, criterion):
+        """What relevance every layer took and handed on, per reference set: xarray.Dataset, sets x steps from the logits to the input.
+
+        `gain` is absolute_in / absolute_out: how much larger relevance is behind the layer than in front of it.
+        """
+        data = self._pair("audit", model, criterion, "no audit: the criterion has no relevance walk, or `audit: false`")
+        data["gain"] = data.absolute_in / data.absolute_out
+        return data
+
+    def audit_frame(self):
+        """All audits as one pandas.DataFrame: a row per model, criterion, reference set and step."""
+        import pandas
+
+        frames = []
+        for model, criterion in sorted(set(zip(self.curves.model.values.tolist(), self.curves.criterion.values.tolist()))):
+            try:
+                frame = self.audit(model, criterion).to_dataframe().reset_index()
+            except KeyError:
+                continue
+            frames.append(frame.assign(model=model, criterion=criterion))
+        if not frames:
+            raise KeyError("the file has no audit")
+        return _with_first(pandas.concat(frames, ignore_index=True), ["model", "criterion", "set", "step", "layer", "type", "rule"])
+
+    def rows(self, model, criterion):
+        """Scores of single images, with `rows: keep` in the study: xarray.Dataset, images x components, all kinds together.
+
+        Also mean and variance by class, and which images belong to which reference set (`member`).
+        """
+        return self._pair("rows", model, criterion, "no rows: the study has no `rows: keep`, or the score is no sum over images")
 
     def model(self, name):
         """Layers and components of a model, with their parameters and multiply-adds: xarray.Dataset."""

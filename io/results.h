@@ -104,6 +104,9 @@ typedef struct result_rows {
     const char *const *path; /* [n_samples] within the folder of reference images */
     const uint32_t *class;   /* [n_samples] ascending */
     const float *score;      /* [n_samples, n_components] */
+    size_t n_sets;
+    const result_set *sets;
+    const uint8_t *member;   /* [n_sets, n_samples] does the set contain the image? */
 } result_rows;
 
 typedef struct result_input {

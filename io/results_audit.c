@@ -4,15 +4,7 @@
 #include "attribution/walk_audit.h"
 #include "io/results_parts.h"
 
-#define SET(field) offsetof(result_set, field)
 #define STEP(field) offsetof(result_audit_step, field)
-
-static const h5_column sets[] = {
-    COLUMN("seed", "set", H5_SEED, NULL, "seed of the task", FROM_COUNT, SET(seed), 0),
-    COLUMN("n_classes", "set", H5_COUNT, "1", "classes of the task", FROM_SIZE, SET(n_classes), 0),
-    COLUMN("references", "set", H5_COUNT, "1", "reference images per class", FROM_SIZE, SET(n_references), 0),
-    COLUMN("images", "set", H5_COUNT, "1", "reference images", FROM_SIZE, SET(n_images), 0),
-};
 
 static const h5_column steps[] = {
     COLUMN("layer", "step", H5_STRING, NULL, "name of the layer", FROM_TEXT, STEP(layer), 0),
@@ -75,7 +67,6 @@ static status put_ratios(h5_group *g, const result_audit *a)
 
 static status put_audit(const results_writer *w, const result_audit *a)
 {
-    const h5_table of_sets = {a->n_sets, sizeof *a->sets, a->sets, 0, w->names};
     const h5_table of_steps = {a->n_steps, sizeof *a->steps, a->steps, 0, w->names};
     status st = STATUS_OK;
     h5_group g;
@@ -83,9 +74,8 @@ static status put_audit(const results_writer *w, const result_audit *a)
     TRY_TEXT(path, w->file->scratch, "/audit/%s/%s", w->names[LIST_MODELS][a->model], w->names[LIST_CRITERIA][a->criterion]);
     TRY(h5_group_create(w->file, path, &g));
     TRY_OR(cleanup, st, h5_attr_text(&g, "coordinates", "seed n_classes references layer"));
-    TRY_OR(cleanup, st, results_put_numbering(&g, "set", a->n_sets, "reference set: what cells with these coordinates explain"));
+    TRY_OR(cleanup, st, results_put_sets(w, &g, a->n_sets, a->sets));
     TRY_OR(cleanup, st, results_put_numbering(&g, "step", a->n_steps, "step of the walk, from the logits towards the input"));
-    TRY_OR(cleanup, st, h5_put_table(&g, &of_sets, COUNT(sets), sets));
     TRY_OR(cleanup, st, h5_put_table(&g, &of_steps, COUNT(steps), steps));
     TRY_OR(cleanup, st, put_complete(&g, a));
     TRY_OR(cleanup, st, put_sums(&g, a));

@@ -24,6 +24,8 @@ MUST_CHECK status results_put_provenance(const results_writer *w); /* /provenanc
 
 /* The coordinate `rate` of the study. */
 MUST_CHECK status results_put_rates(h5_group *g, const results *r);
+/* The dimension `set` and what identifies each reference set. */
+MUST_CHECK status results_put_sets(const results_writer *w, h5_group *g, size_t n, const result_set of[]);
 /* A coordinate 0, 1, ... n-1. */
 MUST_CHECK status results_put_numbering(h5_group *g, const char *name, size_t n, const char *long_name);
 

@@ -73,7 +73,7 @@ static void fill_variances(const void *context, size_t first, size_t n, void *ou
     }
 }
 
-static status put_dimensions(h5_group *g, const row_source *s)
+static status put_dimensions(const results_writer *w, h5_group *g, const row_source *s)
 {
     static const h5_variable class = {"class", "class", H5_COUNT, NULL, "class number of an explained image", NULL, NULL};
     uint64_t *number;
@@ -81,6 +81,7 @@ static status put_dimensions(h5_group *g, const row_source *s)
     for (size_t c = 0; c < s->n_classes; c++) {
         number[c] = s->rows->class[s->run[c].first];
     }
+    TRY(results_put_sets(w, g, s->rows->n_sets, s->rows->sets));
     TRY(results_put_numbering(g, "sample", s->rows->n_samples, "explained image"));
     TRY(h5_dim_add(g, &class, s->n_classes, number));
     return results_put_numbering(g, "component", s->rows->n_components, "component number in /models/<model>");
@@ -88,6 +89,8 @@ static status put_dimensions(h5_group *g, const row_source *s)
 
 static status put_samples(h5_group *g, const row_source *s)
 {
+    static const h5_variable member = {"member", "set sample", H5_BYTE, NULL, "does the reference set contain the image", NULL,
+                                       "absent member"};
     static const h5_variable path = {"path", "sample", H5_STRING, NULL, "image file within the folder of reference images", NULL, NULL};
     static const h5_variable class = {"sample_class", "sample", H5_COUNT, NULL, "class number of the image", NULL, NULL};
     static const h5_variable counts = {"samples", "class", H5_COUNT, "1", "explained images of the class", NULL, NULL};
@@ -100,6 +103,7 @@ static status put_samples(h5_group *g, const row_source *s)
     for (size_t c = 0; c < s->n_classes; c++) {
         n[c] = s->run[c].n;
     }
+    TRY(h5_put(g, &member, s->rows->member));
     TRY(h5_put(g, &path, s->rows->path));
     TRY(h5_put(g, &class, of));
     return h5_put(g, &counts, n);
@@ -132,9 +136,9 @@ static status put_rows(const results_writer *w, const result_rows *r)
     }
     TRY(find_classes(w->file->scratch, r, &s));
     TRY(h5_group_create(w->file, path, &g));
-    TRY_OR(cleanup, st, h5_attr_text(&g, "coordinates", "path sample_class samples"));
+    TRY_OR(cleanup, st, h5_attr_text(&g, "coordinates", "path sample_class samples seed n_classes references"));
     TRY_OR(cleanup, st, h5_attr_text(&g, "moment", r->moment));
-    TRY_OR(cleanup, st, put_dimensions(&g, &s));
+    TRY_OR(cleanup, st, put_dimensions(w, &g, &s));
     TRY_OR(cleanup, st, put_samples(&g, &s));
     TRY_OR(cleanup, st, put_scores(&g, &s));
 cleanup:
@@ -148,6 +152,7 @@ status results_put_rows(const results_writer *w)
     TRY(h5_group_close(STATUS_OK, &rows));
     for (size_t i = 0; i < w->r->n_rows; i++) {
         TRY(put_rows(w, &w->r->rows[i]));
+        arena_reset(w->file->scratch); /* each has a buffer of its own */
     }
     return STATUS_OK;
 }

@@ -21,6 +21,22 @@ status results_put_numbering(h5_group *g, const char *name, size_t n, const char
     return h5_dim_add(g, &v, n, number);
 }
 
+#define SET(field) offsetof(result_set, field)
+
+static const h5_column sets[] = {
+    COLUMN("seed", "set", H5_SEED, NULL, "seed of the task", FROM_COUNT, SET(seed), 0),
+    COLUMN("n_classes", "set", H5_COUNT, "1", "classes of the task", FROM_SIZE, SET(n_classes), 0),
+    COLUMN("references", "set", H5_COUNT, "1", "reference images per class", FROM_SIZE, SET(n_references), 0),
+    COLUMN("images", "set", H5_COUNT, "1", "reference images", FROM_SIZE, SET(n_images), 0),
+};
+
+status results_put_sets(const results_writer *w, h5_group *g, size_t n, const result_set of[])
+{
+    const h5_table rows = {n, sizeof *of, of, 0, w->names};
+    TRY(results_put_numbering(g, "set", n, "reference set: what the cells with its seed, n_classes and references explain"));
+    return h5_put_table(g, &rows, COUNT(sets), sets);
+}
+
 /* Names become links of the file, so they must not contain a slash, nor be "." or "". The config sees to it. */
 static status check_name(const char *name)
 {

@@ -23,7 +23,7 @@ static status gather_steps(arena *a, const criterion_def *method, const criterio
     return STATUS_OK;
 }
 
-static status gather_sets(arena *a, const study *s, const result_set **out)
+status gather_sets(arena *a, const study *s, const result_set **out)
 {
     result_set *sets;
     TRY_ALLOC(sets, a, s->n_references);

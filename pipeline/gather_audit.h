@@ -6,6 +6,8 @@
 
 /* Fills `audits` of the results, one for each model and criterion that has one; they point into `a` and the stage's output. */
 MUST_CHECK status gather_audits(arena *a, const study *s, const stage_ctx *c, results *out);
+/* What identifies the reference sets: *out [s->n_references]. */
+MUST_CHECK status gather_sets(arena *a, const study *s, const result_set **out);
 size_t gather_audits_bytes(const study *s); /* what that takes */
 
 /* The first layer where relevance explodes, with what to do, as one line of warning for each audit that has such a layer. */

@@ -1,11 +1,14 @@
 #include "pipeline/gather_rows.h"
 
+#include "pipeline/gather_audit.h"
 #include "stages/rows.h"
 
-/* The explained images; all pairs share them. */
+/* The explained images and the sets that contain them; all pairs share them. */
 typedef struct samples {
     const char **path;
     uint32_t *class;
+    uint8_t *member; /* [n_references, explained.n] */
+    const result_set *sets;
 } samples;
 
 static status gather_samples(arena *a, const study *s, samples *out)
@@ -17,7 +20,16 @@ static status gather_samples(arena *a, const study *s, samples *out)
         out->path[i] = s->reference_data->path[sample];
         out->class[i] = (uint32_t)s->reference_data->label[sample];
     }
-    return STATUS_OK;
+    TRY_ALLOC(out->member, a, s->n_references * s->explained.n);
+    for (size_t r = 0; r < s->n_references; r++) {
+        const sample_list *list = &s->references[r].samples;
+        for (size_t i = 0, k = 0; k < list->n; i++) { /* both ascend, and every image of a set is explained */
+            const bool member = s->explained.sample[i] == list->sample[k];
+            out->member[r * s->explained.n + i] = member;
+            k += member;
+        }
+    }
+    return gather_sets(a, s, &out->sets);
 }
 
 status gather_rows(arena *a, const study *s, const stage_ctx *c, results *out)
@@ -42,6 +54,9 @@ status gather_rows(arena *a, const study *s, const stage_ctx *c, results *out)
                                                 .n_components = setup.graph->n_components,
                                                 .path = of.path,
                                                 .class = of.class,
+                                                .n_sets = s->n_references,
+                                                .sets = of.sets,
+                                                .member = of.member,
                                                 .score = c->attribute.rows[attribute_index(s, model, criterion, 0) / s->n_references]};
         }
     }
@@ -53,7 +68,8 @@ size_t gather_rows_bytes(const study *s)
 {
     return s->config->rows != ROWS_KEEP ? 0
                                         : s->n_models * s->config->n_criteria * sizeof(result_rows) +
-                                              s->explained.n * (sizeof(char *) + sizeof(uint32_t));
+                                              s->explained.n * (sizeof(char *) + sizeof(uint32_t) + s->n_references) +
+                                              s->n_references * sizeof(result_set);
 }
 
 size_t gather_rows_kept_bytes(const study *s)

@@ -24,7 +24,8 @@ typedef enum launcher_kind {
 /* Whose launcher is this? By what `path --version` prints. Starts a process, so not after MPI was started. */
 launcher_kind launcher_ask(const char *path);
 
-/* Is stderr a pipe to a launcher, the parent of this process or of the helper that started it, that shows it on a terminal? What cannot be seen counts as no. */
+/* Is stderr a pipe to a launcher, the parent of this process or of the helper that started it, that shows it on a terminal? What
+ * cannot be seen counts as no. */
 bool launcher_shows_terminal(void);
 
 /* Before MPI is started: without a launcher that it knows, Open MPI takes the process for a lone one, which needs no remote shell, for want

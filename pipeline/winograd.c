@@ -33,8 +33,8 @@ static size_t count_convolutions(const graph *g)
 
 static const char *model_text(arena *a, const study_model *m)
 {
-    const char *text =
-        arena_text(a, "%s: %zu of %zu convolutions", m->config->name, m->n_winograd, count_convolutions(m->logits_graph));
+    const char *text = arena_text(a, "%s: %zu of %zu convolutions", m->config->name, m->n_winograd,
+                                  count_convolutions(m->logits_graph));
     for (size_t i = 0; i < m->n_winograd && text != NULL; i++) {
         text = arena_text(a, "%s%s %s", text, i == 0 ? ":" : ",", m->logits_graph->nodes[m->winograd[i]].name);
     }
@@ -54,10 +54,11 @@ const char *winograd_text(arena *a, const study *s)
 void winograd_announce(const study *s)
 {
     if (s->config->winograd && !winograd_any(s)) {
-        log_line(LOG_WARNING,
-                 "convolutions=direct although the study asks for winograd: %s has no such kernel for these networks here "
-                 "(oneDNN 2.x has, for 3x3 at stride 1 on processors with AVX-512)",
-                 s->backend->name);
+        log_line(
+            LOG_WARNING,
+            "convolutions=direct although the study asks for winograd: %s has no such kernel for these networks here "
+            "(oneDNN 2.x has, for 3x3 at stride 1 on processors with AVX-512)",
+            s->backend->name);
         return;
     }
     for (size_t i = 0; i < s->n_models && s->config->winograd; i++) {

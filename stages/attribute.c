@@ -299,7 +299,9 @@ static status try_pair(const stage_ctx *c, arena *a, arena *images, size_t model
 /* Parameters and rules decide what a method costs: steps, draws, terms of a rule. */
 static bool costs_the_same(const config_criterion *a, const config_criterion *b)
 {
-    return a->method == b->method && a->composite == b->composite &&
+    const bool same_rules = a->composite == b->composite ||
+                            (a->composite != NULL && b->composite != NULL && composite_equal(a->composite, b->composite));
+    return a->method == b->method && same_rules &&
            memcmp(a->parameters, b->parameters, a->method->n_fields * sizeof a->parameters[0]) == 0;
 }
 

@@ -38,21 +38,21 @@ void start_fill(const walk_start *s, size_t batch, size_t n_classes, const float
 extern const char *const start_targets[], *const start_values[], *const start_values_of_rules[];
 
 #define START_FIELD_TARGET                                                                                             \
-    {.name = "target",                                                                                                 \
-     .kind = FIELD_CHOICE,                                                                                             \
-     .choices = start_targets,                                                                                         \
-     .help = "class that is explained: the image's label, or what the network predicts out of all its classes"}
+    {                                                                                                                  \
+        .name = "target", .kind = FIELD_CHOICE, .choices = start_targets,                                              \
+        .help = "class that is explained: the image's label, or what the network predicts out of all its classes"      \
+    }
 #define START_FIELD_INITIAL(default_)                                                                                  \
-    {.name = "initial",                                                                                                \
-     .kind = FIELD_CHOICE,                                                                                             \
-     .def = (default_),                                                                                                \
-     .choices = start_values,                                                                                          \
-     .help = "what is derived: the class's logit (one), the same times its value (logit), or the cross entropy (loss)"}
+    {                                                                                                                  \
+        .name = "initial", .kind = FIELD_CHOICE, .def = (default_), .choices = start_values,                           \
+        .help =                                                                                                        \
+            "what is derived: the class's logit (one), the same times its value (logit), or the cross entropy (loss)"  \
+    }
 #define START_FIELD_INITIAL_OF_RULES                                                                                   \
-    {.name = "initial",                                                                                                \
-     .kind = FIELD_CHOICE,                                                                                             \
-     .choices = start_values_of_rules,                                                                                 \
-     .help = "relevance that a walk starts with at the class's logit: 1, or the logit itself"}
+    {                                                                                                                  \
+        .name = "initial", .kind = FIELD_CHOICE, .choices = start_values_of_rules,                                     \
+        .help = "relevance that a walk starts with at the class's logit: 1, or the logit itself"                       \
+    }
 
 static inline walk_start start_read(double target, double initial)
 {

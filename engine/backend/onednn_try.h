@@ -7,7 +7,9 @@
 
 static inline const char *dnnl_status_words(dnnl_status_t st)
 {
-    return st == dnnl_out_of_memory ? "out of memory" : st == dnnl_unimplemented ? "no kernel for this shape" : "refused";
+    return st == dnnl_out_of_memory   ? "out of memory"
+           : st == dnnl_unimplemented ? "no kernel for this shape"
+                                      : "refused";
 }
 
 #define FAIL_DNNL(what, st)                                                                                            \

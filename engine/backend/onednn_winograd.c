@@ -33,7 +33,8 @@ static status prepare_memory(winograd *p, const dnnl_memory_desc_t *weights, con
 {
     const dnnl_memory_desc_t scratch = api_query(pd, dnnl_query_scratchpad_md, 0);
     const dnnl_memory_desc_t plain = api_query(pd, dnnl_query_src_md, 0);
-    p->n_pack_work = (plain_floats(p) + ALIGN - 1) / ALIGN * ALIGN + (api_bytes(&scratch) + sizeof(float) - 1) / sizeof(float);
+    p->n_pack_work =
+        (plain_floats(p) + ALIGN - 1) / ALIGN * ALIGN + (api_bytes(&scratch) + sizeof(float) - 1) / sizeof(float);
     TRY_DNNL("memory", api_memory(&p->plain, &plain, engine));
     TRY_DNNL("memory", api_memory(&p->transformed, weights, engine));
     TRY_DNNL("memory", api_memory(&p->scratch, &scratch, engine));
@@ -105,8 +106,9 @@ void winograd_pack(const winograd *p, dnnl_stream_t stream, const float *w, floa
         {DNNL_ARG_FROM, p->plain}, {DNNL_ARG_TO, p->transformed}, {DNNL_ARG_SCRATCHPAD, p->scratch}};
     dnnl_status_t st = dnnl_memory_set_data_handle(p->plain, work);
     st = st != dnnl_success ? st : dnnl_memory_set_data_handle(p->transformed, packed);
-    st = st != dnnl_success ? st
-                            : dnnl_memory_set_data_handle(p->scratch, work + (plain_floats(p) + ALIGN - 1) / ALIGN * ALIGN);
+    st = st != dnnl_success
+             ? st
+             : dnnl_memory_set_data_handle(p->scratch, work + (plain_floats(p) + ALIGN - 1) / ALIGN * ALIGN);
     st = st != dnnl_success ? st : dnnl_primitive_execute(p->reorder, stream, (int)COUNT(arguments), arguments);
     if (st != dnnl_success) {
         packed[0] = NAN; /* everything was prepared, so this does not happen; it must not go unseen either */

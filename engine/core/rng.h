@@ -11,12 +11,14 @@ typedef enum rng_purpose {
     RNG_CLASSES = 1,    /* which classes a task has */
     RNG_REFERENCES = 2, /* which images of a class are explained; stream = class */
     RNG_SCORES = 3,     /* the `random` criterion; index = component */
-    RNG_NOISE = 4,      /* smoothgrad: the seed is the sample, stream = draw, index = pixel */
+    RNG_NOISE = 4,      /* smoothgrad: the seed is the sample, stream = draw, index = pair of pixels */
     RNG_TEST = 99
 } rng_purpose;
 
 uint64_t rng_u64(uint64_t seed, rng_purpose purpose, uint32_t stream, uint32_t index);
 double rng_uniform(uint64_t seed, rng_purpose purpose, uint32_t stream, uint32_t index); /* [0, 1), 53 bits */
+/* Two of them from one counter; the first is rng_uniform() of the same index. */
+void rng_uniform_pair(uint64_t seed, rng_purpose purpose, uint32_t stream, uint32_t index, double out[2]);
 
 /* A uniformly drawn ordered subset: the first k of a random permutation of 0..n-1 (Fisher-Yates, index = step), so the
  * subset of size k is a prefix of that of size k+1. `scratch` [n] and `out` [k] belong to the caller; k <= n. */

@@ -38,17 +38,17 @@ void aggregate_finish(const aggregate *a, size_t n_components, const double *sum
 extern const char *const aggregate_absolutes[], *const aggregate_norms[];
 
 #define AGGREGATE_FIELD_ABSOLUTE(default_)                                                                             \
-    {.name = "absolute",                                                                                               \
-     .kind = FIELD_CHOICE,                                                                                             \
-     .def = (default_),                                                                                                \
-     .choices = aggregate_absolutes,                                                                                   \
-     .help = "where the absolute value is taken: per token and sample, per sample, after the sum over samples, never "  \
-             "(signed scores)"}
+    {                                                                                                                  \
+        .name = "absolute", .kind = FIELD_CHOICE, .def = (default_), .choices = aggregate_absolutes,                   \
+        .help =                                                                                                        \
+            "where the absolute value is taken: per token and sample, per sample, after the sum over samples, never "  \
+            "(signed scores)"                                                                                          \
+    }
 #define AGGREGATE_FIELD_NORMALISE                                                                                      \
-    {.name = "normalise",                                                                                              \
-     .kind = FIELD_CHOICE,                                                                                             \
-     .choices = aggregate_norms,                                                                                       \
-     .help = "norm over all components of a kind by which each image's values are divided first"}
+    {                                                                                                                  \
+        .name = "normalise", .kind = FIELD_CHOICE, .choices = aggregate_norms,                                         \
+        .help = "norm over all components of a kind by which each image's values are divided first"                    \
+    }
 
 static inline aggregate aggregate_read(double absolute, double normalise)
 {

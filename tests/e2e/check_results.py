@@ -16,6 +16,7 @@ from check_results_docs import check_docs
 from check_results_layout import check_layouts, check_storage
 from check_results_numbers import check_numbers
 from check_results_provenance import check_provenance, check_run
+from check_results_rows import check_audits_and_rows
 
 
 def main(path, ranks, command):
@@ -27,6 +28,7 @@ def main(path, ranks, command):
     check_provenance(data)
     check_run(data["/provenance"], ranks, command)
     check_docs(path, data)
+    check_audits_and_rows(path, data)
     for failure in failures[:30]:
         print(failure)
     print(f"{path}: {len(data)} groups, engines {', '.join(ENGINES)}: {'fine' if not failures else str(len(failures)) + ' failures'}")

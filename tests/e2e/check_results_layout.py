@@ -32,6 +32,14 @@ CRITERIA = {"criterion": ("criterion", "text"), "method": ("criterion", "text"),
 CLASSES = {"class": ("class", "i8"), "name": ("class", "text")}
 PROVENANCE = {"input": ("input", "i8"), "path": ("input", "text"), "sha256": ("input", "text"), "bytes": ("input", "i8"),
               "rank": ("rank", "i8"), "host": ("rank", "text"), "busy": ("rank", "f8"), "idle": ("rank", "f8")}
+SETS = {"set": ("set", "i8"), "seed": ("set", "u8"), "n_classes": ("set", "i8"), "references": ("set", "i8"), "images": ("set", "i8")}
+AUDIT = SETS | {"step": ("step", "i8"), "layer": ("step", "text"), "type": ("step", "text"), "rule": ("step", "text"),
+                "complete": ("step", "u1")} | {name: ("set step", "f8") for name in (
+                    "relevance_out", "absolute_out", "relevance_in", "absolute_in", "residual", "growth")}
+ROWS = SETS | {"sample": ("sample", "i8"), "class": ("class", "i8"), "component": ("component", "i8"), "path": ("sample", "text"),
+               "sample_class": ("sample", "i8"), "samples": ("class", "i8"), "member": ("set sample", "u1"),
+               "score": ("sample component", "f4"), "mean": ("class component", "f8"), "variance": ("class component", "f8")}
+PARTS = {"/models/": MODEL, "/audit/": AUDIT, "/rows/": ROWS}
 FIXED = {"/curves": CURVES, "/stability": STABILITY, "/summary": SUMMARY, "/criteria": CRITERIA, "/classes": CLASSES,
          "/provenance": PROVENANCE}
 
@@ -56,7 +64,8 @@ def check_layouts(data):
         if group.startswith("/tracks/"):
             check_layout(group, d, TRACK | (MOMENTS if "moment" in d else {}))
         else:
-            check_layout(group, d, MODEL if group.startswith("/models/") else FIXED.get(group, {}))
+            part = next((layout for start, layout in PARTS.items() if group.startswith(start)), None)
+            check_layout(group, d, part if part is not None else FIXED.get(group, {}))
 
 
 def is_text(dtype):

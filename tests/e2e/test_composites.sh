@@ -32,6 +32,17 @@ for ((i = 1; i <= count; i++)); do
     [ "$(grep -c '^[a-z]*, criterion ' nodes)" = $((3 * named)) ] && pass || fail "example $i: expected three networks under $named criteria"
 done
 
+# ---- the study that compares them, in small ----
+ranks 2 run "$SOURCE/configs/digits-composites.yaml" -o compared.h5 "${small[@]}" >out 2>err && pass || { fail "configs/digits-composites.yaml"; cat err; }
+# In a transformer convolutions change no score, in a CNN the softmax rule none.
+same() { # same MODEL KIND CRITERION CRITERION: the same line of the table, but for the name
+    local a b
+    a=$(grep "^$1 .* $2 .* $3  " out | sed "s/ $3  *//") b=$(grep "^$1 .* $2 .* $4  " out | sed "s/ $4  *//")
+    [ -n "$a" ] && [ "$a" = "$b" ]
+}
+same digits_vit neurons epsilon epsilon-plus && same digits_vgg_bn filters z-plus z-plus-cp && pass || { fail "equal composites differ"; cat out; }
+same digits_resnet filters epsilon z-plus && fail "epsilon and z-plus are the same" || pass
+
 # ---- a preset and the list that results hold for it ----
 printf 'criteria:\n  - {name: lrp, method: lrp, composite: {preset: four-groups, low: gamma, mid: alpha-beta, high: z-plus, gamma: 0.1}}\n' >preset
 study preset preset

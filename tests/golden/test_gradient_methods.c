@@ -7,7 +7,8 @@
 
 enum { BATCH = NETWORK_BATCH };
 
-static const char *const cnns[] = {"vgg_bn_tiny.h5", "vgg_tiny.h5", "resnet_basic_tiny.h5", "resnet_bottleneck_tiny.h5"};
+static const char *const cnns[] = {"vgg_bn_tiny.h5", "vgg_tiny.h5", "resnet_basic_tiny.h5",
+                                   "resnet_bottleneck_tiny.h5"};
 static const char *const vit = "vit_tiny.h5";
 
 /* A stored method: which criterion it is, with which parameters. Transformers have two sums of each, <name>_abs_token_sum and
@@ -42,11 +43,12 @@ enum { NUDGES = COUNT(nudges) };
 /* Values of one method. */
 typedef struct result {
     size_t stride;
-    const float *rows[NUDGES]; /* [BATCH, stride]; NULL: not computed yet */
+    const float *rows[NUDGES];   /* [BATCH, stride]; NULL: not computed yet */
     double worst[BATCH][NUDGES]; /* largest error of a sample, relative to its tensor's largest value */
 } result;
 
-static const float *rows_of(const network *n, const criterion_def *c, const double parameters[], float nudge, size_t *stride)
+static const float *rows_of(const network *n, const criterion_def *c, const double parameters[], float nudge,
+                            size_t *stride)
 {
     const size_t pixels = BATCH * shape_count(n->g->input);
     float *images = arena_alloc(n->a, pixels, sizeof *images);
@@ -60,7 +62,8 @@ static const float *rows_of(const network *n, const criterion_def *c, const doub
 }
 
 /* Errors of every sample in one tensor [BATCH, components]. */
-static void compare(const golden_array *expected, size_t components, size_t stride, const float *got, size_t nudge, result *r)
+static void compare(const golden_array *expected, size_t components, size_t stride, const float *got, size_t nudge,
+                    result *r)
 {
     double scale = 0.0;
     assert_int_equal(expected->count, BATCH * components);
@@ -127,13 +130,14 @@ static void check_method(const char *name, const method *m)
     for (size_t b = 0; b < BATCH; b++) {
         size_t nudge;
         if (!is_golden(&n, m, b, &r, &nudge)) {
-            fail_msg("%s, %s by %s (%s), sample %zu: off by %.3g of the largest value, %.3g is allowed", name, m->of_cnn, m->criterion,
-                     m->parameters, b, r.worst[b][0], tolerance);
+            fail_msg("%s, %s by %s (%s), sample %zu: off by %.3g of the largest value, %.3g is allowed", name,
+                     m->of_cnn, m->criterion, m->parameters, b, r.worst[b][0], tolerance);
         }
         worst = fmax(worst, r.worst[b][nudge]);
         beside += nudge > 0;
     }
-    print_message("%-26s %-20s %s: %.1e%s\n", name, m->of_cnn, m->criterion, worst, beside > 0 ? ", a sample at a jump" : "");
+    print_message("%-26s %-20s %s: %.1e%s\n", name, m->of_cnn, m->criterion, worst,
+                  beside > 0 ? ", a sample at a jump" : "");
     assert_true(beside <= 1);
     network_close(&n);
 }

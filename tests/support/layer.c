@@ -102,7 +102,8 @@ static const product *prepare(layer *l, conv_pass pass, const float *w, const fl
     if (alive != NULL) {
         product_mask(p, alive);
     }
-    *work = layer_random(l, p->plan->n_work, 98);
+    *work = layer_floats(l, p->plan->n_work);
+    memset(*work, 0xff, p->plan->n_work * sizeof **work); /* not-a-numbers: what is read before it is written is seen */
     return p;
 }
 

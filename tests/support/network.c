@@ -57,8 +57,10 @@ const float *network_rows(const network *n, const criterion_def *c, const double
     assert_ok(c->bytes(&setup, &expected));
     assert_ok(c->open(n->work, &setup, &method));
     const size_t taken = arena_bytes(n->work) - before;
-    assert_true(expected <= taken && taken <= expected + BOOKKEEPING); /* beside the arrays: steps, blocks, the composite */
-    float *rows = arena_alloc(n->work, BATCH * *stride, sizeof *rows), *again = arena_alloc(n->work, BATCH * *stride, sizeof *rows);
+    assert_true(expected <= taken &&
+                taken <= expected + BOOKKEEPING); /* beside the arrays: steps, blocks, the composite */
+    float *rows = arena_alloc(n->work, BATCH * *stride, sizeof *rows),
+          *again = arena_alloc(n->work, BATCH * *stride, sizeof *rows);
     assert_true(rows != NULL && again != NULL);
     memset(rows, 0xff, BATCH * *stride * sizeof *rows); /* NaN: every element has to be written */
     c->rows(method, &(criterion_batch){n->images, n->target, n->sample}, rows);

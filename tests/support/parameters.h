@@ -54,7 +54,8 @@ static inline void parameters_set(const criterion_def *c, const char *name, cons
 }
 
 /* "form=latent steps=20 points=left" over the defaults. */
-static inline void parameters_read(const criterion_def *c, const char *text, double parameters[MAX_CRITERION_PARAMETERS])
+static inline void parameters_read(const criterion_def *c, const char *text,
+                                   double parameters[MAX_CRITERION_PARAMETERS])
 {
     char copy[512], *rest = copy, *word;
     parameters_default(c, parameters);

@@ -212,8 +212,10 @@ static void sample_kept(results *r)
     static const char *const path[SAMPLES] = {"zero/a.png", "zero/b.png", "zero/c.png", "two/a.png", "two/\xff.png"};
     static const uint32_t class[SAMPLES] = {0, 0, 0, 2, 2};
     static float score[SAMPLES * COMPONENTS];
+    static const result_set sets[] = {{UINT64_MAX, 3, 10, 3}, {UINT64_MAX - 1, 3, 10, 4}};
+    static const uint8_t member[2 * SAMPLES] = {1, 0, 1, 0, 1, 1, 1, 0, 1, 1};
     static const result_rows rows = {.model = 1, .criterion = 0, .moment = "absolute", .n_samples = SAMPLES, .n_components = COMPONENTS,
-                                     .path = path, .class = class, .score = score};
+                                     .path = path, .class = class, .score = score, .n_sets = 2, .sets = sets, .member = member};
     for (size_t i = 0; i < COUNT(score); i++) {
         score[i] = (float)(i % COMPONENTS) + (float)(i / COMPONENTS * i / COMPONENTS);
     }

@@ -17,7 +17,8 @@ static const node nodes[] = {
     {.components = COMPONENT_HEAD, .n_components = 1, .first_component = FILTERS + 2},
 };
 static const node_id layers[] = {1, 2, 3};
-static const graph network = {.n_nodes = COUNT(nodes), .nodes = nodes, .n_layers = 3, .layers = layers, .n_components = ALL};
+static const graph network = {
+    .n_nodes = COUNT(nodes), .nodes = nodes, .n_layers = 3, .layers = layers, .n_components = ALL};
 
 /* Filters have one token, heads two: [token][component]. */
 static const double filters[SAMPLES][1][FILTERS] = {{{3.0, -4.0}}, {{-1.0, 2.0}}};

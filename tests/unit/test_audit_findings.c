@@ -4,19 +4,40 @@
 #include <math.h>
 #include <string.h>
 
-static void healthy_networks_do_not_explode(void **state)
+static double largest_growth(const audited *x, node_id *at)
+{
+    double most = 0.0;
+    for (size_t k = 0; k < x->n; k++) {
+        double start = 0.0, in = 0.0;
+        for (size_t b = 0; b < AUDITED_BATCH; b++) {
+            start += (double)audited_sums(x, b, x->steps[0].id)[AUDIT_ABS_OUT];
+            in += (double)audited_sums(x, b, x->steps[k].id)[AUDIT_ABS_IN];
+        }
+        *at = in / start > most ? x->steps[k].id : *at;
+        most = fmax(most, in / start);
+    }
+    return most;
+}
+
+/* Prints how far relevance grows under each rule (docs/audit.md); those that keep it in bounds do not explode. */
+static void rules_in_bounds_do_not_explode(void **state)
 {
     (void)state;
-    static const char *const rules[] = {"epsilon", "z-plus", "gamma", "alpha-beta"};
+    static const char *const rules[] = {"epsilon", "z-plus", "gamma", "alpha-beta", "flat", "w-square", "gradient"};
+    enum { IN_BOUNDS = 4 };
     for (size_t i = 0; i < AUDITED_FILES * COUNT(rules); i++) {
+        const char *file = audited_files[i / COUNT(rules)], *rule = rules[i % COUNT(rules)];
         audited_net t;
         audited x;
-        audited_open(audited_files[i / COUNT(rules)], &t);
-        audited_explain(&t, audited_rule(&t, rules[i % COUNT(rules)], AUDITED_EPSILON), &x);
+        node_id at = 0;
+        audited_open(file, &t);
+        audited_explain(&t, audited_rule(&t, rule, AUDITED_EPSILON), &x);
         const audit_verdict v = audited_verdict(&x);
-        if (v.finding != AUDIT_FINE) {
-            fail_msg("%s, %s: finding at %s, growth %.3g", audited_files[i / COUNT(rules)], rules[i % COUNT(rules)],
-                     t.nodes[x.steps[v.step].id].name, v.growth);
+        const double growth = largest_growth(&x, &at);
+        print_message("%s, %s: grows %.3g times, at %s%s\n", file, rule, growth, t.nodes[at].name,
+                      v.finding == AUDIT_FINE ? "" : ": explodes");
+        if (i % COUNT(rules) < IN_BOUNDS && (v.finding != AUDIT_FINE || !(growth < AUDIT_GROWTH / 30.0))) {
+            fail_msg("%s, %s: finding at %s, growth %.3g", file, rule, t.nodes[x.steps[v.step].id].name, growth);
         }
         audited_close(&t);
     }
@@ -164,7 +185,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(totals_by_hand),
         cmocka_unit_test(verdicts_by_hand),
-        cmocka_unit_test(healthy_networks_do_not_explode),
+        cmocka_unit_test(rules_in_bounds_do_not_explode),
         cmocka_unit_test(gradients_explode),
         cmocka_unit_test(cancelling_weights_explode),
         cmocka_unit_test(tiny_outputs_without_epsilon_are_not_finite),

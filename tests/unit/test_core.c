@@ -90,6 +90,11 @@ static void philox_matches_its_published_vector(void **state)
     assert_true(rng_u64(0, (rng_purpose)0, 0, 0) == 0xe169c58d6627e8d5u);
     const double u = rng_uniform(7, RNG_TEST, 3, 9);
     assert_true(u >= 0.0 && u < 1.0);
+    double pair[2];
+    rng_uniform_pair(7, RNG_TEST, 3, 9, pair);
+    assert_true(pair[0] == u && pair[1] != u);
+    rng_uniform_pair(0, (rng_purpose)0, 0, 0, pair);
+    assert_true(pair[1] == (double)(UINT64_C(0x9b00dbd8bc57ac4c) >> 11) * 0x1p-53);
 }
 
 static void subsets_are_nested_and_without_repetition(void **state)

@@ -91,7 +91,8 @@ static bool aggregates(const criterion_def *c)
 }
 
 /* Samples in other slots, each beside others, some of them noise: the same bits. */
-static void depends_on_the_sample_alone(const network *n, const criterion_def *c, double parameters[MAX_CRITERION_PARAMETERS])
+static void depends_on_the_sample_alone(const network *n, const criterion_def *c,
+                                        double parameters[MAX_CRITERION_PARAMETERS])
 {
     const size_t pixels = shape_count(n->g->input);
     float *images = arena_alloc(n->work, BATCH * pixels, sizeof *images);
@@ -126,7 +127,8 @@ static void rows_depend_on_the_sample_alone(void **state)
 }
 
 /* Between the moments of a sample, and of its score with the sums over samples. */
-static void moments_belong_together(const network *n, const criterion_def *c, double parameters[MAX_CRITERION_PARAMETERS])
+static void moments_belong_together(const network *n, const criterion_def *c,
+                                    double parameters[MAX_CRITERION_PARAMETERS])
 {
     size_t stride;
     if (!aggregates(c)) {
@@ -140,7 +142,8 @@ static void moments_belong_together(const network *n, const criterion_def *c, do
     for (size_t k = 0; k < all; k++) {
         double sum = 0.0;
         for (size_t b = 0; b < BATCH; b++) {
-            const float *r = rows + b * stride + k, absolute = r[AGGREGATE_ABSOLUTE * all], with_sign = r[AGGREGATE_SIGNED * all];
+            const float *r = rows + b * stride + k, absolute = r[AGGREGATE_ABSOLUTE * all],
+                        with_sign = r[AGGREGATE_SIGNED * all];
             assert_true(absolute >= fabsf(with_sign) * (1.0f - 1e-6f) && (token || absolute == fabsf(with_sign)));
             const float s = summed_absolute ? absolute : with_sign;
             assert_true(r[AGGREGATE_SQUARE * all] == s * s);
@@ -165,7 +168,8 @@ static double norm(const network *n, component_kind kind, const char *which, con
     double sum = 0.0, square = 0.0, most = 0.0;
     for (size_t l = 0; l < n->g->n_layers; l++) {
         const node *layer = &n->g->nodes[n->g->layers[l]];
-        for (size_t i = layer->first_component; layer->components == kind && i < layer->first_component + layer->n_components; i++) {
+        for (size_t i = layer->first_component;
+             layer->components == kind && i < layer->first_component + layer->n_components; i++) {
             sum += fabs((double)s[i]);
             square += (double)s[i] * (double)s[i];
             most = fmax(most, fabs((double)s[i]));
@@ -187,7 +191,8 @@ static void is_normalised(const network *n, const criterion_def *c, double param
         parameters_set(c, "normalise", norms[k], parameters);
         const float *rows = network_rows(n, c, parameters, &stride);
         for (size_t b = 0; b < BATCH; b++) {
-            const float *s = rows + b * stride + (absolute ? AGGREGATE_ABSOLUTE : AGGREGATE_SIGNED) * n->g->n_components;
+            const float *s =
+                rows + b * stride + (absolute ? AGGREGATE_ABSOLUTE : AGGREGATE_SIGNED) * n->g->n_components;
             for (component_kind kind = COMPONENT_FILTER; kind <= COMPONENT_HEAD; kind++) {
                 const double found = norm(n, kind, norms[k], s);
                 assert_true(found == 0.0 || fabs(found - 1.0) < 1e-5); /* 0: no such kind here */
@@ -204,7 +209,8 @@ static void samples_are_normalised_when_asked(void **state)
 
 /* Rules and derivatives are linear in what a walk starts with, so `logit` is `one` times the logit. The tolerance is that of LRP-epsilon in
  * transformers (tests/golden/README.md), whose denominators amplify rounding. */
-static void is_linear_in_the_start(const network *n, const criterion_def *c, double parameters[MAX_CRITERION_PARAMETERS])
+static void is_linear_in_the_start(const network *n, const criterion_def *c,
+                                   double parameters[MAX_CRITERION_PARAMETERS])
 {
     size_t stride;
     if (!parameters_have(c, "initial") || !chooses(c, parameters, "normalise", "none") ||
@@ -230,7 +236,8 @@ static void is_linear_in_the_start(const network *n, const criterion_def *c, dou
         for (size_t i = 0; i < AGGREGATE_SQUARE * all; i++) {
             const double expected = (i < all ? fabs(scale) : scale) * (double)one[b * stride + i];
             if (!(fabs((double)logit[b * stride + i] - expected) <= 2e-5 * most)) {
-                fail_msg("%s on %s: off by %g", c->name, n->name, fabs((double)logit[b * stride + i] - expected) / most);
+                fail_msg("%s on %s: off by %g", c->name, n->name,
+                         fabs((double)logit[b * stride + i] - expected) / most);
             }
         }
     }
@@ -243,7 +250,8 @@ static void the_logit_scales_a_samples_row(void **state)
 }
 
 /* `target: prediction` is `label` with other labels. */
-static void explains_the_prediction(const network *n, const criterion_def *c, double parameters[MAX_CRITERION_PARAMETERS])
+static void explains_the_prediction(const network *n, const criterion_def *c,
+                                    double parameters[MAX_CRITERION_PARAMETERS])
 {
     size_t stride;
     if (!parameters_have(c, "target") || !chooses(c, parameters, "target", "label")) {
@@ -255,13 +263,15 @@ static void explains_the_prediction(const network *n, const criterion_def *c, do
     for (size_t b = 0; b < BATCH; b++) {
         told.target[b] = 0;
         for (size_t k = 1; k < n->g->n_classes; k++) {
-            told.target[b] = logits[b * n->g->n_classes + k] > logits[b * n->g->n_classes + told.target[b]] ? k : told.target[b];
+            told.target[b] =
+                logits[b * n->g->n_classes + k] > logits[b * n->g->n_classes + told.target[b]] ? k : told.target[b];
         }
         others += told.target[b] != n->target[b];
     }
     assert_true(others > 0);
     parameters_set(c, "target", "label", parameters);
-    const float *label = network_rows(n, c, parameters, &stride), *expected = network_rows(&told, c, parameters, &stride);
+    const float *label = network_rows(n, c, parameters, &stride),
+                *expected = network_rows(&told, c, parameters, &stride);
     parameters_set(c, "target", "prediction", parameters);
     const float *got = network_rows(n, c, parameters, &stride);
     assert_memory_equal(got, expected, BATCH * stride * sizeof *got);
@@ -275,7 +285,8 @@ static void the_prediction_is_explained_when_asked(void **state)
 }
 
 /* The graph without the token rows that the logits do not depend on gives the same numbers. */
-static void same_without_other_rows(const network *n, const criterion_def *c, double parameters[MAX_CRITERION_PARAMETERS])
+static void same_without_other_rows(const network *n, const criterion_def *c,
+                                    double parameters[MAX_CRITERION_PARAMETERS])
 {
     size_t stride, lean_stride; /* what follows the moments has numbers of nodes, of which the graphs have different ones */
     const size_t numbers = c->n_moments * n->g->n_components;

@@ -182,6 +182,42 @@ static void resnets_follow_their_stages(void **state)
     check_resnet("resnet50", (const size_t[]){3, 4, 6, 3}, true);
 }
 
+/* ResNets for small images count blocks, not stages: `low` of them and `high` of them at the ends. */
+static void check_resnet_cifar(const char *arch, size_t per_stage, size_t low, size_t high)
+{
+    narrow w = opened();
+    size_t seen = 0, block = 0;
+    add_conv_norm(&w, "", "conv1", "bn1", 3, 1, 3);
+    for (size_t stage = 1; stage <= 3; stage++) {
+        for (size_t i = 0; i < per_stage; i++) {
+            const char *prefix = arena_text(w.a, "layer%zu.%zu.", stage, i);
+            add_conv_norm(&w, prefix, "conv1", "bn1", 1, 1, 3);
+            add_conv_norm(&w, prefix, "conv2", "bn2", 1, 1, 3);
+        }
+    }
+    add_linear(&w, "linear", 1, 1);
+    const graph *g = built(&w, arch, "32");
+    expect(g, GROUP_LOW, "conv1", &seen);
+    for (size_t stage = 1; stage <= 3; stage++) {
+        for (size_t i = 0; i < per_stage; i++, block++) {
+            const depth_group group = block < low ? GROUP_LOW : block < 3 * per_stage - high ? GROUP_MID : GROUP_HIGH;
+            expect(g, group, arena_text(w.a, "layer%zu.%zu.conv1", stage, i), &seen);
+            expect(g, group, arena_text(w.a, "layer%zu.%zu.conv2", stage, i), &seen);
+        }
+    }
+    expect(g, GROUP_FC, "linear", &seen);
+    expect_all(g, seen, "");
+    arena_close(&w.a);
+}
+
+static void small_resnets_are_quarters(void **state)
+{
+    (void)state;
+    check_resnet_cifar("resnet20", 3, 3, 3);
+    check_resnet_cifar("resnet56", 9, 7, 7);
+    check_resnet_cifar("resnet110", 18, 14, 14);
+}
+
 static void add_encoder_block(narrow *w, const char *prefix)
 {
     add_linear(w, arena_text(w->a, "%s.mlp.0", prefix), 1, 1);
@@ -269,6 +305,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(vgg16_is_four_five_four),
         cmocka_unit_test(resnets_follow_their_stages),
+        cmocka_unit_test(small_resnets_are_quarters),
         cmocka_unit_test(transformers_are_quarters),
         cmocka_unit_test(golden_networks_agree),
     };

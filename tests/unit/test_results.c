@@ -311,6 +311,10 @@ static void rows_are_written_with_what_they_say_of_a_class(void **state)
     read_back(file, "/rows/vit/lrp-epsilon/variance", H5T_NATIVE_DOUBLE, 2, classes, variance);
     read_back(file, "/rows/vit/lrp-epsilon/class", H5T_NATIVE_INT64, 1, classes, class);
     read_back(file, "/rows/vit/lrp-epsilon/samples", H5T_NATIVE_INT64, 1, classes, n);
+    uint8_t member[2 * 5];
+    const size_t sets[] = {2, 5};
+    read_back(file, "/rows/vit/lrp-epsilon/member", H5T_NATIVE_UINT8, 2, sets, member);
+    assert_memory_equal(member, r->rows[0].member, sizeof member);
     assert_memory_equal(score, r->rows[0].score, sizeof score);
     assert_disk_type(file, "/rows/vit/lrp-epsilon/score", H5T_IEEE_F32LE);
     assert_true(class[0] == 0 && class[1] == 2 && n[0] == 3 && n[1] == 2);

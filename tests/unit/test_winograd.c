@@ -18,8 +18,8 @@ typedef struct convolution {
 
 /* Tiles of 4x4 outputs: sides that they fit, sides that they do not, planes of less than one tile; whole blocks of channels and others. */
 static const convolution convolutions[] = {
-    {64, 64, {28, 28}, 1}, {128, 64, {14, 14}, 1}, {64, 128, {7, 7}, 1}, {16, 16, {16, 16}, 1}, {40, 72, {15, 14}, 1},
-    {8, 24, {9, 30}, 1},   {16, 32, {3, 3}, 1},    {48, 16, {12, 10}, 0},
+    {64, 64, {28, 28}, 1}, {128, 64, {14, 14}, 1}, {64, 128, {7, 7}, 1}, {16, 16, {16, 16}, 1},
+    {40, 72, {15, 14}, 1}, {8, 24, {9, 30}, 1},    {16, 32, {3, 3}, 1},  {48, 16, {12, 10}, 0},
 };
 
 static void open_convolution(layer *l, const convolution *c, conv_attr *attr, size_t batch, uint64_t seed)
@@ -30,14 +30,9 @@ static void open_convolution(layer *l, const convolution *c, conv_attr *attr, si
                         .padding = {c->padding, c->padding},
                         .dilation = {1, 1},
                         .groups = 1};
-    const layer_spec s = {"convolution",
-                          &op_conv2d,
-                          attr,
-                          1,
-                          {{.rank = 3, .dim = {c->in, c->side[0], c->side[1]}}},
-                          c->out * c->in * 9,
-                          c->out,
-                          c->out};
+    const layer_spec s = {
+        "convolution",      &op_conv2d, attr,  1, {{.rank = 3, .dim = {c->in, c->side[0], c->side[1]}}},
+        c->out * c->in * 9, c->out,     c->out};
     layer_open(l, &s, batch, seed);
 }
 
@@ -181,7 +176,8 @@ static void check_masked(layer *l, conv_pass pass, const uint8_t *alive, bool fi
         const float before = pass.add ? l->out[i] : 0.0f;
         const float expected = lives ? dense[i] : pass.relu && before < 0.0f ? 0.0f : before;
         if (masked[i] != expected && (finite || !lives)) {
-            fail_msg("element %zu, %s: %g instead of %g", i, lives ? "alive" : "dead", (double)masked[i], (double)expected);
+            fail_msg("element %zu, %s: %g instead of %g", i, lives ? "alive" : "dead", (double)masked[i],
+                     (double)expected);
         }
     }
 }
@@ -198,7 +194,8 @@ static void dead_outputs_are_exact(void **state)
         const conv_pass pass = {.bias = true, .add = (i & 1) != 0, .relu = (i & 2) != 0, .winograd = true};
         const bool huge = (i & 4) != 0; /* so that the transformed input is infinite */
         uint8_t *alive = arena_alloc(l.a, c->out, 1);
-        for (size_t o = 0; o < c->out; o++) { /* also a block that is all dead, and one that is all alive where there are three */
+        for (size_t o = 0; o < c->out;
+             o++) { /* also a block that is all dead, and one that is all alive where there are three */
             alive[o] = o / MAX_BLOCK == 0 ? 0 : o / MAX_BLOCK == 1 ? 1 : o % 3 != 1;
         }
         for (size_t k = 0; huge && k < l.batch * l.n_x[0]; k++) {
@@ -228,8 +225,8 @@ static void other_shapes_are_direct(void **state)
     for (size_t k = 0; k < COUNT(attrs); k++) {
         const bool adjoint = k + 1 == COUNT(attrs);
         const size_t weights = 32 * 32 / attrs[k].groups * attrs[k].kernel[0] * attrs[k].kernel[1];
-        const layer_spec s = {
-            "convolution", &op_conv2d, &attrs[k], 1, {{.rank = 3, .dim = {32, 12, 12}}}, weights, 32, 32};
+        const layer_spec s = {"convolution", &op_conv2d, &attrs[k], 1, {{.rank = 3, .dim = {32, 12, 12}}},
+                              weights,       32,         32};
         layer l;
         layer_open(&l, &s, 2, k);
         const size_t n = l.batch * (adjoint ? l.n_x[0] : l.n_out);
@@ -307,7 +304,10 @@ static void networks_tell_their_layers(void **state)
     static const struct {
         const char *file;
         bool has_some;
-    } cases[] = {{"vgg_bn_tiny.h5", true}, {"resnet_basic_tiny.h5", true}, {"resnet_bottleneck_tiny.h5", true}, {"vit_tiny.h5", false}};
+    } cases[] = {{"vgg_bn_tiny.h5", true},
+                 {"resnet_basic_tiny.h5", true},
+                 {"resnet_bottleneck_tiny.h5", true},
+                 {"vit_tiny.h5", false}};
     for (size_t i = 0; i < COUNT(cases); i++) {
         network n = {.file = golden_open(cases[i].file)};
         assert_ok(arena_open("test", &n.a));

@@ -167,7 +167,8 @@ static void derive(layer_path *p)
 {
     start_fill(&p->s.start, p->s.batch, p->s.graph->n_classes, forward_logits(walk_activations(p->walk)), p->start,
                walk_initial(p->walk));
-    walk_backward(p->walk, &(walk_visitor){.to = p, .visit = visit, .component_weight = change_of_attention, .last = p->layer});
+    walk_backward(p->walk,
+                  &(walk_visitor){.to = p, .visit = visit, .component_weight = change_of_attention, .last = p->layer});
 }
 
 static void run_layer(layer_path *p, node_id layer, size_t stride, float *rows)

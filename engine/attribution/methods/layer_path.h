@@ -21,7 +21,8 @@ typedef struct layer_path layer_path;
 
 /* Runs the network once. */
 MUST_CHECK status layer_path_build(arena *a, const layer_path_setup *s, layer_path **out);
-MUST_CHECK status layer_path_needs(const layer_path_setup *s, size_t *bytes); /* what layer_path_build() takes; its errors */
+MUST_CHECK status layer_path_needs(const layer_path_setup *s,
+                                   size_t *bytes); /* what layer_path_build() takes; its errors */
 
 /* As path_run() (methods/path.h). */
 void layer_path_run(layer_path *p, const float *images, const size_t label[], size_t stride, float *rows);

@@ -15,10 +15,11 @@ static double range(size_t n, const float *x)
 }
 
 /* Two normal numbers from two uniform ones (Box and Muller, 1958); 1 - u is in (0, 1]. */
-static void two_normal(uint64_t sample, uint32_t draw, uint32_t index, double out[2])
+static void two_normal(uint64_t sample, uint32_t draw, uint32_t pair, double out[2])
 {
-    const double turn = 6.283185307179586 * rng_uniform(sample, RNG_NOISE, draw, index + 1);
-    const double length = sqrt(-2.0 * log(1.0 - rng_uniform(sample, RNG_NOISE, draw, index)));
+    double u[2];
+    rng_uniform_pair(sample, RNG_NOISE, draw, pair, u);
+    const double length = sqrt(-2.0 * log(1.0 - u[0])), turn = 6.283185307179586 * u[1];
     out[0] = length * cos(turn);
     out[1] = length * sin(turn);
 }
@@ -28,7 +29,7 @@ void noise_add(size_t n, const float *x, double deviation, uint64_t sample, uint
     const double scale = deviation * range(n, x);
     for (size_t i = 0; i < n; i += 2) {
         double z[2];
-        two_normal(sample, draw, (uint32_t)i, z);
+        two_normal(sample, draw, (uint32_t)(i / 2), z);
         out[i] = (float)((double)x[i] + scale * z[0]);
         if (i + 1 < n) {
             out[i + 1] = (float)((double)x[i + 1] + scale * z[1]);

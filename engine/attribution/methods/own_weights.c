@@ -65,6 +65,7 @@ void own_weights_add(const own_weights *w, const graph *g, const forward *f, con
     } else if (n->components == COMPONENT_FILTER) {
         add_filters(n, r, z, lanes, value, sums + first_sum[v->id]);
     } else {
-        measure_columns(component_tokens(n), n->n_components, (measured){.g = r, .a = z}, n->bias, sums + first_sum[v->id]);
+        measure_columns(component_tokens(n), n->n_components, (measured){.g = r, .a = z}, n->bias,
+                        sums + first_sum[v->id]);
     }
 }

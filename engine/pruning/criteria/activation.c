@@ -28,13 +28,22 @@ static const char *const head_values[] = {"output", "attention", NULL};
 static const field fields[] = {
     [ABSOLUTE] = AGGREGATE_FIELD_ABSOLUTE(ABSOLUTE_TOKEN),
     [NORMALISE] = AGGREGATE_FIELD_NORMALISE,
-    [STATISTIC] = {.name = "statistic", .kind = FIELD_CHOICE, .choices = statistics,
-                   .help = "mean or sum over an image's positions, or the variance over all positions of all images, for which `absolute` and "
+    [STATISTIC] = {.name = "statistic",
+                   .kind = FIELD_CHOICE,
+                   .choices = statistics,
+                   .help = "mean or sum over an image's positions, or the variance over all positions of all images, "
+                           "for which `absolute` and "
                            "`normalise` do nothing"},
-    [VALUES] = {.name = "values", .kind = FIELD_CHOICE, .choices = parts,
+    [VALUES] = {.name = "values",
+                .kind = FIELD_CHOICE,
+                .choices = parts,
                 .help = "the component's values as they are, or only what is positive of them"},
-    [HEADS] = {.name = "heads", .kind = FIELD_CHOICE, .choices = head_values,
-               .help = "what a head's values are: mean absolute output of each token, or its attention, whose mean says nothing"},
+    [HEADS] =
+        {.name = "heads",
+         .kind = FIELD_CHOICE,
+         .choices = head_values,
+         .help =
+             "what a head's values are: mean absolute output of each token, or its attention, whose mean says nothing"},
 };
 
 enum { ACTIVATION_POSITION_SQUARES = AGGREGATE_MOMENTS, ACTIVATION_MOMENTS }; /* sum over positions of a^2 */
@@ -54,16 +63,17 @@ typedef struct activations {
 static size_t positions(const node *n, const graph *g, int heads)
 {
     const size_t tokens = component_tokens(n);
-    return n->components == COMPONENT_FILTER                              ? n->out.dim[1] * n->out.dim[2]
+    return n->components == COMPONENT_FILTER                             ? n->out.dim[1] * n->out.dim[2]
            : n->components == COMPONENT_HEAD && heads == HEADS_ATTENTION ? tokens * g->nodes[n->in[1]].out.dim[0]
-                                                                           : tokens;
+                                                                         : tokens;
 }
 
 static size_t most_floats(const graph *g, size_t lanes)
 {
     size_t most = 0;
     for (size_t l = 0; l < g->n_layers; l++) {
-        const size_t values = component_floats(g, g->layers[l], lanes), outputs = images_floats(g->nodes[g->layers[l]].out, lanes);
+        const size_t values = component_floats(g, g->layers[l], lanes),
+                     outputs = images_floats(g->nodes[g->layers[l]].out, lanes);
         most = values > most ? values : most;
         most = outputs > most ? outputs : most;
     }
@@ -119,12 +129,14 @@ static status bytes(const criterion_setup *s, size_t *out)
     if (!status_ok(st) || *out == SIZE_MAX) {
         return status_ok(st) ? (status){ST_CONFIG} : st;
     }
-    *out += most_floats(s->graph, s->backend->block()) * sizeof(float) + 2 * component_most_values(s->graph) * sizeof(double);
+    *out += most_floats(s->graph, s->backend->block()) * sizeof(float) +
+            2 * component_most_values(s->graph) * sizeof(double);
     return STATUS_OK;
 }
 
 /* Attention [heads, tokens, keys] -> sums over keys [tokens, heads]. */
-static void sum_attention(size_t heads, size_t tokens, size_t keys, const float *attention, double *value, double *square)
+static void sum_attention(size_t heads, size_t tokens, size_t keys, const float *attention, double *value,
+                          double *square)
 {
     for (size_t h = 0; h < heads; h++) {
         for (size_t t = 0; t < tokens; t++, attention += keys) {
@@ -164,7 +176,8 @@ static void find_values(const activations *x, node_id id, size_t b)
         return;
     }
     if (heads > 0) {
-        mean_outputs(heads, tokens, shape_channels(n->out) / heads, forward_output(x->forward, id) + b * outputs, x->value, x->square);
+        mean_outputs(heads, tokens, shape_channels(n->out) / heads, forward_output(x->forward, id) + b * outputs,
+                     x->value, x->square);
         return;
     }
     for (size_t i = 0; x->values == VALUES_RELU && i < each; i++) {
@@ -212,7 +225,8 @@ static void rows(void *state, const criterion_batch *b, float *out)
 static void score_variances(const criterion_setup *s, size_t n_samples, const double *sums, double *score)
 {
     const graph *g = s->graph;
-    const double *sum = sums + AGGREGATE_SIGNED * g->n_components, *square = sums + ACTIVATION_POSITION_SQUARES * g->n_components;
+    const double *sum = sums + AGGREGATE_SIGNED * g->n_components,
+                 *square = sums + ACTIVATION_POSITION_SQUARES * g->n_components;
     for (size_t l = 0; l < g->n_layers; l++) {
         const node *n = &g->nodes[g->layers[l]];
         const double count = (double)n_samples * (double)positions(n, g, (int)s->parameters[HEADS]);

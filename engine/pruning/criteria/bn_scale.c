@@ -11,7 +11,8 @@ static status check(const criterion_setup *s)
         const node *layer = &g->nodes[g->layers[l]];
         if (layer->norm_scale == NULL) {
             return FAIL(ST_CONFIG,
-                        "the criterion bn-scale needs a batch norm behind every prunable layer, and layer '%s' (%s of a %s network) has "
+                        "the criterion bn-scale needs a batch norm behind every prunable layer, and layer '%s' (%s of "
+                        "a %s network) has "
                         "none; take another criterion for this network, for example magnitude",
                         layer->name, component_kind_name(layer->components), g->architecture);
         }
@@ -35,7 +36,8 @@ static status scores(const criterion_setup *s, uint64_t seed, double *score)
 
 const criterion_def criterion_bn_scale = {
     .name = "bn-scale",
-    .help = "absolute scale of the batch norm behind a filter; only for networks that have one behind every prunable layer",
+    .help =
+        "absolute scale of the batch norm behind a filter; only for networks that have one behind every prunable layer",
     .check = check,
     .scores = scores,
 };

@@ -17,13 +17,24 @@ static const char *const ends[] = {"right", "left", NULL};
 
 static const field fields[] = {
     DERIVED_FIELD_TABLE(ABSOLUTE_TOKEN, START_ONE),
-    [FORM] = {.name = "form", .kind = FIELD_CHOICE, .choices = forms,
-              .help = "what is summed along the way from the zero input: derivative times step of the activation, the derivative alone, or "
+    [FORM] = {.name = "form",
+              .kind = FIELD_CHOICE,
+              .choices = forms,
+              .help = "what is summed along the way from the zero input: derivative times step of the activation, the "
+                      "derivative alone, or "
                       "both along the layer's own way"},
-    [STEPS] = {.name = "steps", .kind = FIELD_COUNT, .def = 20.0, .min = 1.0, .max = 10000.0, .scale = SCALE_LOG,
+    [STEPS] = {.name = "steps",
+               .kind = FIELD_COUNT,
+               .def = 20.0,
+               .min = 1.0,
+               .max = 10000.0,
+               .scale = SCALE_LOG,
                .help = "points of the sum"},
-    [POINTS] = {.name = "points", .kind = FIELD_CHOICE, .choices = ends,
-                .help = "end of each step at which the derivative is taken; right ends at the image, left begins at zero"},
+    [POINTS] = {.name = "points",
+                .kind = FIELD_CHOICE,
+                .choices = ends,
+                .help =
+                    "end of each step at which the derivative is taken; right ends at the image, left begins at zero"},
 };
 
 typedef struct layers {

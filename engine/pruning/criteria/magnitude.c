@@ -15,7 +15,9 @@ enum { L1, L2 };
 static const char *const norms[] = {"l1", "l2", NULL};
 
 static const field fields[] = {
-    [NORM] = {.name = "norm", .kind = FIELD_CHOICE, .choices = norms,
+    [NORM] = {.name = "norm",
+              .kind = FIELD_CHOICE,
+              .choices = norms,
               .help = "sum of absolute weights, or root of the sum of squares"},
 };
 

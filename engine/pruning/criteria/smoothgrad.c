@@ -7,11 +7,22 @@ enum { DRAWS = DERIVED_FIELDS, DEVIATION, ACTIVATION };
 
 static const field fields[] = {
     DERIVED_FIELD_TABLE(ABSOLUTE_TOKEN, START_ONE),
-    [DRAWS] = {.name = "draws", .kind = FIELD_COUNT, .def = 20.0, .min = 1.0, .max = 10000.0, .scale = SCALE_LOG,
+    [DRAWS] = {.name = "draws",
+               .kind = FIELD_COUNT,
+               .def = 20.0,
+               .min = 1.0,
+               .max = 10000.0,
+               .scale = SCALE_LOG,
                .help = "noisy copies of each image"},
-    [DEVIATION] = {.name = "deviation", .kind = FIELD_REAL, .def = 0.15, .min = 0.0, .max = 10.0,
+    [DEVIATION] = {.name = "deviation",
+                   .kind = FIELD_REAL,
+                   .def = 0.15,
+                   .min = 0.0,
+                   .max = 10.0,
                    .help = "standard deviation of the noise as a fraction of the image's range after preprocessing"},
-    [ACTIVATION] = {.name = "activation", .kind = FIELD_BOOL, .max = 1.0,
+    [ACTIVATION] = {.name = "activation",
+                    .kind = FIELD_BOOL,
+                    .max = 1.0,
                     .help = "whether each derivative is multiplied by the component's value at the same noisy copy"},
 };
 

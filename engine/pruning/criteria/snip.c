@@ -27,7 +27,8 @@ static status bytes(const criterion_setup *s, size_t *out)
 
 const criterion_def criterion_snip = {
     .name = "snip",
-    .help = "|sum over the component's own weights of weight x derivative of the loss|, over all reference images together",
+    .help =
+        "|sum over the component's own weights of weight x derivative of the loss|, over all reference images together",
     .fields = fields,
     .n_fields = COUNT(fields),
     .uses_samples = true,

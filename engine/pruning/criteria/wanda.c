@@ -92,7 +92,8 @@ static status open_forward(arena *a, const criterion_setup *s, void **state)
             n->sources[n->n_sources++] = (source){id, lanes_of(s, id)};
         }
     }
-    TRY(forward_build_for_walk(a, s->graph, s->backend, s->batch, NULL, &n->forward)); /* outputs of ReLUs are there, fused or not */
+    TRY(forward_build_for_walk(a, s->graph, s->backend, s->batch, NULL,
+                               &n->forward)); /* outputs of ReLUs are there, fused or not */
     *state = n;
     return STATUS_OK;
 }
@@ -156,7 +157,8 @@ static double weigh_rows(const graph *g, const node *n, size_t first, size_t row
 /* Columns of the layers that read the heads' outputs. */
 static void add_columns(const graph *g, node_id attention, const double *square, double *score)
 {
-    const size_t features = shape_channels(g->nodes[attention].out), width = features / g->nodes[attention].n_components;
+    const size_t features = shape_channels(g->nodes[attention].out),
+                 width = features / g->nodes[attention].n_components;
     for (node_id id = attention + 1; id < g->n_nodes; id++) {
         const node *reader = &g->nodes[id];
         for (size_t i = 0; reader->in[0] == attention && reader->n_in == 1 && i < reader->n_weight; i++) {
@@ -201,7 +203,8 @@ static void finish(const criterion_setup *s, size_t n_samples, const double *sum
 
 const criterion_def criterion_wanda = {
     .name = "wanda",
-    .help = "sum over the component's own weights of |weight| times the norm of what it reads, over all reference images",
+    .help =
+        "sum over the component's own weights of |weight| times the norm of what it reads, over all reference images",
     .uses_samples = true,
     .n_extra = n_extra,
     .open = open_forward,
