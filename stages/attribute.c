@@ -182,7 +182,7 @@ static double work(const stage_ctx *c)
     double passes = 0.0;
     for (size_t m = 0; m < s->n_models; m++) {
         for (size_t k = 0; k < s->config->n_criteria; k++) {
-            passes += s->config->criteria[k].method->uses_samples ? (double)passes_of(s, m, k) : 0.0;
+            passes += is_explained(s->config, k) ? (double)passes_of(s, m, k) : 0.0;
         }
     }
     return passes * (double)(batches * s->config->micro_batch) / (double)c->comm->size;
@@ -296,41 +296,17 @@ static status try_pair(const stage_ctx *c, arena *a, arena *images, size_t model
     return STATUS_OK;
 }
 
-/* Parameters and rules decide what a method costs: steps, draws, terms of a rule. */
-static bool costs_the_same(const config_criterion *a, const config_criterion *b)
-{
-    const bool same_rules = a->composite == b->composite ||
-                            (a->composite != NULL && b->composite != NULL && composite_equal(a->composite, b->composite));
-    return a->method == b->method && same_rules &&
-           memcmp(a->parameters, b->parameters, a->method->n_fields * sizeof a->parameters[0]) == 0;
-}
-
-/* The earliest criterion that costs what this one does. */
-static size_t same_cost(const config *cfg, size_t criterion)
-{
-    size_t first = 0;
-    while (!costs_the_same(&cfg->criteria[first], &cfg->criteria[criterion])) {
-        first++;
-    }
-    return first;
-}
-
+/* Every criterion is tried: parameters and rules decide what one costs. */
 static status try_model(stage_ctx *c, arena *a, arena *images, size_t model, double budget, double *seconds)
 {
     const study *s = c->study;
     const config *cfg = s->config;
     const size_t batches = study_batches(&s->explained, cfg->micro_batch);
-    double *each = arena_alloc(c->arena, cfg->n_criteria, sizeof *each);
-    if (each == NULL) {
-        return (status){ST_ENVIRONMENT};
-    }
     for (size_t k = 0; k < cfg->n_criteria; k++) {
+        double one = 0.0;
         if (is_explained(cfg, k)) {
-            if (same_cost(cfg, k) == k) {
-                TRY(try_pair(c, a, images, model, k, budget, &each[k]));
-            }
-            each[k] = each[same_cost(cfg, k)];
-            *seconds += each[k] * (double)(forecast_share(batches, c->comm->size) * cfg->micro_batch);
+            TRY(try_pair(c, a, images, model, k, budget, &one));
+            *seconds += one * (double)(forecast_share(batches, c->comm->size) * cfg->micro_batch);
         }
     }
     return STATUS_OK;

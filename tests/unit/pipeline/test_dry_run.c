@@ -274,13 +274,14 @@ static void passes_of_a_method_are_counted(void **state)
     both b;
     double ticked = 0.0;
     open_both(&b, "  - {name: steps, method: integrated-gradients, steps: 5}\n"
-                  "  - {name: logits, method: smoothgrad, draws: 7, initial: logit}\n  - {name: mean, method: activation}\n");
+                  "  - {name: logits, method: smoothgrad, draws: 7, initial: logit}\n  - {name: mean, method: activation}\n"
+                  "  - {name: again, method: activation, order: most-first}\n");
     const stage_forecast *f = of_stage(&b, "attribute");
     const size_t union_batches = (b.p.study.explained.n + 3) / 4, kinds = 1 + 2, seeds = 3, batches = 1 + 3 + 3 + 8;
     const size_t each = (5 + 1) + (7 + 1) + 1; /* and the zero input; and the image itself for its logit */
     assert_int_equal(f->passes, 2 * each * union_batches); /* two networks */
     assert_int_equal(f->items, 2 * 3 * union_batches);
-    assert_int_equal(f->unshared, kinds * seeds * batches * each);
+    assert_int_equal(f->unshared, kinds * seeds * batches * (each + 1)); /* the other order would explain again */
     b.run.tick = count_images;
     b.run.progress = &ticked;
     for (size_t i = 0; i < stage_count; i++) {
