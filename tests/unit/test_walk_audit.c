@@ -288,6 +288,33 @@ static void layers_conserve_without_bias_and_epsilon(void **state)
     }
 }
 
+/* Attention with each rule of its softmax: input times gradient adds up to nothing in particular, z-plus conserves, a virtual bias takes its
+ * share, and cp sends everything to v. In z-plus float32 divides by logits q k' near 0, whose shares cancel: 7e-4 is left. */
+static void attention_conserves_by_its_softmax(void **state)
+{
+    (void)state;
+    static const struct expectation {
+        const char *softmax;
+        double least, most; /* of the largest residual */
+    } expected[] = {{"epsilon", 1e-2, INFINITY}, {"z-plus", 0.0, 2e-3}, {"z-plus-bias", 1e-2, 1.0}, {"cp", 0.0, 1e-4}};
+    for (size_t i = 0; i < COUNT(expected); i++) {
+        audited_net t;
+        audited x;
+        audited_open("vit_tiny.h5", &t);
+        composite c = *audited_rule(&t, "epsilon", 0.0);
+        while (strcmp(softmax_rule_names[c.softmax_rule], expected[i].softmax) != 0) {
+            c.softmax_rule++;
+            assert_non_null(softmax_rule_names[c.softmax_rule]);
+        }
+        audited_explain(&t, &c, &x);
+        const double worst = worst_residual(&x, &op_attention);
+        if (!(worst >= expected[i].least && worst <= expected[i].most)) {
+            fail_msg("softmax %s: residual %.3g", expected[i].softmax, worst);
+        }
+        audited_close(&t);
+    }
+}
+
 /* Rules that only follow what agrees in sign conserve too, and stay in bounds: alpha-beta hands on at most alpha + beta = 3 times. */
 static void rules_of_one_sign_conserve(void **state)
 {
@@ -388,6 +415,7 @@ int main(void)
         cmocka_unit_test(every_rule_is_audited),
         cmocka_unit_test(what_runs_no_rule_has_no_sums),
         cmocka_unit_test(layers_conserve_without_bias_and_epsilon),
+        cmocka_unit_test(attention_conserves_by_its_softmax),
         cmocka_unit_test(rules_of_one_sign_conserve),
         cmocka_unit_test(an_audit_changes_no_row_and_knows_no_neighbours),
         cmocka_unit_test(rows_of_lrp_end_with_the_audit),
