@@ -68,6 +68,7 @@ typedef struct rule_def {
     const field *fields;
     size_t n_fields;
     rule_terms (*terms)(const double parameters[]); /* RULE_TERMS */
+    bool conserves; /* without bias and stabiliser the relevance of a layer's inputs sums to that of its output */
     size_t epsilon_field;                           /* RULE_TERMS: which parameter is the stabiliser of st(.) */
 } rule_def;
 

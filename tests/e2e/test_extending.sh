@@ -25,9 +25,9 @@ step() { # step WHAT COMMAND...
     "$@" >"$work/log" 2>&1 && pass || { fail "$what"; tail -n 20 "$work/log"; finish; }
 }
 step "configure" cmake -S "$copy" -B "$copy/build" -DCMAKE_BUILD_TYPE=Release -DPOLLARD_TESTS=ON -DPOLLARD_WERROR=ON
-step "build" cmake --build "$copy/build" --parallel 2 --target pollard test_rules test_criteria test_alexnet
+step "build" cmake --build "$copy/build" --parallel 2 --target pollard test_rules test_rule_laws test_criteria test_criterion_laws test_alexnet
 POLLARD=$copy/build/pipeline/pollard
-for test in test_rules test_criteria test_alexnet; do
+for test in test_rules test_rule_laws test_criteria test_criterion_laws test_alexnet; do
     step "$test" "$copy/build/tests/$test"
 done
 

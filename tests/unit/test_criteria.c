@@ -244,10 +244,39 @@ static void lrp_listens_to_epsilon(void **state)
     network_close(&n);
 }
 
+/* On networks of ReLU, pools and sums LRP-0 that starts with the logit is a dy/da, with biases too (docs/attribution.md, section l). */
+static void lrp_without_stabiliser_is_activation_times_derivative(void **state)
+{
+    (void)state;
+    const char *const files[] = {"vgg_bn_tiny.h5", "vgg_tiny.h5", "resnet_basic_tiny.h5", "resnet_bottleneck_tiny.h5"};
+    const criterion_def *lrp = criterion_find("lrp"), *derived = criterion_find("gradient-activation");
+    for (size_t f = 0; f < COUNT(files); f++) {
+        network n;
+        double of_lrp[MAX_CRITERION_PARAMETERS], of_derived[MAX_CRITERION_PARAMETERS], largest = 0.0;
+        network_open(files[f], &n);
+        parameters_default(lrp, of_lrp);
+        parameters_set(lrp, "epsilon", "0", of_lrp);
+        parameters_set(lrp, "initial", "logit", of_lrp);
+        parameters_default(derived, of_derived);
+        const double *relevance = network_score(&n, lrp, of_lrp, 0), *expected = network_score(&n, derived, of_derived, 0);
+        for (size_t i = 0; i < n.g->n_components; i++) {
+            largest = fmax(largest, fabs(expected[i]));
+        }
+        for (size_t i = 0; i < n.g->n_components; i++) {
+            if (!(fabs(relevance[i] - expected[i]) <= 1e-4 * largest)) {
+                fail_msg("%s: component %zu has the relevance %g, activation times derivative is %g", files[f], i, relevance[i],
+                         expected[i]);
+            }
+        }
+        network_close(&n);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_criterion_keeps_the_laws),
+        cmocka_unit_test(lrp_without_stabiliser_is_activation_times_derivative),
         cmocka_unit_test(magnitude_of_a_filter_is_its_folded_l1),
         cmocka_unit_test(magnitude_of_a_head_is_what_goes_with_it),
         cmocka_unit_test(magnitude_has_an_l2_norm),

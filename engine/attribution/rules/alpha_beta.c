@@ -40,5 +40,6 @@ const rule_def rule_alpha_beta = {
     .fields = fields,
     .n_fields = FIELDS,
     .terms = terms,
+    .conserves = true,
     .epsilon_field = EPSILON,
 };

@@ -24,5 +24,6 @@ const rule_def rule_epsilon = {
     .fields = fields,
     .n_fields = FIELDS,
     .terms = terms,
+    .conserves = true,
     .epsilon_field = EPSILON,
 };

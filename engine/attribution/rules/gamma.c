@@ -43,5 +43,6 @@ const rule_def rule_gamma = {
     .fields = fields,
     .n_fields = FIELDS,
     .terms = terms,
+    .conserves = true,
     .epsilon_field = EPSILON,
 };

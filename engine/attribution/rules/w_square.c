@@ -26,5 +26,6 @@ const rule_def rule_w_square = {
     .fields = fields,
     .n_fields = FIELDS,
     .terms = terms,
+    .conserves = true,
     .epsilon_field = EPSILON,
 };

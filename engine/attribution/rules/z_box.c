@@ -48,5 +48,6 @@ const rule_def rule_z_box = {
     .fields = fields,
     .n_fields = FIELDS,
     .terms = terms,
+    .conserves = true,
     .epsilon_field = EPSILON,
 };

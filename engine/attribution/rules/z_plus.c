@@ -26,5 +26,6 @@ const rule_def rule_z_plus = {
     .fields = fields,
     .n_fields = FIELDS,
     .terms = terms,
+    .conserves = true,
     .epsilon_field = EPSILON,
 };
