@@ -143,7 +143,8 @@ static size_t reusable_block(const run_plan *p, node_id id)
     const node *n = &p->g->nodes[id];
     for (size_t i = 0; n->op->in_place && i < n->n_in; i++) {
         const size_t input = p->of[n->in[i]].out;
-        if (p->blocks[input].last == id && shape_count(p->g->nodes[n->in[i]].out) == shape_count(n->out)) {
+        const bool can = n->op->writes_over == NULL || n->op->writes_over(n, i);
+        if (can && p->blocks[input].last == id && shape_count(p->g->nodes[n->in[i]].out) == shape_count(n->out)) {
             return input;
         }
     }
@@ -204,10 +205,27 @@ static status plan_run(arena *a, const bool relu_allowed[], run_plan *p)
     return layout_plan(a, p->n_blocks, p->blocks, &p->total);
 }
 
+/* What cutting takes: of plans that pack, the most that one of them does; of others it stays. */
+static void cutting_floats(const run_plan *p, size_t *passing, size_t *staying)
+{
+    *passing = *staying = 0;
+    for (node_id id = 0; id < p->g->n_nodes; id++) {
+        if (p->g->nodes[id].cut != NULL) {
+            const size_t floats = product_cut_floats(&p->products[id]);
+            if (p->products[id].plan->n_packed == 0) {
+                *staying += floats;
+            } else {
+                *passing = floats > *passing ? floats : *passing;
+            }
+        }
+    }
+}
+
 /* One layer after the other is packed, so the most that one of them works in counts. */
 static size_t plan_bytes(const run_plan *p)
 {
-    size_t floats = p->total, packing = 0;
+    size_t floats = p->total, packing = 0, cutting, cut;
+    cutting_floats(p, &cutting, &cut);
     for (node_id id = 0; id < p->g->n_nodes; id++) {
         const product *one = &p->products[id];
         if (one->plan != NULL) {
@@ -215,7 +233,7 @@ static size_t plan_bytes(const run_plan *p)
             packing = one->plan->n_pack_work > packing ? one->plan->n_pack_work : packing;
         }
     }
-    return (floats + packing) * sizeof(float);
+    return (floats + packing + cutting + cut) * sizeof(float);
 }
 
 static status no_relus(arena *a, const graph *g, const bool **out)
@@ -285,7 +303,7 @@ static size_t offset_of(const run_plan *p, size_t index)
     return index == NO_BLOCK ? NO_BLOCK : p->blocks[index].offset;
 }
 
-static status build_step(arena *a, const run_plan *p, node_id id, step *s)
+static status build_step(arena *a, const run_plan *p, node_id id, float *cutting, step *s)
 {
     const node *n = &p->g->nodes[id];
     /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): the plan is complete where plan_run succeeds */
@@ -298,7 +316,8 @@ static status build_step(arena *a, const run_plan *p, node_id id, step *s)
     collect_shapes(p->g, id, s->in_shape);
     if (n->op->product != NULL) {
         s->product = &p->products[id];
-        TRY(product_load(a, n->weight, n->bias, s->product));
+        TRY(n->cut == NULL ? product_load(a, n->weight, n->bias, s->product)
+                           : product_load_cut(a, n->weight, n->bias, n->cut, cutting, s->product));
     }
     return STATUS_OK;
 }
@@ -306,15 +325,19 @@ static status build_step(arena *a, const run_plan *p, node_id id, step *s)
 static status build(arena *a, const bool relu_allowed[], run_plan *p, forward **out)
 {
     forward *f;
+    float *cutting;
+    size_t n_cutting, n_cut;
     TRY(plan_run(a, relu_allowed, p));
+    cutting_floats(p, &n_cutting, &n_cut);
     TRY_ALLOC(f, a, 1);
     *f = (forward){
         .g = p->g, .backend = p->backend, .batch = p->batch, .keep = p->keep, .bytes = plan_bytes(p)};
     TRY_ALLOC(f->steps, a, p->g->n_nodes);
     TRY_ALLOC(f->slab, a, p->total);
     TRY_ALLOC(f->mask, a, p->g->n_components);
+    TRY_ALLOC(cutting, a, n_cutting);
     for (node_id id = 0; id < p->g->n_nodes; id++) {
-        TRY(build_step(a, p, id, &f->steps[id]));
+        TRY(build_step(a, p, id, cutting, &f->steps[id]));
     }
     *out = f;
     return STATUS_OK;

@@ -49,7 +49,7 @@ static void fuse_relu(const graph *g, const readers *r, node_id id, fusion *f)
 {
     const node_id in = g->nodes[id].in[0], by = f->done_by[in];
     const struct op_def *op = g->nodes[by].op;
-    if (g->nodes[id].op == &op_relu && r->count[in] == 1 && (op->product != NULL || op == &op_add)) {
+    if (g->nodes[id].op == &op_relu && r->count[in] == 1 && (op->product != NULL || op->takes_relu)) {
         f->done_by[id] = by;
         f->result[by] = id;
     }

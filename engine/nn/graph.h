@@ -12,6 +12,7 @@
 enum { MAX_INPUTS = 3, MAX_DIMS = 3, MAX_TENSOR_DIMS = 8 };
 
 struct op_def;
+struct weight_cut;
 
 /* Shape of one sample: [C,H,W], [T,E] or [F]. */
 typedef struct shape {
@@ -45,6 +46,8 @@ typedef struct node {
     const void *attr;           /* the op's own blob, see its header */
     const float *weight, *bias; /* NULL if none; batch norm already folded in; layout is the op's business */
     size_t n_weight, n_bias;    /* elements */
+    const struct weight_cut *cut; /* of a compacted layer: which part of `weight` and `bias` it has (nn/passes/channel_map.h), of n_weight and
+                                     n_bias elements; NULL: they are its own */
     const float *norm_scale;    /* [out channels] scale of the batch norm that is folded in, as trained; NULL: there is none */
     shape out;
     component_kind components;            /* COMPONENT_NONE: not prunable */
@@ -78,8 +81,8 @@ void graph_cost(const graph *g, uint64_t *total_parameters, uint64_t *total_macs
 
 /* What is left of parameters and multiply-adds when the dead components AND the inputs that only they fed are removed
  * (docs/attribution.md, section h, "Compaction and cost"): their rows, the columns that read them, a dead head's rows
- * of q, k and v. Streams of residual sums keep their width, and what stays alive counts even where all that it feeds is
- * dead. `alive` [n_components], 1 = kept. */
+ * of q, k and v. A stream of residual sums keeps the channels that any of its summands has, and what stays alive counts even
+ * where all that it feeds is dead (nn/passes/channels.h). `alive` [n_components], 1 = kept. */
 MUST_CHECK status graph_cost_left(arena *scratch, const graph *g, const uint8_t alive[], uint64_t *parameters,
                                   uint64_t *macs);
 

@@ -22,6 +22,28 @@ void op_live_same(const node *n, const shape in[], const uint8_t *alive, const u
     memcpy(out_live, in_live[0], shape_channels(n->out));
 }
 
+status op_shrink_same(const shrink_call *c, node *out, channel_map *map)
+{
+    (void)out;
+    *map = c->in[0];
+    return STATUS_OK;
+}
+
+status op_cut_weights(const shrink_call *c, const channel_map *row, const channel_map *column, size_t all_columns, size_t taps,
+                      node *out)
+{
+    weight_cut *cut;
+    if (row->whole && column->whole) {
+        return STATUS_OK;
+    }
+    TRY_ALLOC(cut, c->arena, 1);
+    *cut = (weight_cut){.row = *row, .column = *column, .all_columns = all_columns, .taps = taps};
+    out->cut = cut;
+    out->n_weight = row->n * column->n * taps;
+    out->n_bias = c->node->n_bias == 0 ? 0 : row->n;
+    return STATUS_OK;
+}
+
 size_t op_count_live(const uint8_t *live, size_t from, size_t to)
 {
     if (live == NULL) {

@@ -6,6 +6,7 @@
 #include "backend/backend.h"
 #include "nn/graph.h"
 #include "nn/images.h"
+#include "nn/passes/channel_map.h"
 #include "nn/product.h"
 
 /* One call of a layer over a micro-batch: arrays [batch, ...] one sample after the other. */
@@ -19,7 +20,7 @@ typedef struct op_call {
     float *saved;           /* [batch, saved()] what the walk needs again (winners, attention); may be NULL, see op_def */
     float *work;            /* what the product's plan asks for */
     const product *product; /* of layers that are one */
-    bool relu;              /* add: max(., 0) of the sum */
+    bool relu;              /* sums: max(., 0) at the end */
     const uint8_t *alive;   /* attention: [node->n_components] or NULL = all: what dead heads give is exactly 0 */
 } op_call;
 
@@ -60,6 +61,16 @@ typedef struct op_cost {
     uint64_t parameters, macs; /* multiply-adds per sample */
 } op_cost;
 
+/* A layer of a whole network that is to be compacted. */
+typedef struct shrink_call {
+    arena *arena;
+    const node *node;      /* in the whole network */
+    const shape *in_shape; /* [n_in] there */
+    const channel_map *in; /* [n_in] what is left of its inputs */
+    const uint8_t *kept;   /* [channels] of its output */
+    size_t block;          /* of the backend */
+} shrink_call;
+
 typedef struct op_def {
     const char *name, *help;
     size_t n_in;
@@ -86,7 +97,9 @@ typedef struct op_def {
     /* Bit i: row t of the output [T,.] is made of row t of input i alone (and of the other inputs as a whole), so that one row can be
      * computed alone (nn/passes/needed_rows.h). */
     unsigned by_row;
+    bool takes_relu; /* forward looks at op_call.relu */
     bool in_place;              /* forward may write over its input: out may be the memory of in[0] (add: of in[1]) */
+    bool (*writes_over)(const node *n, size_t input); /* in_place: can this input be the one? NULL: yes */
 
     /* For compaction (docs/attribution.md, section h). A channel is dim[0] of [C,H,W] and an element of the last axis
      * of [T,E] and [F]; it lives (1) unless it is exactly 0 for every sample because components are dead. */
@@ -94,6 +107,10 @@ typedef struct op_def {
                  uint8_t *out_live); /* NULL: all live */
     /* Input channels that are read at all with these components; in_needed[i] comes zeroed. NULL: all are. */
     void (*needs)(const node *n, const shape in[], const uint8_t *alive, uint8_t *const in_needed[]);
+    /* The layer with what is left: *out comes as a copy of the node, with its new inputs, and gets what changes of attributes and
+     * weights; *map: its output. NULL: it takes its inputs and gives its output whole. */
+    status (*shrink)(const shrink_call *c, node *out, channel_map *map);
+    bool (*takes_whole)(const node *n); /* shrink() wants all channels of its inputs, each in its place; NULL: never */
     /* What the layer costs with these channels of its first input and its output; NULL = all of them. NULL hook: nothing. */
     op_cost (*cost)(const node *n, const shape in[], const uint8_t *in_live, const uint8_t *out_live);
 } op_def;
@@ -104,6 +121,7 @@ extern const size_t op_count;
 /* Members that architectures name. */
 extern const op_def op_input, op_conv2d, op_linear, op_relu, op_gelu, op_maxpool2d, op_avgpool2d, op_subsample, op_add, op_flatten,
     op_layernorm, op_tokens, op_attention, op_token_row;
+extern const op_def op_scatter_add; /* of compacted networks only, so not in the table: a sum of inputs that have not the same channels */
 
 /* Attribute blobs. */
 typedef struct conv_attr {
@@ -140,6 +158,11 @@ extern const char softmax_rule_help[];         /* which of them does what, for t
 shape op_same_shape(const shape in[]);
 void op_live_same(const node *n, const shape in[], const uint8_t *alive, const uint8_t *const in_live[],
                   uint8_t *out_live);
+status op_shrink_same(const shrink_call *c, node *out, channel_map *map); /* as the (only) input */
+/* Attributes of op_scatter_add: inputs in[n_in] on a sum of channels `out`, which has all of theirs. */
+MUST_CHECK status scatter_attr_make(arena *a, size_t n_in, const channel_map in[], const channel_map *out, const void **attr);
+/* Of a convolution or linear layer: the rows of `row` and the columns of the input. Sets weights and cut. */
+MUST_CHECK status op_cut_weights(const shrink_call *c, const channel_map *row, const channel_map *column, size_t all_columns, size_t taps, node *out);
 size_t op_count_live(const uint8_t *live, size_t from, size_t to); /* in [from, to); NULL = all */
 
 #endif

@@ -46,6 +46,24 @@ status product_load(arena *a, const float *w, const float *bias, product *p)
     return STATUS_OK;
 }
 
+size_t product_cut_floats(const product *p)
+{
+    return p->n_weight + p->n_bias;
+}
+
+status product_load_cut(arena *a, const float *w, const float *bias, const weight_cut *cut, float *work, product *p)
+{
+    float *part = work;
+    if (p->plan->n_packed == 0) {
+        TRY_ALLOC(part, a, product_cut_floats(p));
+    }
+    weight_cut_matrix(cut, w, part);
+    if (p->n_bias > 0) {
+        weight_cut_vector(cut, bias, part + p->n_weight);
+    }
+    return product_load(a, part, p->n_bias > 0 ? part + p->n_weight : NULL, p);
+}
+
 /* For plans that take weights in the layer's own order. */
 static void mask_plain(product *p, const uint8_t *alive)
 {

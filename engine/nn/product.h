@@ -2,6 +2,7 @@
 #define NN_PRODUCT_H
 /* A convolution or linear layer with its weights, ready to run: the backend's plan and the weights in the plan's order. */
 #include "backend/backend.h"
+#include "nn/passes/channel_map.h"
 
 typedef struct product {
     const conv_plan *plan;
@@ -18,6 +19,9 @@ MUST_CHECK status product_plan(arena *a, const backend_def *backend, const conv_
 size_t product_floats(const product *p); /* what product_load() takes from its arena */
 /* w and bias (NULL if the pass has none) are borrowed. Takes plan->n_pack_work floats more for a moment. */
 MUST_CHECK status product_load(arena *a, const float *w, const float *bias, product *p);
+/* The same with a part of w and bias, which are borrowed for the call. `work` [n_weight + n_bias] where the plan packs. */
+MUST_CHECK status product_load_cut(arena *a, const float *w, const float *bias, const weight_cut *cut, float *work, product *p);
+size_t product_cut_floats(const product *p); /* what that takes besides product_floats(): of its arena, or of `work` where the plan packs */
 
 /* From now on a dead output is exactly 0 for every finite input: what makes it is taken as 0, weights and bias, or it is replaced.
  * alive [out_channels], NULL = all. */

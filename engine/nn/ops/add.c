@@ -60,6 +60,38 @@ static void relevance(const relevance_call *c)
              c->r_in[0]);
 }
 
+/* A channel of the sum lives as long as one of its summands has it. */
+static void live(const node *n, const shape in[], const uint8_t *alive, const uint8_t *const in_live[],
+                 uint8_t *out_live)
+{
+    (void)in;
+    (void)alive;
+    for (size_t c = 0; c < shape_channels(n->out); c++) {
+        out_live[c] = in_live[0][c] || in_live[1][c];
+    }
+}
+
+static status shrink(const shrink_call *c, node *out, channel_map *map)
+{
+    if (channel_map_equal(&c->in[0], &c->in[1])) {
+        *map = c->in[0];
+        return STATUS_OK;
+    }
+    const size_t channels = shape_channels(c->node->out);
+    uint8_t *any;
+    TRY_ALLOC(any, c->arena, channels);
+    for (size_t i = 0; i < 2; i++) {
+        for (size_t k = 0; k < c->in[i].n; k++) {
+            if (c->in[i].channel[k] != NO_CHANNEL) {
+                any[c->in[i].channel[k]] = 1;
+            }
+        }
+    }
+    TRY(channel_map_kept(c->arena, channels, any, 1, map));
+    out->op = &op_scatter_add;
+    return scatter_attr_make(c->arena, 2, c->in, map, &out->attr);
+}
+
 const op_def op_add = {
     .name = "add",
     .help = "residual sum",
@@ -74,4 +106,7 @@ const op_def op_add = {
     .gradient_way = RELEVANCE_PASSES, /* to both */
     .by_row = 3, /* both */
     .in_place = true,
+    .live = live,
+    .shrink = shrink,
+    .takes_relu = true,
 };

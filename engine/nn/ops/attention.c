@@ -142,6 +142,19 @@ static op_cost cost(const node *n, const shape in[], const uint8_t *in_live, con
     return (op_cost){.macs = 2 * (uint64_t)s.queries * s.keys * op_count_live(out_live, 0, s.features)};
 }
 
+/* The heads that are left; where none is, one of a single column, which is 0. */
+static status shrink(const shrink_call *c, node *out, channel_map *map)
+{
+    const attention_attr *whole = c->node->attr;
+    const size_t columns = shape_channels(c->in_shape[0]) / whole->heads;
+    attention_attr *a;
+    TRY_ALLOC(a, c->arena, 1);
+    *a = (attention_attr){.heads = c->in[0].n < columns ? 1 : c->in[0].n / columns};
+    out->attr = a;
+    *map = c->in[0];
+    return STATUS_OK;
+}
+
 const op_def op_attention = {
     .name = "attention",
     .help = "softmax(q k'/sqrt(d)) v, per head",
@@ -163,5 +176,6 @@ const op_def op_attention = {
     .by_row = 1, /* a query; keys and values are read as a whole */
     .live = live,
     .needs = needs,
+    .shrink = shrink,
     .cost = cost,
 };

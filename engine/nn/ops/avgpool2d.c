@@ -134,4 +134,5 @@ const op_def op_avgpool2d = {
     .gradient_way = RELEVANCE_WHOLE,
     .gradient = gradient,
     .live = op_live_same,
+    .shrink = op_shrink_same,
 };

@@ -97,6 +97,48 @@ static op_cost cost(const node *n, const shape in[], const uint8_t *in_live, con
     return sum;
 }
 
+/* Columns that go with an input channel of every group differ, so groups take their inputs whole. */
+static bool takes_whole(const node *n)
+{
+    const conv_attr *a = n->attr;
+    return a->groups > 1;
+}
+
+/* What is left of the outputs; in groups, zeros in the places of the others. */
+static status rows_left(const shrink_call *c, channel_map *row, channel_map *map)
+{
+    const conv_attr *a = c->node->attr;
+    TRY(channel_map_kept(c->arena, a->out_channels, c->kept, 1, map));
+    *row = *map;
+    if (a->groups == 1 || map->whole) {
+        return STATUS_OK;
+    }
+    uint32_t *channel;
+    TRY_ALLOC(channel, c->arena, a->out_channels);
+    for (size_t i = 0; i < a->out_channels; i++) {
+        channel[i] = c->kept[i] ? (uint32_t)i : NO_CHANNEL;
+    }
+    *row = (channel_map){.n = a->out_channels, .channel = channel};
+    return channel_map_whole(c->arena, a->out_channels, map);
+}
+
+static status shrink(const shrink_call *c, node *out, channel_map *map)
+{
+    const conv_attr *whole = c->node->attr;
+    const size_t in_group = c->in_shape[0].dim[0] / whole->groups;
+    channel_map row, column = c->in[0];
+    conv_attr *a;
+    TRY_ALLOC(a, c->arena, 1);
+    TRY(rows_left(c, &row, map));
+    if (whole->groups > 1) {
+        TRY(channel_map_whole(c->arena, in_group, &column));
+    }
+    *a = *whole;
+    a->out_channels = row.n;
+    out->attr = a;
+    return op_cut_weights(c, &row, &column, in_group, a->kernel[0] * a->kernel[1], out);
+}
+
 const op_def op_conv2d = {
     .name = "conv2d",
     .help = "two-dimensional convolution",
@@ -105,5 +147,7 @@ const op_def op_conv2d = {
     .forward = forward,
     .product = product_shape,
     .live = live,
+    .shrink = shrink,
+    .takes_whole = takes_whole,
     .cost = cost,
 };

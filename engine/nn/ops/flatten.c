@@ -28,6 +28,23 @@ static void live(const node *n, const shape in[], const uint8_t *alive, const ui
     }
 }
 
+/* Every channel that is left keeps its plane, and its place in every token. */
+static status shrink(const shrink_call *c, node *out, channel_map *map)
+{
+    (void)out;
+    const shape in = c->in_shape[0];
+    const size_t plane = in.rank == 3 ? in.dim[1] * in.dim[2] : 1, tokens = in.rank == 2 ? in.dim[0] : 1;
+    const size_t each = c->in[0].n * plane, whole_each = shape_channels(in) * plane;
+    uint32_t *channel;
+    TRY_ALLOC(channel, c->arena, tokens * each);
+    for (size_t i = 0; i < tokens * each; i++) {
+        const uint32_t whole = c->in[0].channel[i % each / plane];
+        channel[i] = whole == NO_CHANNEL ? NO_CHANNEL : (uint32_t)(i / each * whole_each + whole * plane + i % plane);
+    }
+    *map = (channel_map){.n = tokens * each, .channel = channel, .whole = c->in[0].whole};
+    return STATUS_OK;
+}
+
 const op_def op_flatten = {
     .name = "flatten",
     .help = "one axis instead of three",
@@ -41,4 +58,5 @@ const op_def op_flatten = {
     .gradient_way = RELEVANCE_MOVES,
     .gradient = relevance,
     .live = live,
+    .shrink = shrink,
 };

@@ -111,4 +111,5 @@ const op_def op_gelu = {
     .in_place = true,
     .by_row = 1,
     .live = op_live_same,
+    .shrink = op_shrink_same,
 };

@@ -70,6 +70,19 @@ static op_cost cost(const node *n, const shape in[], const uint8_t *in_live, con
     return (op_cost){.parameters = weights + (n->n_bias == 0 ? 0 : outputs), .macs = weights * rows_of(n->out)};
 }
 
+/* Neurons of tokens are padded, so that one kernel serves many masks; q, k and v are whole heads, and logits are what was wanted. */
+static status shrink(const shrink_call *c, node *out, channel_map *map)
+{
+    const size_t features = shape_channels(c->node->out);
+    const bool pads = c->node->components == COMPONENT_NEURON && c->node->out.rank == 2;
+    linear_attr *a;
+    TRY_ALLOC(a, c->arena, 1);
+    TRY(channel_map_kept(c->arena, features, c->kept, pads ? c->block : 1, map));
+    *a = (linear_attr){.out_features = map->n};
+    out->attr = a;
+    return op_cut_weights(c, map, &c->in[0], shape_channels(c->in_shape[0]), 1, out);
+}
+
 const op_def op_linear = {
     .name = "linear",
     .help = "fully connected layer on the last axis",
@@ -79,5 +92,6 @@ const op_def op_linear = {
     .product = product_shape,
     .by_row = 1,
     .live = live,
+    .shrink = shrink,
     .cost = cost,
 };

@@ -174,4 +174,5 @@ const op_def op_maxpool2d = {
     .gradient_way = RELEVANCE_MOVES,
     .gradient = relevance,
     .live = op_live_same,
+    .shrink = op_shrink_same,
 };

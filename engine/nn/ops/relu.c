@@ -63,4 +63,5 @@ const op_def op_relu = {
     .in_place = true,
     .by_row = 1,
     .live = op_live_same,
+    .shrink = op_shrink_same,
 };

@@ -69,6 +69,24 @@ static void live(const node *n, const shape in[], const uint8_t *alive, const ui
     memcpy(out_live + a->before, in_live[0], in[0].dim[0]);
 }
 
+/* The channels of zeros are gone with the rest. */
+static status shrink(const shrink_call *c, node *out, channel_map *map)
+{
+    const subsample_attr *whole = c->node->attr;
+    subsample_attr *a;
+    uint32_t *channel;
+    TRY_ALLOC(a, c->arena, 1);
+    TRY_ALLOC(channel, c->arena, c->in[0].n);
+    for (size_t i = 0; i < c->in[0].n; i++) {
+        const uint32_t in = c->in[0].channel[i];
+        channel[i] = in == NO_CHANNEL ? NO_CHANNEL : (uint32_t)(whole->before + in);
+    }
+    *a = (subsample_attr){.stride = whole->stride, .out_channels = c->in[0].n};
+    out->attr = a;
+    *map = (channel_map){.n = c->in[0].n, .channel = channel, .whole = c->in[0].whole && c->in[0].n == whole->out_channels};
+    return STATUS_OK;
+}
+
 const op_def op_subsample = {
     .name = "subsample",
     .help = "every s-th pixel, between channels of zeros",
@@ -82,4 +100,5 @@ const op_def op_subsample = {
     .gradient_way = RELEVANCE_MOVES,
     .gradient = relevance, /* linear: its transpose is its derivative */
     .live = live,
+    .shrink = shrink,
 };

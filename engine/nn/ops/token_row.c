@@ -47,4 +47,5 @@ const op_def op_token_row = {
     .gradient_way = RELEVANCE_MOVES,
     .gradient = relevance,
     .live = op_live_same,
+    .shrink = op_shrink_same,
 };
