@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "pruning/curve.h"
-#include "stages/batch.h"
+#include "stages/batch_source.h"
 #include "stages/masks.h"
 #include "stages/stage.h"
 
@@ -30,6 +30,7 @@ typedef struct evaluator {
     size_t model;
     forward *forward;
     batch batch;
+    batch_source *images; /* of the set that is evaluated */
     arena *scratch; /* of one image */
     mask_list masks;
 } evaluator;
@@ -83,15 +84,14 @@ static status check_logits(const study *s, const evaluator *e)
     return STATUS_OK;
 }
 
-/* One micro-batch through every distinct mask of uses[first..end), which all want this evaluation set. */
-static status evaluate_batch(stage_ctx *c, evaluator *e, size_t first, size_t end, size_t index, int64_t *counters)
+/* The next micro-batch through every distinct mask of uses[first..end), which all want this evaluation set. */
+static status evaluate_batch(stage_ctx *c, evaluator *e, size_t first, size_t end, int64_t *counters)
 {
     const study *s = c->study;
     const study_model *m = &s->models[e->model];
     const study_evaluation *set = &s->evaluations[e->masks.use[first].evaluation];
     const size_t micro_batch = s->config->micro_batch;
-    TRY(batch_read(e->scratch, s->evaluation_data, &set->samples, index, micro_batch, &m->evaluation_preprocess, c->evaluation_mark,
-                   &e->batch));
+    TRY(batch_source_take(e->images, &e->batch));
     for (size_t u = first; u < end; u = masks_end(&e->masks, u), counters += counter_size(set)) {
         forward_run(e->forward, e->batch.images, e->masks.use[u].alive);
         if (e->masks.use[u].rate == 0) {
@@ -133,26 +133,46 @@ static status spread(stage_ctx *c, const evaluator *e, size_t first, size_t end,
     return STATUS_OK;
 }
 
+/* Reads those of an evaluation set's micro-batches that are this rank's, whose first item is `item`. */
+static status read_ahead(stage_ctx *c, evaluator *e, const study_evaluation *set, size_t item, batch_run *run)
+{
+    const study *s = c->study;
+    const size_t ranks = (size_t)c->comm->size;
+    *run = (batch_run){&set->samples, &s->models[e->model].evaluation_preprocess, ((size_t)c->comm->rank + ranks - item % ranks) % ranks,
+                       ranks, study_batches(&set->samples, s->config->micro_batch)};
+    const batch_setup setup = {.data = s->evaluation_data,
+                               .micro_batch = s->config->micro_batch,
+                               .n_runs = 1,
+                               .run = run,
+                               .threads = s->config->decode_threads,
+                               .ahead = BATCHES_AHEAD,
+                               .mark = c->evaluation_mark,
+                               .waited = &c->image_seconds};
+    return batch_source_open(&setup, &e->images);
+}
+
 /* All masks of one evaluation set: uses[first..end). */
 static status evaluate_set(stage_ctx *c, evaluator *e, arena *a, size_t first, size_t end, size_t *item, evaluate_point *points)
 {
     const study *s = c->study;
     const study_evaluation *set = &s->evaluations[e->masks.use[first].evaluation];
     const size_t batches = study_batches(&set->samples, s->config->micro_batch);
-    const double started = log_seconds();
+    const double started = log_seconds(), waited = c->image_seconds;
+    batch_run mine;
     const size_t n_masks = masks_distinct(&e->masks, first, end);
     int64_t *counters = arena_alloc(a, n_masks * counter_size(set), sizeof *counters);
-    status st = counters == NULL ? (status){ST_ENVIRONMENT} : STATUS_OK;
+    status st = counters == NULL ? (status){ST_ENVIRONMENT} : read_ahead(c, e, set, *item, &mine);
     for (size_t b = 0; b < batches; b++, (*item)++) {
         if (comm_alarm(c->comm, st)) {
             break;
         }
         if (*item % (size_t)c->comm->size == (size_t)c->comm->rank) {
-            st = evaluate_batch(c, e, first, end, b, counters);
+            st = evaluate_batch(c, e, first, end, counters);
         }
     }
+    batch_source_close(&e->images);
     const double finished = log_seconds();
-    c->busy_seconds += finished - started;
+    c->busy_seconds += finished - started - (c->image_seconds - waited);
     TRY(comm_agree(c->comm, st));
     comm_sum_i64(c->comm, n_masks * counter_size(set), counters);
     c->idle_seconds += log_seconds() - finished;
@@ -235,6 +255,8 @@ static status forecast_model(const stage_ctx *c, arena *scratch, size_t model, s
     TRY(masks_collect(scratch, s, model, c->prune.removed_at, c->prune.removed, &masks));
     forecast_sets(s, &masks, &counters, out);
     forecast_add(&one, "activations", activations);
+    forecast_add(&one, "micro-batches read ahead",
+                 batch_source_bytes(s->config->micro_batch, shape_count(g->input), s->config->decode_threads, BATCHES_AHEAD));
     forecast_add(&one, "a micro-batch of images", forecast_block(s->config->micro_batch * shape_count(g->input), sizeof(float)));
     forecast_add(&one, "masks", masks_bytes(s, model));
     forecast_add(&one, "counters", counters);

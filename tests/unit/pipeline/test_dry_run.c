@@ -319,6 +319,20 @@ static void watch(void *progress, double images)
     w->most = bytes > w->most ? bytes : w->most;
 }
 
+/* Micro-batches that are read ahead have memory of their own: two of them, and what threads need. */
+static size_t read_ahead(const both *b, const stage_forecast *f)
+{
+    const size_t values = shape_count(b->p.study.models[0].graph->input), two = 2 * b->p.study.config->micro_batch * values * sizeof(float);
+    for (size_t i = 0; i < f->n_parts; i++) {
+        if (strcmp(f->part[i].name, "micro-batches read ahead") == 0) {
+            assert_in_range(f->part[i].bytes, two, two + ((size_t)3 << 20));
+            return f->part[i].bytes;
+        }
+    }
+    fail_msg("what is read ahead takes no memory");
+    return 0;
+}
+
 static void memory_is_what_is_allocated(void **state)
 {
     (void)state;
@@ -338,8 +352,8 @@ static void memory_is_what_is_allocated(void **state)
         if (b.report.stage[i].images > 0) {
             assert_ok(stage_table[i]->trial(&b.run, work, images, 0.5, &seconds));
             assert_true(seconds > 0.0);
-            assert_in_range(w.most, forecast_bytes(&b.report.stage[i]) - SMALL_CHANGE / 8,
-                            forecast_bytes(&b.report.stage[i]) + SMALL_CHANGE);
+            const size_t expected = forecast_bytes(&b.report.stage[i]) - read_ahead(&b, &b.report.stage[i]);
+            assert_in_range(w.most, expected - SMALL_CHANGE / 8, expected + SMALL_CHANGE);
         }
     }
     const rank_memory *m = &b.report.memory;
