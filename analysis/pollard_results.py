@@ -195,11 +195,12 @@ class Results:
         return self.group(f"models/{name}")
 
     def provenance(self):
-        """Texts by name (config, command, versions, ...), and the tables "inputs" and "ranks" as pandas.DataFrame."""
+        """Texts by name (config, command, versions, ...), and the tables "inputs", "ranks" and "waits" as pandas.DataFrame."""
         data = self.group("provenance")
         known = {name: str(v.item()) for name, v in data.data_vars.items() if v.ndim == 0}
         known["inputs"] = data[["path", "sha256", "bytes"]].to_dataframe()
         known["ranks"] = data[["host", "busy", "idle"]].to_dataframe()
+        known["waits"] = data[["image_wait", "image_wait_share"]].to_dataframe()
         return known
 
 

@@ -147,7 +147,11 @@ typedef struct results {
     const result_input *inputs;
     const char *const *rank_host;  /* [n_ranks] */
     const double *rank_busy;       /* [n_ranks] seconds computing */
-    const double *rank_idle;       /* [n_ranks] seconds waiting */
+    const double *rank_idle;       /* [n_ranks] seconds waiting for other ranks */
+    size_t n_stages;
+    const char *const *stage_name;       /* [n_stages] in the order in which they ran */
+    const double *image_wait;            /* [n_ranks, n_stages] seconds waiting for images */
+    const double *image_wait_share;      /* [n_ranks, n_stages] of the seconds that the stage took on the rank */
 } results;
 
 /* The counts of right answers that make a cell's accuracy: [n_rates]. */

@@ -36,6 +36,16 @@ static status put_times(h5_group *g, const results *r)
     return h5_put(g, &time, seconds);
 }
 
+static status put_waits(h5_group *g, const results *r)
+{
+    static const h5_variable stage = {"stage", "stage", H5_STRING, NULL, "stage, in the order in which they ran", NULL, NULL};
+    static const h5_variable wait = {"image_wait", "rank stage", H5_REAL, "s", "time waiting for images to be read and decoded", NULL, NULL};
+    static const h5_variable share = {"image_wait_share", "rank stage", H5_REAL, "1", "image_wait over the time that the stage took", NULL, NULL};
+    TRY(h5_dim_add(g, &stage, r->n_stages, r->stage_name));
+    TRY(h5_put(g, &wait, r->image_wait));
+    return h5_put(g, &share, r->image_wait_share);
+}
+
 /* Datasets, not attributes: an attribute holds at most 64 KB, a config may be longer. */
 static status put_texts(h5_group *g, const results *r)
 {
@@ -58,6 +68,7 @@ status results_put_provenance(const results_writer *w)
     TRY_OR(cleanup, st, h5_put_table(&g, &table, COUNT(inputs), inputs));
     TRY_OR(cleanup, st, put_ranks(&g, r));
     TRY_OR(cleanup, st, put_times(&g, r));
+    TRY_OR(cleanup, st, put_waits(&g, r));
 cleanup:
     return h5_group_close(st, &g);
 }

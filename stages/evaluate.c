@@ -2,19 +2,35 @@
  * taken in runs: what a run reads serves all masks, and the network that is cut out for a mask serves all of a run. */
 #include <math.h>
 
-#include "stages/batch.h"
+#include "stages/batch_source.h"
 #include "stages/counters.h"
 #include "stages/evaluate_parts.h"
 #include "stages/stage.h"
 
-/* The next run of this rank's micro-batches, from *next on; *item: that of micro-batch *next among those of all sets. */
-static status read_run(stage_ctx *c, evaluator *e, const study_evaluation *set, size_t batches, size_t *next, size_t *item)
+/* Reads those of an evaluation set's micro-batches that are this rank's, whose first item is `item`; a whole run ahead. */
+static status read_ahead(stage_ctx *c, evaluator *e, const study_evaluation *set, size_t item, batch_run *run)
 {
     const study *s = c->study;
+    const size_t ranks = (size_t)c->comm->size;
+    *run = (batch_run){&set->samples, &s->models[e->model].evaluation_preprocess, ((size_t)c->comm->rank + ranks - item % ranks) % ranks,
+                       ranks, study_batches(&set->samples, s->config->micro_batch)};
+    const batch_setup setup = {.data = s->evaluation_data,
+                               .micro_batch = s->config->micro_batch,
+                               .n_runs = 1,
+                               .run = run,
+                               .threads = s->config->decode_threads,
+                               .ahead = e->most_run,
+                               .mark = c->evaluation_mark,
+                               .waited = &c->image_seconds};
+    return batch_source_open(&setup, &e->images);
+}
+
+/* The next run of this rank's micro-batches, from *next on; *item: that of micro-batch *next among those of all sets. */
+static status take_run(stage_ctx *c, evaluator *e, size_t batches, size_t *next, size_t *item)
+{
     for (e->n_run = 0; *next < batches && e->n_run < e->most_run; (*next)++, (*item)++) {
         if (*item % (size_t)c->comm->size == (size_t)c->comm->rank) {
-            TRY(batch_read(e->scratch, s->evaluation_data, &set->samples, *next, s->config->micro_batch,
-                           &s->models[e->model].evaluation_preprocess, c->evaluation_mark, &e->run[e->n_run]));
+            TRY(batch_source_take(e->images, &e->run[e->n_run]));
             e->n_run++;
         }
     }
@@ -86,19 +102,21 @@ static status evaluate_set(stage_ctx *c, evaluator *e, arena *a, size_t first, s
     const study *s = c->study;
     const study_evaluation *set = &s->evaluations[e->masks.use[first].evaluation];
     const size_t batches = study_batches(&set->samples, s->config->micro_batch);
-    const double started = log_seconds();
+    const double started = log_seconds(), waited = c->image_seconds;
     const size_t n_masks = masks_distinct(&e->masks, first, end);
+    batch_run mine;
     int64_t *counters = arena_alloc(a, n_masks * counters_size(set), sizeof *counters);
-    status st = counters == NULL ? (status){ST_ENVIRONMENT} : STATUS_OK;
+    status st = counters == NULL ? (status){ST_ENVIRONMENT} : read_ahead(c, e, set, *item, &mine);
     pruned_want(&e->pruned, set->n_classes, set->classes);
     for (size_t next = 0; next < batches && !comm_alarm(c->comm, st);) {
-        st = read_run(c, e, set, batches, &next, item);
+        st = take_run(c, e, batches, &next, item);
         if (status_ok(st) && e->n_run > 0) {
             st = evaluate_masks(c, e, set, first, end, counters);
         }
     }
+    batch_source_close(&e->images);
     const double finished = log_seconds();
-    c->busy_seconds += finished - started;
+    c->busy_seconds += finished - started - (c->image_seconds - waited);
     TRY(comm_agree(c->comm, st));
     comm_sum_i64(c->comm, n_masks * counters_size(set), counters);
     c->idle_seconds += log_seconds() - finished;

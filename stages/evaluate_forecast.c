@@ -70,6 +70,9 @@ static status forecast_model(const stage_ctx *c, arena *scratch, size_t model, s
     TRY(masks_collect(scratch, s, model, c->prune.removed_at, c->prune.removed, &masks));
     forecast_sets(s, &masks, &counters, out);
     forecast_add(&one, "a pruned network", network);
+    forecast_add(&one, "micro-batches read ahead",
+                 batch_source_bytes(s->config->micro_batch, shape_count(s->models[model].logits_graph->input), s->config->decode_threads,
+                                    evaluate_most_run(s, model, c->comm->size)));
     forecast_add(&one, "micro-batches of images", evaluate_most_run(s, model, c->comm->size) * images_bytes(s, model));
     forecast_add(&one, "masks", masks_bytes(s, model));
     forecast_add(&one, "counters", counters);
@@ -206,14 +209,16 @@ static status trial_total(const stage_ctx *c, arena *scratch, const evaluator *e
         const size_t batches = study_batches(&s->evaluations[l->use[first].evaluation].samples, s->config->micro_batch);
         const size_t mine = forecast_share(batches, c->comm->size), most = evaluate_most_run(s, e->model, c->comm->size);
         const double passes = (double)(mine * s->config->micro_batch) / (double)tried, runs = ceil((double)mine / (double)most);
+        const double reading = passes * trial_mean(&t->read);
+        double computing = 0.0;
         end = masks_set_end(l, first);
-        *seconds += passes * trial_mean(&t->read);
         for (size_t u = first; u < end; u = masks_end(l, u)) {
             double macs = 0.0;
             TRY(mask_macs(scratch, s, e->model, &l->use[u], c->prune.removed, &macs));
-            *seconds += passes * on_line(t->pass, t->macs, macs) + runs * on_line(t->cut, t->macs, macs);
-            *seconds += trial_mean(&t->cost); /* every rank works this out for itself */
+            computing += passes * on_line(t->pass, t->macs, macs) + runs * on_line(t->cut, t->macs, macs);
+            computing += trial_mean(&t->cost); /* every rank works this out for itself */
         }
+        *seconds += s->config->decode_threads == 0 ? reading + computing : fmax(reading, computing);
     }
     return STATUS_OK;
 }

@@ -1,6 +1,7 @@
 #ifndef STAGES_EVALUATE_PARTS_H
 #define STAGES_EVALUATE_PARTS_H
 /* What the evaluate stage and its forecast share. */
+#include "stages/batch_source.h"
 #include "stages/masks.h"
 #include "stages/pruned.h"
 #include "stages/stage.h"
@@ -11,6 +12,7 @@ typedef struct evaluator {
     pruned pruned;
     size_t n_run, most_run; /* micro-batches that are in memory, and that have room there */
     batch *run;             /* [most_run] */
+    batch_source *images;   /* of the set that is evaluated */
     arena *scratch;         /* of one image */
     mask_list masks;
 } evaluator;

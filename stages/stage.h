@@ -48,7 +48,7 @@ typedef struct stage_ctx {
     void (*tick)(void *progress, double images);
     void *progress;
     file_mark *reference_mark, *evaluation_mark; /* [n_samples] of the files this rank has read, zeros else */
-    double busy_seconds, idle_seconds;             /* of this rank */
+    double busy_seconds, image_seconds, idle_seconds; /* of this rank: computing, waiting for images, waiting for other ranks */
     attribute_output attribute;
     prune_output prune;
     evaluate_output evaluate;

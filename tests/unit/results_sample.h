@@ -258,6 +258,8 @@ static void sample_provenance(results *r)
                                "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855", 1};
     static const char *const hosts[] = {"node1", "node2"};
     static const double busy[] = {10.5, 9.25}, idle[] = {0.0, 1.25};
+    static const char *const stages[] = {"attribute", "prune", "evaluate"};
+    static const double wait[] = {0.5, 0.0, 2.25, 0.75, 0.0, 3.5}, share[] = {0.125, 0.0, 0.25, 0.0625, 0.0, 0.375};
     r->texts = texts;
     r->n_texts = 4;
     r->inputs = inputs;
@@ -265,6 +267,10 @@ static void sample_provenance(results *r)
     r->rank_host = hosts;
     r->rank_busy = busy;
     r->rank_idle = idle;
+    r->n_stages = COUNT(stages);
+    r->stage_name = stages;
+    r->image_wait = wait;
+    r->image_wait_share = share;
 }
 
 /* `n`: components of the larger model; large ones are chunked and compressed. */
