@@ -182,11 +182,11 @@ static status dump(FILE *to, json_t *root)
         if (json_is_array(value)) {
             for (size_t i = 0; i < json_array_size(value); i++) {
                 (void)fputs(i == 0 ? "[\n" : ",\n", to);
-                (void)json_dumpf(json_array_get(value, i), to, JSON_REAL_PRECISION(17));
+                (void)json_dumpf(json_array_get(value, i), to, JSON_REAL_PRECISION(15));
             }
             (void)fputs("\n]", to);
         } else {
-            (void)json_dumpf(value, to, JSON_REAL_PRECISION(17) | JSON_ENCODE_ANY);
+            (void)json_dumpf(value, to, JSON_REAL_PRECISION(15) | JSON_ENCODE_ANY);
         }
     }
     return fputs("\n}\n", to) >= 0 && fflush(to) == 0 && ferror(to) == 0 ? STATUS_OK

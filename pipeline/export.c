@@ -72,7 +72,8 @@ static status place_files(exporter *e)
     e->folder = e->cl->output;
     if (e->folder == NULL) {
         char *folder;
-        TRY_TEXT(folder, e->a, "%s-%s-%s-%s-%g", e->mask.study, c->model, c->kind, c->criterion, e->cells.rates[e->rate]);
+        TRY_TEXT(folder, e->a, "%s-%s-%s-%s-task%zu-references%zu-seed%" PRIu64 "-rate%g", e->mask.study, c->model, c->kind, c->criterion,
+                 c->n_classes, c->references, c->seed, e->cells.rates[e->rate]);
         for (char *p = folder; *p != '\0'; p++) {
             *p = *p == '/' ? '_' : *p; /* the name of a study is any text */
         }
@@ -228,6 +229,7 @@ static status write_files(exporter *e)
 
 /* ---- what is said ---- */
 
+/* As PyTorch counts them: without the statistics of batch norms. */
 static size_t parameters(const tensors *t, const tensor_cut *const cut[])
 {
     size_t sum = 0;
@@ -236,7 +238,7 @@ static size_t parameters(const tensors *t, const tensor_cut *const cut[])
         for (size_t d = 0; d < t->list[i].rank; d++) {
             n *= t->list[i].dim[d];
         }
-        sum += cut[i] == NULL ? 0 : n;
+        sum += cut[i] == NULL || cut[i]->statistic ? 0 : n;
     }
     return sum;
 }
@@ -252,7 +254,7 @@ static status report(const exporter *e, FILE *to)
     for (size_t i = 0; i < FILES; i++) {
         (void)fprintf(to, "  %-44s %s\n", e->path[i], what[i]);
     }
-    (void)fprintf(to, "Numbers in the tensors: %zu, of %zu\n", parameters(net->small, net->cut), parameters(net->whole, net->cut));
+    (void)fprintf(to, "Parameters: %zu of %zu\n", parameters(net->small, net->cut), parameters(net->whole, net->cut));
     if (net->cuts.n_emptied > 0) {
         (void)fprintf(to, "Layers that lost everything and keep one row of zeros: %zu\n", net->cuts.n_emptied);
     }

@@ -20,7 +20,7 @@ static const command_option options[] = {
     {"--seed", NULL, OPTION_TEXT, offsetof(cli, seed), "SEED", "seed that drew classes and reference images"},
     {"--checkpoint", NULL, OPTION_FILE, offsetof(cli, checkpoint), "FILE", "where the checkpoint is now, if it was moved"},
     {"--output", "-o", OPTION_FILE, offsetof(cli, output), "FOLDER",
-     "where the files go; default: a folder here, named after study, model, kind, criterion and rate"},
+     "where the files go; default: a folder here, named after study, cell and rate"},
     {"--force", NULL, OPTION_FLAG, offsetof(cli, force), NULL, "replace files of an earlier export"},
 };
 

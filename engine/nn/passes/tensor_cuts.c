@@ -157,7 +157,8 @@ static status add_norm(const drafter *d, node_id id)
         const char *other = d->g->tensors[i].name;
         for (size_t k = 0; k < COUNT(parts); k++) {
             if (strncmp(other, name, stem) == 0 && strcmp(other + stem, parts[k]) == 0) {
-                TRY(add_rows(d, i, 0, n, &d->map[id], k < 2)); /* statistics are no parameters */
+                d->list[i].statistic = k >= 2;
+                TRY(add_rows(d, i, 0, n, &d->map[id], k < 2));
             }
         }
     }

@@ -10,6 +10,7 @@ typedef struct tensor_cut {
     size_t rank, dim[MAX_TENSOR_DIMS];
     size_t rows, columns, taps;                /* of the whole: [dim[0], dim[1] or 1, the rest] */
     bool prunable;                             /* a parameter whose zeros a mask states */
+    bool statistic;                            /* mean or variance of a batch norm: no parameter */
     const uint8_t *row_alive, *column_alive;   /* [rows], [columns] 1 = not zero; NULL: all */
     channel_map row, column;                   /* what the shrunk one has */
 } tensor_cut;
