@@ -86,7 +86,7 @@ static status place_files(exporter *e)
         }
     }
     for (size_t i = 0; i < FILES; i++) {
-        TRY(file_check_writable(e->path[i]));
+        TRY(file_foresee_writable(e->path[i])); /* nothing is made yet: there may be nothing to write */
     }
     return STATUS_OK;
 }

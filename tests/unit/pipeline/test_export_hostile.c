@@ -49,11 +49,16 @@ static void set_text(hid_t f, const char *path, size_t index, const char *value)
 {
     const hid_t d = H5Dopen2(f, path, H5P_DEFAULT), space = H5Dget_space(d), type = H5Dget_type(d);
     const size_t n = (size_t)H5Sget_simple_extent_npoints(space);
+    char **theirs = get(n, sizeof *theirs);
     const char **all = get(n, sizeof *all);
     assert_true(index < n);
-    assert_true(H5Dread(d, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, all) >= 0);
+    assert_true(H5Dread(d, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, theirs) >= 0);
+    memcpy(all, theirs, n * sizeof *all);
     all[index] = value;
     assert_true(H5Dwrite(d, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, all) >= 0);
+    for (size_t i = 0; i < n; i++) {
+        (void)H5free_memory(theirs[i]);
+    }
     (void)H5Tclose(type);
     (void)H5Sclose(space);
     (void)H5Dclose(d);
