@@ -121,7 +121,7 @@ static void sample_cell(result_cell *c, size_t criterion, component_kind kind, s
                        .n_references = criterion == 0 ? 0 : 10, .n_classes = k, .classes = classes, .total = k, .class_total = total,
                        .parameters_left = zeros, .macs_left = zeros, .removed = removed, .correct = zeros, .correct_masked = zeros,
                        .top5 = zeros, .top5_masked = zeros, .class_correct = zeros, .class_correct_masked = zeros,
-                       .loss_sum = get(SAMPLE_RATES, 8)};
+                       .loss_sum = get(SAMPLE_RATES, 8), .seconds_per_image = get(SAMPLE_RATES, 8)};
 }
 
 static void sample_track(result_track *t, size_t criterion, component_kind kind, size_t first_cell, size_t n, const size_t component[])

@@ -226,7 +226,7 @@ static void masks_of_another_network_do_not_fit(void **state)
 /* Bytes changed anywhere: an error with an exit code, or an export, and never anything else. */
 static void damage_anywhere_is_survived(void **state)
 {
-    enum { TRIALS = 24 };
+    enum { TRIALS = 12 }; /* the library may take its two minutes over one of them */
     const file_bytes whole = bytes_of(good);
     (void)state;
     for (uint32_t i = 0; i < TRIALS; i++) {
