@@ -240,8 +240,8 @@ def fill_block(block, layout, prefix):
 
 def make_block(layout, prefix):
     """A block of torchvision's classes."""
-    block = (Bottleneck if prefix + "conv3" in layout.layers else BasicBlock).__new__(
-        Bottleneck if prefix + "conv3" in layout.layers else BasicBlock)
+    kind = Bottleneck if prefix + "conv3" in layout.layers else BasicBlock
+    block = kind.__new__(kind)  # its constructor knows the published widths only
     nn.Module.__init__(block)
     fill_block(block, layout, prefix)
     block.relu = nn.ReLU(inplace=True)
@@ -370,6 +370,8 @@ FAMILIES = {"vgg": VGG, "resnet": ResNet, "resnet_cifar": CifarResNet, "vit": vi
 def build(folder, whole):
     """The network of an export without its weights: shrunk, or `whole` as it was."""
     layout = Layout(folder, whole)
+    if layout.family not in FAMILIES:
+        raise ValueError(f"{folder}/shrunk.json: expected a network of the families {', '.join(FAMILIES)}, found {layout.family}")
     return FAMILIES[layout.family](layout)
 
 
