@@ -214,6 +214,8 @@ static const inspect_column summary_columns[] = {
     {"a_pr_trapezoid", "area", AS_REAL},
     {"a_pr_trapezoid_error", "+-", AS_REAL},
     {"highest_rate_95", "keeps 95 % to", AS_PERCENT},
+    {"parameters_removed_95", "parameters gone", AS_PERCENT},
+    {"macs_removed_95", "multiply-adds gone", AS_PERCENT},
 };
 
 static const inspect_column stability_columns[] = {

@@ -32,6 +32,7 @@ typedef struct evaluate_point {
     uint64_t correct[CURVE_PREDICTIONS], top5[CURVE_PREDICTIONS];
     const uint64_t *class_correct[CURVE_PREDICTIONS]; /* [n_classes of the cell's task] */
     double loss_sum;
+    double seconds_per_image; /* of the compacted network, building aside; padding counts as images */
     uint64_t parameters_left, macs_left, removed;
 } evaluate_point;
 typedef struct evaluate_output {

@@ -127,9 +127,14 @@ static void sample_cell(result_cell *c, size_t model, component_kind kind, size_
                        .class_correct = class_correct,
                        .class_correct_masked = class_masked,
                        .loss_sum = reals(N_RATES, id),
+                       .seconds_per_image = reals(N_RATES, id + 1000),
                        .a_pr_mean = sum / (double)N_RATES,
                        .a_pr_trapezoid = area,
-                       .highest_rate = 0.25};
+                       .highest_rate = 0.25,
+                       .area_parameters = 0.5 + (double)id / 1024.0,
+                       .area_macs = 0.25 + (double)id / 1024.0,
+                       .parameters_removed = 0.125,
+                       .macs_removed = 0.0625};
 }
 
 static void sample_track(result_track *t, size_t model, component_kind kind, size_t criterion, size_t first, size_t n,
@@ -182,9 +187,22 @@ static void sample_rows(results *r, const result_cell *cells)
         const result_cell *c = &cells[i * N_SEEDS];
         stability[i] = (result_stability){c->model, c->criterion, c->n_classes, c->n_references,
                                           1,        c->kind,      0.5,          reals(N_RATES, i)};
-        summary[i] = (result_summary){c->model, c->criterion, c->n_classes, c->n_references,
-                                      N_SEEDS,  c->kind,      0.9,          (c[0].a_pr_mean + c[1].a_pr_mean) / 2.0,
-                                      0.01,     0.7,          0.02,         0.25};
+        summary[i] = (result_summary){.model = c->model,
+                                      .criterion = c->criterion,
+                                      .n_classes = c->n_classes,
+                                      .n_references = c->n_references,
+                                      .n_seeds = N_SEEDS,
+                                      .kind = c->kind,
+                                      .accuracy = 0.9,
+                                      .a_pr_mean = (c[0].a_pr_mean + c[1].a_pr_mean) / 2.0,
+                                      .a_pr_error = 0.01,
+                                      .a_pr_trapezoid = 0.7,
+                                      .a_pr_trapezoid_error = 0.02,
+                                      .highest_rate = 0.25,
+                                      .area_parameters = 0.5,
+                                      .area_macs = 0.4,
+                                      .parameters_removed = 0.375,
+                                      .macs_removed = 0.4375};
     }
     r->stability = stability;
     r->summary = summary;
