@@ -90,7 +90,7 @@ static void inspect_prints_the_accuracies_of_the_study(void **state)
     assert_non_null(strstr(text[PREDICTION_MASKED], "accuracies are 'masked'"));
 }
 
-/* Fuzzing starts from a file that is read to its end; where the layout goes on, tests/fuzz/corpus/make.py says how to make it again. */
+/* Fuzzing starts from a file that is read to its end; where the layout goes on, tests/fuzz/corpus/make_result.sh makes it again. */
 static void the_seed_of_fuzzing_is_read(void **state)
 {
     (void)state;
