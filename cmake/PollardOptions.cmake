@@ -24,4 +24,7 @@ if(POLLARD_SANITIZE)
     target_compile_options(pollard_options INTERFACE -fsanitize=address,undefined -fno-omit-frame-pointer
                            -fno-sanitize-recover=undefined)
     target_link_options(pollard_options INTERFACE -fsanitize=address,undefined)
+    if(CMAKE_C_COMPILER_ID MATCHES "Clang")
+        target_compile_definitions(pollard_options INTERFACE __SANITIZE_ADDRESS__=1) # GCC says so itself
+    endif()
 endif()

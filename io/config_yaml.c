@@ -20,6 +20,7 @@ typedef struct builder {
     const char *key;        /* of the next value, where `open` is a mapping and its key has been read */
     yaml_place key_at;
     size_t levels, n_values, n_documents;
+    yaml_place read; /* the last value that was */
 } builder;
 
 bool yaml_is_printable(const char *text, size_t size)
@@ -181,13 +182,14 @@ static status take_event(builder *b, struct fy_event *e)
     }
 }
 
-/* libfyaml's first complaint in our form. */
+/* libfyaml's first complaint in our form. It can stop without one, as in a block of text that begins with 0 ("|0"). */
 static status syntax_error(const builder *b, struct fy_diag *diag)
 {
     void *at = NULL;
     const struct fy_diag_error *error = fy_diag_errors_iterate(diag, &at);
     if (error == NULL || error->msg == NULL) {
-        return FAIL(ST_ENVIRONMENT, "%s: the YAML parser stopped without a reason; is memory short?", b->origin);
+        const yaml_node last = {.at = b->read};
+        return FAIL_AT(&last, "not YAML: the parser stopped behind this place and gives no reason");
     }
     const bool placed = b->positions && error->line > 0 && error->column > 0;
     const yaml_node here = {.at = {b->origin, placed ? (size_t)error->line : 0, placed ? (size_t)error->column : 0}};
@@ -202,6 +204,10 @@ static status take_events(builder *b, struct fy_parser *parser, struct fy_diag *
             return syntax_error(b, diag);
         }
         end = e->type == FYET_STREAM_END;
+        const struct fy_mark *mark = fy_event_start_mark(e);
+        if (b->positions && mark != NULL && mark->line >= 0 && mark->column >= 0) {
+            b->read = (yaml_place){b->origin, (size_t)mark->line + 1, (size_t)mark->column + 1};
+        }
         const status st = take_event(b, e);
         fy_parser_event_free(parser, e);
         TRY(st);
@@ -221,7 +227,7 @@ static void print_nothing(struct fy_diag *diag, void *user, const char *text, si
 status yaml_parse(arena *a, const char *origin, bool positions, const char *data, size_t size, yaml_node **root)
 {
     TRY(check_text(origin, positions, data, size));
-    builder b = {.a = a, .origin = origin, .positions = positions};
+    builder b = {.a = a, .origin = origin, .positions = positions, .read = {origin, positions ? 1 : 0, positions ? 1 : 0}};
     struct fy_diag_cfg quiet;
     fy_diag_cfg_default(&quiet);
     quiet.fp = NULL;

@@ -288,6 +288,33 @@ static bool all_numbers(reader *r, size_t *least, size_t *most)
     return true;
 }
 
+static status class_is_empty(const reader *r, size_t class, const char *name)
+{
+    return FAIL(ST_DATA, "%s: expected at least one image of class %zu ('%.100s'), found none", r->source, class, name);
+}
+
+/* n entries cannot fill more than n classes: a list with a larger number is refused before it gets a name for each class below. */
+static status check_filled(reader *r, size_t most)
+{
+    uint8_t *seen;
+    char name[32];
+    size_t gap = 0;
+    if (most < r->n) {
+        return STATUS_OK; /* write_listing() looks */
+    }
+    TRY_ALLOC(seen, r->a, r->n);
+    for (size_t i = 0; i < r->n; i++) {
+        if (r->list[i].class < r->n) {
+            seen[r->list[i].class] = 1;
+        }
+    }
+    while (gap < r->n && seen[gap]) {
+        gap++;
+    }
+    (void)snprintf(name, sizeof name, "%zu", gap);
+    return class_is_empty(r, gap, name);
+}
+
 /* Numbers: the other data set's classes, else as many as there are numbers, called by numbers of one width, so that their order is theirs
  * as names too. */
 static status name_numbers(reader *r, size_t least, size_t most, size_t n_classes, const char *const class_name[])
@@ -302,6 +329,9 @@ static status name_numbers(reader *r, size_t least, size_t most, size_t n_classe
     }
     if (n_classes > 0 && most >= n_classes) {
         return FAIL(ST_DATA, "%s: expected class numbers 0 to %zu, found %zu", r->source, n_classes - 1, most);
+    }
+    if (n_classes == 0) {
+        TRY(check_filled(r, most));
     }
     r->n_classes = n_classes > 0 ? n_classes : most + 1;
     TRY_ALLOC(r->class_name, r->a, r->n_classes);
@@ -372,8 +402,7 @@ static status write_listing(reader *r, char **listing, size_t *size)
             *size += (size_t)snprintf(*listing + *size, total - *size, "P %s\n", r->list[next].path);
         }
         if (next == first) {
-            return FAIL(ST_DATA, "%s: expected at least one image of class %zu ('%.100s'), found none", r->source, c,
-                        r->class_name[c]);
+            return class_is_empty(r, c, r->class_name[c]);
         }
     }
     return STATUS_OK;

@@ -105,6 +105,12 @@ static size_t floor_of(const machine *m)
     return m->n_marks > 0 ? m->mark[m->n_marks - 1] : 0;
 }
 
+/* Where the next value comes; NULL as long as there has been none, from which not even 0 may be counted. */
+static pickle_value *top(const machine *m)
+{
+    return m->stack.item == NULL ? NULL : m->stack.item + m->stack.n;
+}
+
 /* The n topmost values, which stay in place until something is pushed. */
 static status pop(machine *m, size_t n, pickle_value **out)
 {
@@ -113,7 +119,7 @@ static status pop(machine *m, size_t n, pickle_value **out)
                     m->stack.n - floor_of(m));
     }
     m->stack.n -= n;
-    *out = m->stack.item + m->stack.n;
+    *out = top(m);
     return STATUS_OK;
 }
 
@@ -135,7 +141,7 @@ static status pop_mark(machine *m, size_t *n, pickle_value **out)
     *n = m->stack.n - floor_of(m);
     m->n_marks--;
     m->stack.n -= *n;
-    *out = m->stack.item + m->stack.n;
+    *out = top(m);
     return STATUS_OK;
 }
 

@@ -9,6 +9,7 @@ static const double budget_seconds = 4.0;
 /* What ticks look at: memory while a stage's buffers are all there. */
 typedef struct sampler {
     const arena *planned, *rest, *work, *images;
+    double pictures; /* that are decoded at once: one a thread */
     rank_memory *memory;
 } sampler;
 
@@ -21,7 +22,7 @@ static void sample(void *progress, double images)
     const double program = dry_run_resident() - arenas;
     s->memory->program =
         program > s->memory->program ? program : s->memory->program; /* BLAS takes its buffers when it needs them */
-    s->memory->image = own > s->memory->image ? own : s->memory->image;
+    s->memory->image = own * s->pictures > s->memory->image ? own * s->pictures : s->memory->image;
 }
 
 static status forecast_stages(stage_ctx *ctx, arena *scratch, stage_forecast out[])
@@ -93,7 +94,9 @@ status dry_run_forecast(comm *c, const arena *planned, arena *a, const plan *p, 
     }
     st = comm_agree(c, st);
     if (status_ok(st)) {
-        sampler sampled = {.planned = planned, .rest = a, .work = work, .images = images, .memory = &out->memory};
+        const size_t threads = p->study.config->decode_threads;
+        sampler sampled = {.planned = planned, .rest = a, .work = work, .images = images,
+                           .pictures = threads > 1 ? (double)threads : 1.0, .memory = &out->memory};
         st = forecast(c, a, work, images, &sampled, budget, out);
     }
     arena_close(&images);

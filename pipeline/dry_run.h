@@ -11,7 +11,7 @@ typedef struct rank_memory {
     double program;      /* the program and its libraries */
     double study;        /* networks and lists of images */
     double start;        /* the most until these are there */
-    double image;        /* one image file on its way to the network */
+    double image;        /* image files on their way to the network: one a thread that decodes */
     double rows;         /* scores of single images in the file, before compression */
     double tables, file; /* at the end: what goes into the result; the file, of rank 0 */
     double now;          /* taken at this moment */

@@ -229,7 +229,7 @@ static status print_memory(arena *a, FILE *to, const dry_run_report *r)
         for (size_t k = 0; k < f->n_parts; k++) {
             TRY(add_memory(&t, stage_table[i]->name, f->part[k].name, (double)f->part[k].bytes));
         }
-        TRY(add_memory(&t, stage_table[i]->name, "an image file, decoded", f->images > 0 ? m->image : 0.0));
+        TRY(add_memory(&t, stage_table[i]->name, "image files, decoded", f->images > 0 ? m->image : 0.0));
         TRY(add_memory(&t, arena_text(a, "from %s on", stage_table[i]->name), "its output", (double)f->kept));
     }
     TRY(add_memory(&t, "result", "tables", m->tables));

@@ -10,23 +10,25 @@
 #include "pipeline/report.h"
 #include "pipeline/winograd.h"
 
-/* On a terminal the progress line is enough for whoever looks on. */
-static void stage_report(const stage_ctx *s, const progress *p, const char *stage, double seconds, double waited)
+/* On a terminal the progress line is enough for whoever looks on. before: at the start of the stage. */
+static void stage_report(const stage_ctx *before, const stage_ctx *s, const progress *p, const char *stage, const stage_time *t)
 {
-    log_line(p->terminal ? LOG_DEBUG : LOG_INFO, "stage=%s seconds=%.2f image_wait=%.2f image_wait_share=%.1f%% busy=%.2f idle=%.2f", stage,
-             seconds, waited, 100.0 * stage_share(waited, seconds), s->busy_seconds, s->idle_seconds);
+    log_line(p->terminal ? LOG_DEBUG : LOG_INFO, "stage=%s seconds=%.2f busy=%.2f image_wait=%.2f image_wait_share=%.1f%% idle=%.2f", stage,
+             t->seconds, s->busy_seconds - before->busy_seconds, t->image_wait, 100.0 * stage_share(t->image_wait, t->seconds),
+             s->idle_seconds - before->idle_seconds);
 }
 
 static status stages_run(stage_ctx *s, progress *p, stage_time times[])
 {
     for (size_t i = 0; i < stage_count; i++) {
-        const double started = log_seconds(), waited = s->image_seconds;
+        const double started = log_seconds();
+        const stage_ctx before = *s;
         progress_stage(p, stage_table[i]->name, stage_table[i]->work(s));
         const status st = stage_table[i]->run(s);
         progress_end(p);
         TRY(st);
-        times[i] = (stage_time){log_seconds() - started, s->image_seconds - waited};
-        stage_report(s, p, stage_table[i]->name, times[i].seconds, times[i].image_wait);
+        times[i] = (stage_time){log_seconds() - started, s->image_seconds - before.image_seconds};
+        stage_report(&before, s, p, stage_table[i]->name, &times[i]);
     }
     return STATUS_OK;
 }

@@ -4,7 +4,7 @@
  *
  * usage: bench_images FOLDER BATCHES BATCH SIZE SHRINK NETWORK WHAT THREADS...      NETWORK none: nothing but reading
  *
- * FOLDER/<class>/<image>; BATCHES micro-batches of BATCH images for each number of THREADS, in turns of eight; SIZE pixels a side, from a resize of the shorter
+ * FOLDER/<class>/<image>; BATCHES micro-batches of BATCH images for each number of THREADS, in turns of sixteen; SIZE pixels a side, from a resize of the shorter
  * side to 8/7 of it and a centre crop (224 from 256); WHAT: forward, lrp. */
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,7 +16,7 @@
 #include "core/log.h"
 #include "stages/batch_source.h"
 
-enum { MOST_COUNTS = 16, ROUND = 8 }; /* micro-batches of a turn */
+enum { MOST_COUNTS = 16, ROUND = 16 }; /* micro-batches of a turn */
 
 /* One number of threads. */
 typedef struct count {

@@ -8,6 +8,10 @@ ranks 2 run "$config" -o "$out" --set tasks.seeds=3 --set 'tasks.classes=[10]' -
 [ -s "$out" ] && pass || fail "no result file"
 grep -q "^Result: $out\$" "$work/out" && pass || fail "the path of the result is not printed"
 grep -q "level=info" "$work/err" && pass || fail "no log line"
+for stage in attribute evaluate; do
+    grep -Eq "level=info .*stage=$stage seconds=[0-9.]+ busy=[0-9.]+ image_wait=[0-9.]+ image_wait_share=[0-9.]+% idle=[0-9.]+$" "$work/err" && pass ||
+        fail "$stage does not say how long it waited for images"
+done
 ls "$work"/sub/folder | grep -q tmp && fail "a temporary file stays behind" || pass
 
 # A_PR of LRP must be above random for every network and kind of component, by more than both standard errors together.

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# run.sh SOURCES BUILD SECONDS: every fuzz target under libFuzzer, AddressSanitizer and UndefinedBehaviorSanitizer for SECONDS, in a build of
+# run.sh SOURCES BUILD SECONDS [TARGET...]: every fuzz target, or these, under libFuzzer, AddressSanitizer and UndefinedBehaviorSanitizer for SECONDS, in a build of
 # its own with clang. Exit code 77 where clang or its libFuzzer is not installed. A crash leaves its input in BUILD/found.
 set -u
-sources=$1 build=$2 seconds=$3
+sources=$1 build=$2 seconds=$3 only=" ${*:4} "
 clang=${CLANG:-clang}
 printf 'int LLVMFuzzerTestOneInput(const unsigned char *d, unsigned long n); int LLVMFuzzerTestOneInput(const unsigned char *d, unsigned long n) { (void)d; return n > 99999; }' |
     "$clang" -fsanitize=fuzzer,address -x c - -o /dev/null 2>/dev/null || { echo "clang with libFuzzer is not installed"; exit 77; }
@@ -13,6 +13,7 @@ program=$(find "$build" -name fuzz_libfuzzer -type f)
 failed=0
 for file in "$sources"/tests/fuzz/targets/*.c; do
     target=$(basename "$file" .c)
+    [ -z "${only// /}" ] || [[ $only == *" $target "* ]] || continue
     seeds=$build/seeds/$target new=$build/new/$target found=$build/found
     mkdir -p "$seeds" "$new" "$found"
     grep -o '"[^" ]*/[^" ]*\.[a-z0-9]*"' "$file" | tr -d '"' | grep -Ev '\.h$' | while read -r seed; do cp "$sources/$seed" "$seeds/" || exit 1; done

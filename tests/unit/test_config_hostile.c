@@ -187,6 +187,8 @@ static const hostile_case hostile_cases[] = {
     {"study: \"a\n", 0, "1:9: ", "not YAML: double-quoted scalar without closing quote"},
     {"study: a: b\n", 0, "1:9: ", "not YAML: "},
     {"study: a]\ndata: ]\n", 0, "2:7: ", "not YAML: "},
+    {"|0", 0, "1:1: ", "not YAML: the parser stopped behind this place"},
+    {"study: a\ndata: |0\n", 0, "2:1: ", "not YAML: the parser stopped behind this place"},
     {"study: a\0b\n", 11, "1:9: ", "expected text, found the control character 0x00"},
     {"study: a\n\0", 10, "2:1: ", "found the control character 0x00"},
     {"study: a\033[2J\n", 0, "1:9: ", "found the control character 0x1b"},

@@ -97,6 +97,9 @@ static void broken_lists_are_refused(void **state)
         {"x.jpg,0\ny.jpg,\n", 0, "line 2: expected a path and a label"},
         {"x.jpg 0\ny.jpg 0\nx.jpg 0\n", 0, "lines 1 and 3 have the same image 'x.jpg'"},
         {"x.jpg 0\ny.jpg 2\n", 0, "at least one image of class 1 ('1'), found none"},
+        {"x.jpg 0\ny.jpg 9999999\n", 0, "at least one image of class 1 ('1'), found none"},
+        {"x.jpg 0\ny.jpg 0\nz.jpg 2\n", 0, "at least one image of class 1 ('1'), found none"},
+        {"x.jpg 0\ny.jpg 1\nz.jpg 3\n", 0, "at least one image of class 2 ('2'), found none"},
         {"x.jpg 0\ny.jpg 3\n", 3, "expected class numbers 0 to 2, found 3"},
         {"1\n2\n3\n3\n", 3, "found 1 to 3; the numbers of ImageNet's development kit"},
         {"ImageId,PredictionString\nval_9,n01 0 0 0 0\n", 0, "line 2: expected the folder to have an image 'val_9'"},
@@ -116,6 +119,7 @@ static void broken_lists_are_refused(void **state)
             assert_fails(st, ST_DATA, "list.txt: ", cases[i].expected, NULL);
         }
     }
+    assert_true(arena_bytes(a) < 100000); /* also of the largest class number, memory is that of the list */
 }
 
 static void write_file(const char *path, const char *text)

@@ -75,6 +75,8 @@ static void containers_and_memory_are_read(void **state)
 {
     (void)state;
     pickle_value v = {0};
+    assert_ok(RUN("\x80\x02(t.", &v)); /* nothing was ever on the stack */
+    assert_true(v.kind == PICKLE_TUPLE && v.list->n == 0);
     assert_ok(RUN("\x80\x02}q\x00(X\x01\x00\x00\x00"
                   "aK\x01N\x86X\x01\x00\x00\x00"
                   "b](\x88X\x01\x00\x00\x00xq\x01h\x01"

@@ -90,6 +90,15 @@ static void inspect_prints_the_accuracies_of_the_study(void **state)
     assert_non_null(strstr(text[PREDICTION_MASKED], "accuracies are 'masked'"));
 }
 
+/* Fuzzing starts from a file that is read to its end; where the layout goes on, tests/fuzz/corpus/make_result.sh makes it again. */
+static void the_seed_of_fuzzing_is_read(void **state)
+{
+    (void)state;
+    static char text[1 << 14];
+    assert_ok(inspect_into(source_path("tests/fuzz/corpus/result.h5"), text, sizeof text));
+    assert_non_null(strstr(text, "Waiting for images"));
+}
+
 static void empty_study_is_a_file_too(void **state)
 {
     (void)state;
@@ -363,6 +372,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(inspect_tells_what_is_inside, open_memory, close_memory),
         cmocka_unit_test_setup_teardown(inspect_prints_the_accuracies_of_the_study, open_memory, close_memory),
+        cmocka_unit_test_setup_teardown(the_seed_of_fuzzing_is_read, open_memory, close_memory),
         cmocka_unit_test_setup_teardown(empty_study_is_a_file_too, open_memory, close_memory),
         cmocka_unit_test_setup_teardown(texts_cannot_command_the_terminal, open_memory, close_memory),
         cmocka_unit_test_setup_teardown(foreign_files_are_named, open_memory, close_memory),

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """The smallest files of each kind for the fuzz targets. JPEGs need Pillow; networks are random numbers in torchvision's names.
 
-result.h5 is what `pollard run` makes of vgg.safetensors and three images; tensors.pickle is the data.pkl of tests/unit/checkpoints/zip.pt.
+result.h5 is made by make_result.sh; tensors.pickle is the data.pkl of tests/unit/checkpoints/zip.pt.
 """
 import json
 import pathlib

@@ -21,7 +21,7 @@ static void run(arena *a, const uint8_t *data, size_t size)
     }
     (void)sink;
     if (status_ok(st)) {
-        (void)zip_find(&z, "archive/data.pkl");
+        (void)zip_find(&z, "data.pkl");
     }
 }
 
