@@ -90,28 +90,6 @@ static maps new_maps(const network *n)
     return m;
 }
 
-/* Batch norm folded in double; the graph has it rounded. */
-static naive_weights golden_weights(const network *n)
-{
-    naive_weights w = naive_weights_of(n->a, n->g);
-    const double **weight = arena_alloc(n->a, n->g->n_nodes, sizeof *weight),
-                 **bias = arena_alloc(n->a, n->g->n_nodes, sizeof *bias);
-    assert_true(weight != NULL && bias != NULL);
-    for (node_id id = 0; id < n->g->n_nodes; id++) {
-        const node *layer = &n->g->nodes[id];
-        weight[id] = w.w[id];
-        bias[id] = w.b[id];
-        if (golden_has(n->file, "folded/%s.weight", layer->name)) {
-            const golden_array folded = golden_read(n->file, "folded/%s.weight", layer->name);
-            const golden_array b = golden_read(n->file, "folded/%s.bias", layer->name);
-            assert_true(folded.count == layer->n_weight && b.count == layer->n_bias);
-            weight[id] = folded.real;
-            bias[id] = b.real;
-        }
-    }
-    return (naive_weights){.w = weight, .b = bias};
-}
-
 /* Of the first samples. outputs [n_nodes] of [BATCH, out], or NULL: the twin's own. */
 static maps maps_of_twin(const network *n, const naive_weights *w, float *const outputs[], size_t samples)
 {
@@ -244,7 +222,7 @@ static void plain_gradient_is_golden(void **state)
     for (size_t i = 0; i < COUNT(networks); i++) {
         network n;
         open_network(networks[i], &n);
-        const naive_weights w = golden_weights(&n);
+        const naive_weights w = naive_weights_golden(n.a, n.file, n.g);
         set_rules(&n, rule_find("gradient"), rule_find("gradient"));
         compare_all(&n, maps_of_twin(&n, &w, NULL, BATCH), twin_tolerance);
         close_network(&n);
