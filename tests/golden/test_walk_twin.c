@@ -174,18 +174,23 @@ static node_id node_named(const network *n, const char *name)
     return 0;
 }
 
-/* [BATCH, C] sums over space, and the map of the first sample. */
+/* [BATCH, C] sums over space, their absolute values summed over samples, and the map of the first sample. */
 static void compare_filter(const network *n, const char *name, const double *map, double tolerance)
 {
     const golden_array sums = golden_read(n->file, "%s/relevance/%s", group, name);
     const golden_array first = golden_read(n->file, "%s/map_sample0/%s", group, name);
     const size_t plane = first.dim[first.rank - 1] * first.dim[first.rank - 2];
-    double *got = arena_alloc(n->a, sums.count, sizeof *got);
-    assert_non_null(got);
+    const golden_array scores = golden_read(n->file, "%s/aggregate_abs/%s", group, name);
+    double *got = arena_alloc(n->a, sums.count, sizeof *got), *score = arena_alloc(n->a, scores.count, sizeof *score);
+    assert_true(got != NULL && score != NULL && sums.count == BATCH * scores.count);
     for (size_t i = 0; i < sums.count * plane; i++) {
         got[i / plane] += map[i];
     }
+    for (size_t i = 0; i < sums.count; i++) {
+        score[i % scores.count] += fabs(got[i]);
+    }
     compare(n, "relevance", name, sums.count, got, sums.real, tolerance);
+    compare(n, "scores", name, scores.count, score, scores.real, tolerance);
     compare(n, "map", name, first.count, map, first.real, tolerance);
 }
 
