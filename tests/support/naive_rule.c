@@ -216,6 +216,9 @@ static void add_group(const naive_layer *l, const rule_terms *t, const rule_grou
         const double st = naive_stabilise(d[o] + without_bias[o], epsilon);
         s[o] = passes(g->gate, z[o]) && st != 0.0 ? r_out[o] / st : 0.0;
         if (facts != NULL) {
+            if (facts->silent != NULL) {
+                facts->silent[o] = facts->silent[o] || (g->coef != 0.0 && passes(g->gate, z[o]) && st == 0.0);
+            }
             facts->total += g->coef * s[o] * without_bias[o];
             facts->condition =
                 s[o] == 0.0 ? facts->condition : fmax(facts->condition, (size[o] + fabs(d[o])) / fabs(st));
@@ -241,7 +244,7 @@ void naive_rule(const naive_layer *l, const rule_terms *t, double epsilon, const
 {
     memset(r_in, 0, naive_inputs(&l->shape) * sizeof *r_in);
     if (facts != NULL) {
-        *facts = (naive_facts){0.0, 0.0};
+        *facts = (naive_facts){.silent = facts->silent};
     }
     for (size_t g = 0; g < t->n_groups; g++) {
         add_group(l, t, &t->group[g], epsilon, x, z, r_out, r_in, facts);
