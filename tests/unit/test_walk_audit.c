@@ -1,6 +1,7 @@
 /* The audit of the walk against what the relevance itself says: on the golden networks every share is computed again, in double. */
 #include "support/audited.h"
 #include "support/naive.h"
+#include "support/parameters.h"
 
 #include <math.h>
 #include <string.h>
