@@ -42,7 +42,7 @@ static const method methods[] = {
 };
 
 /* And norms of weights. Of heads none is stored: a head has no weight of its own but rows and columns of four, and how their norms are made one
- * is ours to say (docs/config.md). */
+ * is ours to say (docs/criteria.md), and tests/unit/test_criteria.c has it. */
 static const struct {
     const char *stored, *parameters;
     bool of_cnn;
@@ -144,8 +144,8 @@ static verdict check_filters(const network *n, const method *m, const twin_value
     for (size_t l = 0; l < n->g->n_layers; l++) {
         const node *layer = &n->g->nodes[n->g->layers[l]];
         const size_t count = layer->n_components, first = layer->first_component, all = n->g->n_components;
-        const char *where = arena_text(n->work, "%s, %s by %s (%s), %s", n->name, m->of_cnn, m->criterion,
-                                       m->parameters, layer->name);
+        const char *where =
+            arena_text(n->work, "%s, %s by %s (%s), %s", n->name, m->of_cnn, m->criterion, m->parameters, layer->name);
         const values stored = stored_values(n, m->of_cnn, layer);
         const values got = behind(rows, AGGREGATE_SIGNED * all + first);
         const values sides[] = {{.what = "the twin", .f64 = twin->own + first, .stride = all},
@@ -206,8 +206,8 @@ static void check_tokens(const network *n, const method *m)
         const node *layer = &n->g->nodes[n->g->layers[l]];
         for (size_t i = 0; i < COUNT(sums); i++) {
             const char *set = arena_text(n->work, "%s_%s_token_sum", m->of_vit, sums[i].suffix);
-            const char *where = arena_text(n->work, "%s, %s by %s (%s), %s", n->name, set, m->criterion, m->parameters,
-                                           layer->name);
+            const char *where =
+                arena_text(n->work, "%s, %s by %s (%s), %s", n->name, set, m->criterion, m->parameters, layer->name);
             const values stored = stored_values(n, set, layer);
             const values got = behind(rows, sums[i].moment * n->g->n_components + layer->first_component);
             worst = fmax(worst, compare(where, layer->n_components, &got, &stored, tolerance, NULL, NULL));
@@ -288,8 +288,9 @@ static bool is_compared(const char *stored, bool of_vit)
         const char *name = of_vit ? methods[i].of_vit : methods[i].of_cnn;
         const size_t length = name == NULL ? 0 : strlen(name);
         if (name != NULL && strncmp(stored, name, length) == 0 &&
-            (of_vit ? strcmp(stored + length, "_abs_token_sum") == 0 || strcmp(stored + length, "_signed_token_sum") == 0
-                    : stored[length] == '\0')) {
+            (of_vit
+                 ? strcmp(stored + length, "_abs_token_sum") == 0 || strcmp(stored + length, "_signed_token_sum") == 0
+                 : stored[length] == '\0')) {
             return true;
         }
     }

@@ -8,15 +8,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char *const files[] = {"vgg_bn_tiny.h5",           "vgg_tiny.h5", "resnet_basic_tiny.h5",
-                                    "resnet_bottleneck_tiny.h5", "vit_tiny.h5", "unit_rules.h5",
-                                    "preproc_rng.h5"};
+static const char *const files[] = {
+    "vgg_bn_tiny.h5", "vgg_tiny.h5",   "resnet_basic_tiny.h5", "resnet_bottleneck_tiny.h5",
+    "vit_tiny.h5",    "unit_rules.h5", "preproc_rng.h5"};
 
 /* What is not ours to reproduce. */
 static const struct {
     const char *file, *data_sets, *why;
 } left_out[] = {
-    {"unit_rules.h5", "lxt/*", "another library's formulas, with a stabiliser without sign; stored for comparison with it"},
+    {"unit_rules.h5", "lxt/*",
+     "another library's formulas, with a stabiliser without sign; stored for comparison with it"},
 };
 enum { LEFT_OUT = sizeof left_out / sizeof left_out[0], SHOWN = 20 };
 
@@ -60,7 +61,8 @@ static void read_notes(const char *folder, notes *n)
 {
     DIR *d = opendir(folder);
     assert_non_null(d);
-    for (const struct dirent *e = readdir(d); e != NULL; e = readdir(d)) { /* NOLINT(concurrency-mt-unsafe): one thread */
+    for (const struct dirent *e = readdir(d); e != NULL;
+         e = readdir(d)) { /* NOLINT(concurrency-mt-unsafe): one thread */
         add_file(n, folder, e->d_name);
     }
     (void)closedir(d);

@@ -91,7 +91,7 @@ static bool same_jumps(const twin *t, const naive_jumps *a, const naive_jumps *b
     bool same = true;
     for (node_id id = 1; id < t->g->n_nodes && same; id++) {
         const size_t count = out_count(t, id);
-        same = t->g->nodes[id].op == &op_relu       ? memcmp(a->open[id], b->open[id], count * sizeof(bool)) == 0
+        same = t->g->nodes[id].op == &op_relu        ? memcmp(a->open[id], b->open[id], count * sizeof(bool)) == 0
                : t->g->nodes[id].op == &op_maxpool2d ? memcmp(a->winner[id], b->winner[id], count * sizeof(size_t)) == 0
                                                      : true;
     }
@@ -170,8 +170,7 @@ static void add_straight(const twin *t, size_t b, size_t k, const point *at, con
     const size_t jumps = derive(t, at, b, 0);
     if (before != NULL) {
         add_point(t, TWIN_LATENT, b, jumps, (measure){.weight = 1.0 / TWIN_STEPS});
-        add_point(t, TWIN_CONDUCTANCE_RIGHT, b, jumps,
-                  (measure){.weight = 1.0, .a = at->out, .before = before->out});
+        add_point(t, TWIN_CONDUCTANCE_RIGHT, b, jumps, (measure){.weight = 1.0, .a = at->out, .before = before->out});
     }
     if (next != NULL) {
         add_point(t, TWIN_CONDUCTANCE_LEFT, b, jumps, (measure){.weight = 1.0, .a = next->out, .before = at->out});

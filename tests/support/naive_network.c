@@ -152,8 +152,8 @@ void naive_network_forward(const graph *g, const naive_weights *w, const double 
     }
 }
 
-void naive_network_forward_behind(arena *scratch, const graph *g, const naive_weights *w, node_id from, double *const out[],
-                                  const naive_jumps *j)
+void naive_network_forward_behind(arena *scratch, const graph *g, const naive_weights *w, node_id from,
+                                  double *const out[], const naive_jumps *j)
 {
     bool *reached = arena_alloc(scratch, g->n_nodes, sizeof *reached);
     assert_non_null(reached);

@@ -37,8 +37,8 @@ void naive_node_forward(const graph *g, const naive_weights *w, node_id id, doub
 void naive_network_forward(const graph *g, const naive_weights *w, const double *image, double *const out[],
                            const naive_jumps *j);
 /* The same after out[from] was written over: what follows from it, all else as it is; scratch is reset. */
-void naive_network_forward_behind(arena *scratch, const graph *g, const naive_weights *w, node_id from, double *const out[],
-                                  const naive_jumps *j);
+void naive_network_forward_behind(arena *scratch, const graph *g, const naive_weights *w, node_id from,
+                                  double *const out[], const naive_jumps *j);
 
 /* d[id] = dy/d out[id] of the target's logit, of all nodes down to `last` (the derivative does not go below it); scratch is reset. */
 void naive_network_derive(arena *scratch, const graph *g, const naive_weights *w, const naive_jumps *j, size_t target,

@@ -111,7 +111,8 @@ static void every_own_rule_conserves(void **state)
             }
             const double off = residual(&layer_cases[i], 0);
             if (!(off <= tolerance)) {
-                fail_msg("%s (%s): %.3g of the shares is lost or made", layer_cases[i].what, op_table[k]->relevance_name, off);
+                fail_msg("%s (%s): %.3g of the shares is lost or made", layer_cases[i].what,
+                         op_table[k]->relevance_name, off);
             }
             cases++;
         }
