@@ -350,7 +350,7 @@ static status print_curves(inspector *in)
 static bool is_column(const char *name)
 {
     static const char *const columns[] = {"input", "path", "sha256", "bytes", "rank", "host", "busy", "idle",
-                                          "stage", "image_wait", "image_wait_share"};
+                                          "stage", "image_wait", "image_wait_share", "cell", "rate", "seconds_per_image"};
     for (size_t i = 0; i < COUNT(columns); i++) {
         if (strcmp(name, columns[i]) == 0) {
             return true;
