@@ -138,36 +138,6 @@ status composite_matches(arena *a, const composite *c, const graph *g, const siz
     return STATUS_OK;
 }
 
-static bool same_text(const char *a, const char *b)
-{
-    return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
-}
-
-/* Bit by bit, so that a stabiliser that is yet to be set (NAN) equals another. */
-static bool same_entry(const composite_entry *a, const composite_entry *b)
-{
-    return same_text(a->name_pattern, b->name_pattern) && same_text(a->type, b->type) && a->group == b->group &&
-           a->place == b->place && a->rule == b->rule &&
-           memcmp(a->parameters, b->parameters, a->rule->n_fields * sizeof a->parameters[0]) == 0;
-}
-
-static bool same_numbers(size_t n, const float a[], const float b[])
-{
-    return a == b || (a != NULL && b != NULL && memcmp(a, b, n * sizeof *a) == 0);
-}
-
-bool composite_equal(const composite *a, const composite *b)
-{
-    bool same = a->n == b->n && a->epsilon == b->epsilon && a->softmax_rule == b->softmax_rule && a->proj_bias == b->proj_bias &&
-                a->pixels.n_channels == b->pixels.n_channels &&
-                same_numbers(a->pixels.n_channels, a->pixels.mean, b->pixels.mean) &&
-                same_numbers(a->pixels.n_channels, a->pixels.std, b->pixels.std);
-    for (size_t i = 0; same && i < a->n; i++) {
-        same = same_entry(&a->entries[i], &b->entries[i]);
-    }
-    return same;
-}
-
 status composite_complete(arena *a, const composite *stated, const composite *settings, const composite **out)
 {
     composite_entry *entries;

@@ -48,9 +48,6 @@ MUST_CHECK status composite_complete(arena *a, const composite *stated, const co
  * put in. Errors: ST_CONFIG where a convolution or linear layer has none, or an entry's rule is not for the layer that it matches. */
 MUST_CHECK status composite_resolve(arena *a, const composite *c, const graph *g, const composite_entry *const **out);
 
-/* Whether two composites give every layer of every network the same: the same entries in the same order and the same settings. */
-bool composite_equal(const composite *a, const composite *b);
-
 /* How many nodes each entry matches, those too that an entry before it decides: *out [c->n]. */
 MUST_CHECK status composite_matches(arena *a, const composite *c, const graph *g, const size_t **out);
 

@@ -33,8 +33,7 @@ MUST_CHECK status walk_build(arena *a, const graph *g, const composite *c, const
                              walk **out);
 MUST_CHECK status walk_build_with(arena *a, const graph *g, const composite *c, const backend_def *backend, size_t batch,
                                   const walk_options *options, walk **out);
-size_t walk_bytes(const walk *w); /* activations and relevance together */
-/* The same of a walk that is yet to be built. Errors: those of walk_build. */
+/* Bytes that a walk will take, activations and relevance together. Errors: those of walk_build. */
 MUST_CHECK status walk_needs(const graph *g, const composite *c, const backend_def *backend, size_t batch, size_t *bytes);
 MUST_CHECK status walk_needs_with(const graph *g, const composite *c, const backend_def *backend, size_t batch,
                                   const walk_options *options, size_t *bytes);
@@ -47,10 +46,6 @@ typedef enum walk_way {
     WALK_COMPUTES /* the node's rule is run */
 } walk_way;
 MUST_CHECK status walk_ways(arena *a, const graph *g, const composite *c, const walk_way **out); /* [n_nodes] */
-
-/* How often a run computes the product that a convolution or linear layer is, forward or transposed, beyond the forward pass: what its rule
- * costs. */
-size_t walk_products(const walk *w, node_id id);
 
 /* images [batch, input], target [batch] class whose logit starts with relevance 1 (docs/attribution.md, section e),
  * below n_classes; rows [batch, WALK_MOMENTS, n_components]. */
@@ -87,6 +82,10 @@ void walk_backward(walk *w, const walk_visitor *v);
 MUST_CHECK status walk_build_keeping(arena *a, const graph *g, const composite *c, const backend_def *backend,
                                      size_t batch, walk **out);
 bool walk_read_relevance(const walk *w, node_id id, float *out);
+size_t walk_bytes(const walk *w); /* for tests: what the built walk has taken, which walk_needs() told before */
+/* For tests and benchmarks: how often a run computes the product that a convolution or linear layer is, forward or transposed, beyond the
+ * forward pass: what its rule costs. */
+size_t walk_products(const walk *w, node_id id);
 
 /* From now on runs are audited (attribution/walk_audit.h): walk_read_audit() tells of the last one, [n_nodes, AUDIT_SUMS]. The rows stay
  * the same. */

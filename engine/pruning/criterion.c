@@ -1,7 +1,5 @@
 #include "pruning/criterion.h"
 
-#include <string.h>
-
 #include "attribution/walk_audit.h"
 
 #define CRITERION(name) extern const criterion_def criterion_##name;
@@ -38,14 +36,4 @@ size_t criterion_passes(const criterion_def *c, const criterion_setup *s)
 status criterion_check(const criterion_def *c, const criterion_setup *s)
 {
     return c->check == NULL ? STATUS_OK : c->check(s);
-}
-
-const criterion_def *criterion_find(const char *name)
-{
-    for (size_t i = 0; i < criterion_count; i++) {
-        if (strcmp(criterion_table[i]->name, name) == 0) {
-            return criterion_table[i];
-        }
-    }
-    return NULL;
 }

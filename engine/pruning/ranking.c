@@ -160,12 +160,3 @@ void ranking_removed_at(size_t n, const uint32_t order[], size_t n_rates, const 
         removed_at[order[gone]] = (uint16_t)n_rates;
     }
 }
-
-void ranking_alive(size_t n, const uint32_t order[], size_t count, uint8_t alive[])
-{
-    assert(count <= n);
-    memset(alive, 1, n);
-    for (size_t i = 0; i < count; i++) {
-        alive[order[i]] = 0;
-    }
-}

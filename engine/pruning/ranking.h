@@ -47,7 +47,4 @@ MUST_CHECK status ranking_build_by(arena *scratch, const ranking_options *o, con
 /* removed_at [n]: index of the first rate at which a component is gone, n_rates = never. count [n_rates] ascends. */
 void ranking_removed_at(size_t n, const uint32_t order[], size_t n_rates, const size_t count[], uint16_t removed_at[]);
 
-/* alive [n] at one rate: 1 = kept. */
-void ranking_alive(size_t n, const uint32_t order[], size_t count, uint8_t alive[]);
-
 #endif

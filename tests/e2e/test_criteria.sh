@@ -36,7 +36,7 @@ same filters 1 2 4
 models="models=[{name: vit, checkpoint: $SOURCE/examples/digits/models/digits_vit/model.safetensors}]"
 vit='[{name: ig, method: integrated-gradients, steps: 4}, {name: layer, method: integrated-gradients, form: layer, steps: 2},
   {name: smooth, method: smoothgrad, draws: 3}, {name: taylor, method: taylor}, {name: snip, method: snip}, {name: wanda, method: wanda},
-  {name: activation, method: activation}, {name: signed, method: gradient-activation, absolute: never, normalise: l2},
+  {name: activation, method: activation}, {name: variance, method: activation, statistic: variance}, {name: signed, method: gradient-activation, absolute: never, normalise: l2},
   {name: predicted, method: gradient, target: prediction, initial: logit}, {name: l2, method: magnitude, norm: l2}]'
 sets=(--set "$models" --set "criteria=$vit")
 same heads 1 2 4

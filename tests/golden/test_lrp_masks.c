@@ -1,5 +1,6 @@
 /* Masks from LRP of the five golden networks at all rates, under every composite whose pruning is in the golden files. */
 #include "support/explained.h"
+#include "support/masks.h"
 
 #include <math.h>
 #include <string.h>
@@ -42,7 +43,7 @@ static size_t compare_masks(const explained *e, const char *pruning, size_t n, c
     size_t differ = 0;
     for (size_t r = 0; r < RATES; r++) {
         assert_int_equal(ranking_count(n, rate.real[r]), count.integer[r]);
-        ranking_alive(n, order, ranking_count(n, rate.real[r]), alive);
+        masks_alive(n, order, ranking_count(n, rate.real[r]), alive);
         differ += check_mask(e, n, stored.real, alive, keep.integer + r * n);
     }
     assert_true(!exactly || differ == 0);

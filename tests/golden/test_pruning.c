@@ -1,6 +1,7 @@
 /* Rankings under every option, from the scores that the reference stored, and predictions under both conventions, against golden values. */
 #include "support/backends.h"
 #include "support/golden.h"
+#include "support/masks.h"
 #include "support/verdict.h"
 
 #include <math.h>
@@ -78,7 +79,7 @@ static uint8_t *masks(const scored *s, const ranking_options *o, size_t count[RA
     assert_ok(ranking_build_by(s->net->a, o, &s->layers, s->score.real, order));
     for (size_t r = 0; r < RATES; r++) {
         count[r] = ranking_removed(o, &s->layers, s->rate.real[r]);
-        ranking_alive(n, order, count[r], alive + r * n);
+        masks_alive(n, order, count[r], alive + r * n);
     }
     return alive;
 }

@@ -90,28 +90,6 @@ static maps new_maps(const network *n)
     return m;
 }
 
-/* Batch norm folded in double; the graph has it rounded. */
-static naive_weights golden_weights(const network *n)
-{
-    naive_weights w = naive_weights_of(n->a, n->g);
-    const double **weight = arena_alloc(n->a, n->g->n_nodes, sizeof *weight),
-                 **bias = arena_alloc(n->a, n->g->n_nodes, sizeof *bias);
-    assert_true(weight != NULL && bias != NULL);
-    for (node_id id = 0; id < n->g->n_nodes; id++) {
-        const node *layer = &n->g->nodes[id];
-        weight[id] = w.w[id];
-        bias[id] = w.b[id];
-        if (golden_has(n->file, "folded/%s.weight", layer->name)) {
-            const golden_array folded = golden_read(n->file, "folded/%s.weight", layer->name);
-            const golden_array b = golden_read(n->file, "folded/%s.bias", layer->name);
-            assert_true(folded.count == layer->n_weight && b.count == layer->n_bias);
-            weight[id] = folded.real;
-            bias[id] = b.real;
-        }
-    }
-    return (naive_weights){.w = weight, .b = bias};
-}
-
 /* Of the first samples. outputs [n_nodes] of [BATCH, out], or NULL: the twin's own. */
 static maps maps_of_twin(const network *n, const naive_weights *w, float *const outputs[], size_t samples)
 {
@@ -196,18 +174,23 @@ static node_id node_named(const network *n, const char *name)
     return 0;
 }
 
-/* [BATCH, C] sums over space, and the map of the first sample. */
+/* [BATCH, C] sums over space, their absolute values summed over samples, and the map of the first sample. */
 static void compare_filter(const network *n, const char *name, const double *map, double tolerance)
 {
     const golden_array sums = golden_read(n->file, "%s/relevance/%s", group, name);
     const golden_array first = golden_read(n->file, "%s/map_sample0/%s", group, name);
     const size_t plane = first.dim[first.rank - 1] * first.dim[first.rank - 2];
-    double *got = arena_alloc(n->a, sums.count, sizeof *got);
-    assert_non_null(got);
+    const golden_array scores = golden_read(n->file, "%s/aggregate_abs/%s", group, name);
+    double *got = arena_alloc(n->a, sums.count, sizeof *got), *score = arena_alloc(n->a, scores.count, sizeof *score);
+    assert_true(got != NULL && score != NULL && sums.count == BATCH * scores.count);
     for (size_t i = 0; i < sums.count * plane; i++) {
         got[i / plane] += map[i];
     }
+    for (size_t i = 0; i < sums.count; i++) {
+        score[i % scores.count] += fabs(got[i]);
+    }
     compare(n, "relevance", name, sums.count, got, sums.real, tolerance);
+    compare(n, "scores", name, scores.count, score, scores.real, tolerance);
     compare(n, "map", name, first.count, map, first.real, tolerance);
 }
 
@@ -244,7 +227,7 @@ static void plain_gradient_is_golden(void **state)
     for (size_t i = 0; i < COUNT(networks); i++) {
         network n;
         open_network(networks[i], &n);
-        const naive_weights w = golden_weights(&n);
+        const naive_weights w = naive_weights_golden(n.a, n.file, n.g);
         set_rules(&n, rule_find("gradient"), rule_find("gradient"));
         compare_all(&n, maps_of_twin(&n, &w, NULL, BATCH), twin_tolerance);
         close_network(&n);

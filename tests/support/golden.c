@@ -24,7 +24,7 @@ static golden *open_file(const char *name, const char *path)
     assert_ok(arena_open("golden", &a));
     golden *g = arena_alloc(a, 1, sizeof *g);
     assert_non_null(g);
-    *g = (golden){.name = name, .a = a, .file = H5Fopen(path, H5F_ACC_RDONLY, H5P_DEFAULT)};
+    *g = (golden){.name = arena_text(a, "%s", name), .a = a, .file = H5Fopen(path, H5F_ACC_RDONLY, H5P_DEFAULT)};
     if (g->file < 0) {
         arena_close(&a);
         fail_msg("cannot open %s", path);
@@ -89,9 +89,45 @@ static const void *read_as(golden *g, hid_t set, hid_t type, size_t count, const
     return p;
 }
 
+/* Whether the text is new; remembers it. */
+static bool is_new(const char *text)
+{
+    enum { MOST = 1 << 15 }; /* several times as many as all files have data sets */
+    static uint64_t seen[MOST];
+    uint64_t hash = 14695981039346656037U; /* FNV-1a */
+    for (; *text != '\0'; text++) {
+        hash = (hash ^ (unsigned char)*text) * 1099511628211U;
+    }
+    size_t at = hash % MOST;
+    for (size_t tries = 0; seen[at] != 0 && seen[at] != hash; tries++) {
+        assert_true(tries < MOST);
+        at = (at + 1) % MOST;
+    }
+    const bool new_one = seen[at] == 0;
+    seen[at] = hash;
+    return new_one;
+}
+
+static void note_read(const golden *g, const char *path)
+{
+    static FILE *notes;
+    const char *name = getenv("POLLARD_GOLDEN_READS");
+    char line[1024];
+    (void)snprintf(line, sizeof line, "%s %s\n", g->name, path[0] == '/' ? path + 1 : path);
+    if (name == NULL || !is_new(line)) {
+        return;
+    }
+    if (notes == NULL) {
+        notes = fopen(name, "w");
+        assert_non_null(notes);
+    }
+    assert_true(fputs(line, notes) >= 0 && fflush(notes) == 0);
+}
+
 golden_array golden_read(golden *g, const char *path_fmt, ...)
 {
     FORMAT_PATH(path, path_fmt);
+    note_read(g, path);
     const hid_t set = H5Dopen2(g->file, path, H5P_DEFAULT);
     if (set < 0) {
         fail_msg("%s: no data set %s", g->name, path);
@@ -189,6 +225,49 @@ size_t golden_members(golden *g, const char *path, const char *const **out)
         names[i] = kept;
     }
     *out = names;
+    return n;
+}
+
+/* Calls see() for every data set below `path`, "" = the file. */
+static void visit(golden *g, const char *path, void (*see)(golden *g, const char *path, void *to), void *to)
+{
+    const char *const *names;
+    const size_t n = golden_members(g, path[0] == '\0' ? "/" : path, &names);
+    for (size_t i = 0; i < n; i++) {
+        const char *member = arena_text(g->a, "%s%s%s", path, path[0] == '\0' ? "" : "/", names[i]);
+        assert_non_null(member);
+        const hid_t object = H5Oopen(g->file, member, H5P_DEFAULT);
+        const H5I_type_t type = H5Iget_type(object);
+        (void)H5Oclose(object);
+        if (type == H5I_GROUP) {
+            visit(g, member, see, to);
+        } else {
+            see(g, member, to);
+        }
+    }
+}
+
+static void count_one(golden *g, const char *path, void *to)
+{
+    (void)g;
+    (void)path;
+    ++*(size_t *)to;
+}
+
+static void keep_one(golden *g, const char *path, void *to)
+{
+    (void)g;
+    const char ***next = to;
+    *(*next)++ = path;
+}
+
+size_t golden_data_sets(golden *g, const char *const **out)
+{
+    size_t n = 0;
+    visit(g, "", count_one, &n);
+    const char **paths = take(g, n, sizeof *paths), **next = paths;
+    visit(g, "", keep_one, &next);
+    *out = paths;
     return n;
 }
 

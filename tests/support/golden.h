@@ -1,7 +1,10 @@
 #ifndef SUPPORT_GOLDEN_H
 #define SUPPORT_GOLDEN_H
 /* Golden HDF5 files (tests/golden/README.md). Every reader fails the running test where something is missing or broken, so that
- * callers need no checks; what they return lives until golden_close(). */
+ * callers need no checks; what they return lives until golden_close().
+ *
+ * Where the environment variable POLLARD_GOLDEN_READS names a file, every data set that is read is noted there, "vit_tiny.h5 inputs", so that
+ * tests/golden/test_none_left_out.c can tell which ones no test reads. */
 #include "support/support.h"
 
 #include "nn/tensors.h"
@@ -33,5 +36,7 @@ size_t golden_lines(golden *g, const char *path, const char *attribute, const ch
 const tensors *golden_tensors(golden *g);
 /* Names of the members of a group, in alphabetical order. */
 size_t golden_members(golden *g, const char *path, const char *const **out);
+/* Paths of all data sets of the file. */
+size_t golden_data_sets(golden *g, const char *const **out);
 
 #endif

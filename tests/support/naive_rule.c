@@ -17,11 +17,6 @@ size_t naive_outputs(const conv_shape *s)
     return s->out_channels * s->out_height * s->out_width;
 }
 
-/* Products of one input and one weight, of all outputs: output o, input i, weight k. Linear layers have their channels last. */
-typedef struct pair {
-    size_t o, i, k;
-} pair;
-
 static size_t place(const conv_shape *s, size_t channels, size_t height, size_t width, size_t c, size_t y, size_t x)
 {
     return s->rows ? (y * width + x) * channels + c : (c * height + y) * width + x;
@@ -35,37 +30,6 @@ static bool tap_inside(const conv_shape *s, size_t oy, size_t ox, size_t ky, siz
     return *iy < s->in_height && *ix < s->in_width;
 }
 
-/* Calls see(pair, context) for every product of output [c,oy,ox]. */
-typedef void visitor(pair p, void *context);
-static void visit_output(const conv_shape *s, size_t c, size_t oy, size_t ox, visitor *see, void *context)
-{
-    const size_t n = s->in_channels / s->groups, first = c / (s->out_channels / s->groups) * n;
-    pair p = {.o = place(s, s->out_channels, s->out_height, s->out_width, c, oy, ox),
-              .k = c * n * s->kernel[0] * s->kernel[1]};
-    for (size_t ic = first; ic < first + n; ic++) {
-        for (size_t ky = 0; ky < s->kernel[0]; ky++) {
-            for (size_t kx = 0; kx < s->kernel[1]; kx++, p.k++) {
-                size_t iy, ix;
-                if (tap_inside(s, oy, ox, ky, kx, &iy, &ix)) {
-                    p.i = place(s, s->in_channels, s->in_height, s->in_width, ic, iy, ix);
-                    see(p, context);
-                }
-            }
-        }
-    }
-}
-
-static void visit(const conv_shape *s, visitor *see, void *context)
-{
-    for (size_t c = 0; c < s->out_channels; c++) {
-        for (size_t oy = 0; oy < s->out_height; oy++) {
-            for (size_t ox = 0; ox < s->out_width; ox++) {
-                visit_output(s, c, oy, ox, see, context);
-            }
-        }
-    }
-}
-
 static size_t taps_of(const conv_shape *s)
 {
     return s->in_channels / s->groups * s->kernel[0] * s->kernel[1];
@@ -74,43 +38,74 @@ static size_t taps_of(const conv_shape *s)
 typedef struct arrays {
     const double *x, *w;
     double *sum;
+    bool sizes; /* sums of absolute values */
 } arrays;
 
-static void see_forward(pair p, void *context)
+/* The products of one output [c,oy,ox]. */
+static void forward_output(const conv_shape *s, size_t c, size_t oy, size_t ox, const arrays *a)
 {
-    const arrays *a = context;
-    a->sum[p.o] += a->x[p.i] * a->w[p.k];
+    const size_t n = s->in_channels / s->groups, first = c / (s->out_channels / s->groups) * n;
+    const size_t o = place(s, s->out_channels, s->out_height, s->out_width, c, oy, ox);
+    size_t k = c * n * s->kernel[0] * s->kernel[1];
+    for (size_t ic = first; ic < first + n; ic++) {
+        for (size_t ky = 0; ky < s->kernel[0]; ky++) {
+            for (size_t kx = 0; kx < s->kernel[1]; kx++, k++) {
+                size_t iy, ix;
+                if (tap_inside(s, oy, ox, ky, kx, &iy, &ix)) {
+                    const double p = a->x[place(s, s->in_channels, s->in_height, s->in_width, ic, iy, ix)] * a->w[k];
+                    a->sum[o] += a->sizes ? fabs(p) : p;
+                }
+            }
+        }
+    }
 }
 
-static void see_size(pair p, void *context)
+static void adjoint_output(const conv_shape *s, size_t c, size_t oy, size_t ox, const arrays *a)
 {
-    const arrays *a = context;
-    a->sum[p.o] += fabs(a->x[p.i] * a->w[p.k]);
+    const size_t n = s->in_channels / s->groups, first = c / (s->out_channels / s->groups) * n;
+    const double r = a->x[place(s, s->out_channels, s->out_height, s->out_width, c, oy, ox)];
+    size_t k = c * n * s->kernel[0] * s->kernel[1];
+    for (size_t ic = first; r != 0.0 && ic < first + n; ic++) {
+        for (size_t ky = 0; ky < s->kernel[0]; ky++) {
+            for (size_t kx = 0; kx < s->kernel[1]; kx++, k++) {
+                size_t iy, ix;
+                if (tap_inside(s, oy, ox, ky, kx, &iy, &ix)) {
+                    a->sum[place(s, s->in_channels, s->in_height, s->in_width, ic, iy, ix)] += r * a->w[k];
+                }
+            }
+        }
+    }
 }
 
-static void see_adjoint(pair p, void *context)
+static void for_outputs(const conv_shape *s, const arrays *a,
+                        void (*run)(const conv_shape *s, size_t c, size_t oy, size_t ox, const arrays *a))
 {
-    const arrays *a = context;
-    a->sum[p.i] += a->x[p.o] * a->w[p.k];
+    for (size_t c = 0; c < s->out_channels; c++) {
+        for (size_t oy = 0; oy < s->out_height; oy++) {
+            for (size_t ox = 0; ox < s->out_width; ox++) {
+                run(s, c, oy, ox, a);
+            }
+        }
+    }
 }
 
 /* z += x * w */
 static void add_forward(const conv_shape *s, const double *x, const double *w, double *z)
 {
-    visit(s, see_forward, &(arrays){.x = x, .w = w, .sum = z});
+    for_outputs(s, &(arrays){.x = x, .w = w, .sum = z}, forward_output);
 }
 
 /* z += |x| * |w| */
 static void add_sizes(const conv_shape *s, const double *x, const double *w, double *z)
 {
-    visit(s, see_size, &(arrays){.x = x, .w = w, .sum = z});
+    for_outputs(s, &(arrays){.x = x, .w = w, .sum = z, .sizes = true}, forward_output);
 }
 
 /* r = w' s */
 static void adjoint(const conv_shape *s, const double *w, const double *quotient, double *r)
 {
     memset(r, 0, naive_inputs(s) * sizeof *r);
-    visit(s, see_adjoint, &(arrays){.x = quotient, .w = w, .sum = r});
+    for_outputs(s, &(arrays){.x = quotient, .w = w, .sum = r}, adjoint_output);
 }
 
 static size_t channel_of(const conv_shape *s, size_t channels, size_t plane, size_t i)
@@ -216,6 +211,9 @@ static void add_group(const naive_layer *l, const rule_terms *t, const rule_grou
         const double st = naive_stabilise(d[o] + without_bias[o], epsilon);
         s[o] = passes(g->gate, z[o]) && st != 0.0 ? r_out[o] / st : 0.0;
         if (facts != NULL) {
+            if (facts->silent != NULL) {
+                facts->silent[o] = facts->silent[o] || (g->coef != 0.0 && passes(g->gate, z[o]) && st == 0.0);
+            }
             facts->total += g->coef * s[o] * without_bias[o];
             facts->condition =
                 s[o] == 0.0 ? facts->condition : fmax(facts->condition, (size[o] + fabs(d[o])) / fabs(st));
@@ -241,7 +239,7 @@ void naive_rule(const naive_layer *l, const rule_terms *t, double epsilon, const
 {
     memset(r_in, 0, naive_inputs(&l->shape) * sizeof *r_in);
     if (facts != NULL) {
-        *facts = (naive_facts){0.0, 0.0};
+        *facts = (naive_facts){.silent = facts->silent};
     }
     for (size_t g = 0; g < t->n_groups; g++) {
         add_group(l, t, &t->group[g], epsilon, x, z, r_out, r_in, facts);

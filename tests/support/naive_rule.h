@@ -21,6 +21,7 @@ void naive_layer_gradient(const naive_layer *l, const double *r_out, double *r_i
  * rounding is magnified, the largest (sum of the sizes of what D adds up) / |st(D)|. */
 typedef struct naive_facts {
     double total, condition;
+    bool *silent; /* the caller's, or NULL; [outputs] is set where a denominator that counts is exactly 0: its relevance goes nowhere */
 } naive_facts;
 
 /* facts: may be NULL. */

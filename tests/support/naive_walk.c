@@ -3,7 +3,6 @@
 #include <math.h>
 #include <string.h>
 
-#include "nn/forward.h"
 #include "support/naive.h"
 #include "support/naive_rule.h"
 #include "support/support.h"
@@ -15,7 +14,7 @@ typedef struct walker {
     const composite_entry *const *rules;
     const naive_weights *w;
     naive_walk *at;
-    size_t **winner; /* [n_nodes] of max pools */
+    naive_jumps jumps;
 } walker;
 
 static double *doubles(arena *a, size_t n)
@@ -23,110 +22,6 @@ static double *doubles(arena *a, size_t n)
     double *x = arena_alloc(a, n, sizeof *x);
     assert_non_null(x);
     return x;
-}
-
-naive_weights naive_weights_of(arena *a, const graph *g)
-{
-    const double **w = arena_alloc(a, g->n_nodes, sizeof *w), **b = arena_alloc(a, g->n_nodes, sizeof *b);
-    assert_true(w != NULL && b != NULL);
-    for (node_id id = 0; id < g->n_nodes; id++) {
-        const node *n = &g->nodes[id];
-        double *weight = doubles(a, n->n_weight), *bias = doubles(a, n->n_bias);
-        for (size_t i = 0; i < n->n_weight; i++) {
-            weight[i] = (double)n->weight[i];
-        }
-        for (size_t i = 0; i < n->n_bias; i++) {
-            bias[i] = (double)n->bias[i];
-        }
-        w[id] = n->n_weight > 0 ? weight : NULL;
-        b[id] = n->n_bias > 0 ? bias : NULL;
-    }
-    return (naive_weights){.w = w, .b = b};
-}
-
-static naive_layer layer_of(const walker *k, node_id id)
-{
-    naive_layer l = {.w = k->w->w[id], .b = k->w->b[id]};
-    forward_product_shape(k->g, id, &l.shape);
-    return l;
-}
-
-static void maxpool_forward(const walker *k, node_id id)
-{
-    const node *n = &k->g->nodes[id];
-    const maxpool_attr *m = n->attr;
-    const shape in = k->g->nodes[n->in[0]].out;
-    const double *x = k->at->out[n->in[0]];
-    for (size_t i = 0; i < shape_count(n->out); i++) {
-        const size_t plane = i / (n->out.dim[1] * n->out.dim[2]), oy = i / n->out.dim[2] % n->out.dim[1],
-                     ox = i % n->out.dim[2];
-        double best = -INFINITY;
-        for (size_t t = 0; t < m->kernel * m->kernel; t++) {
-            const size_t y = oy * m->stride + t / m->kernel, c = ox * m->stride + t % m->kernel;
-            if (y < m->padding || c < m->padding || y - m->padding >= in.dim[1] || c - m->padding >= in.dim[2]) {
-                continue;
-            }
-            const size_t at = (plane * in.dim[1] + y - m->padding) * in.dim[2] + c - m->padding;
-            if (x[at] > best) {
-                best = x[at];
-                k->winner[id][i] = at;
-            }
-        }
-        k->at->out[id][i] = best;
-    }
-}
-
-/* Bins of an adaptive average along one axis. */
-static size_t bin_from(size_t i, size_t bins, size_t size)
-{
-    return i * size / bins;
-}
-
-static size_t bin_to(size_t i, size_t bins, size_t size)
-{
-    return ((i + 1) * size + bins - 1) / bins;
-}
-
-/* y = x T, or with `back` the transpose: x[i] += y / count. */
-static void avgpool(const node *n, shape in, bool back, double *x, double *y)
-{
-    for (size_t i = 0; i < shape_count(n->out); i++) {
-        const size_t plane = i / (n->out.dim[1] * n->out.dim[2]), oy = i / n->out.dim[2] % n->out.dim[1],
-                     ox = i % n->out.dim[2];
-        const size_t y0 = bin_from(oy, n->out.dim[1], in.dim[1]), y1 = bin_to(oy, n->out.dim[1], in.dim[1]);
-        const size_t x0 = bin_from(ox, n->out.dim[2], in.dim[2]), x1 = bin_to(ox, n->out.dim[2], in.dim[2]);
-        const double count = (double)((y1 - y0) * (x1 - x0));
-        for (size_t t = 0; t < (y1 - y0) * (x1 - x0); t++) {
-            const size_t at = (plane * in.dim[1] + y0 + t / (x1 - x0)) * in.dim[2] + x0 + t % (x1 - x0);
-            if (back) {
-                x[at] += y[i] / count;
-            } else {
-                y[i] += x[at] / count;
-            }
-        }
-    }
-}
-
-static void forward_node(const walker *k, node_id id)
-{
-    const node *n = &k->g->nodes[id];
-    const size_t count = shape_count(n->out);
-    double *y = k->at->out[id];
-    if (n->op->product != NULL) {
-        const naive_layer l = layer_of(k, id);
-        naive_layer_forward(&l, k->at->out[n->in[0]], y);
-    } else if (n->op == &op_maxpool2d) {
-        maxpool_forward(k, id);
-    } else if (n->op == &op_avgpool2d) {
-        avgpool(n, k->g->nodes[n->in[0]].out, false, k->at->out[n->in[0]], y);
-    } else if (n->op == &op_relu || n->op == &op_flatten || n->op == &op_add) {
-        for (size_t i = 0; i < count; i++) {
-            const double x = k->at->out[n->in[0]][i];
-            y[i] = n->op == &op_add ? x + k->at->out[n->in[1]][i] : n->op == &op_relu ? fmax(x, 0.0) : x;
-        }
-    } else {
-        fail_msg("naive walk: '%s' is a %s layer", n->name, n->op->name);
-    }
 }
 
 static void add_to(size_t n, const double *x, double *y)
@@ -153,7 +48,7 @@ static void back_by_rule(const walker *k, node_id id)
 {
     const composite_entry *e = k->rules[id];
     const node_id in = k->g->nodes[id].in[0];
-    naive_layer l = layer_of(k, id);
+    naive_layer l = naive_layer_at(k->g, k->w, id);
     const rule_pixels *pixels = &k->c->pixels;
     double *r_in = doubles(k->a, naive_inputs(&l.shape)), *low = doubles(k->a, l.shape.in_channels),
            *high = doubles(k->a, l.shape.in_channels);
@@ -188,7 +83,7 @@ static void back_by_norm(const walker *k, node_id id)
         const shape in = k->g->nodes[n->in[j]].out;
         double *back = n->op == &op_add ? q : doubles(k->a, shape_count(in));
         if (n->op != &op_add) {
-            avgpool(n, in, true, back, q);
+            naive_avgpool_back(n, in, q, back);
         }
         for (size_t i = 0; i < shape_count(in); i++) {
             k->at->relevance[n->in[j]][i] += k->at->out[n->in[j]][i] * back[i];
@@ -202,8 +97,10 @@ static void back_node(const walker *k, node_id id)
     if (n->op->product != NULL) {
         back_by_rule(k, id);
     } else if (n->op == &op_maxpool2d) {
+        const shape in = k->g->nodes[n->in[0]].out;
+        const size_t plane = n->out.dim[1] * n->out.dim[2], plane_in = in.dim[1] * in.dim[2];
         for (size_t i = 0; i < shape_count(n->out); i++) {
-            k->at->relevance[n->in[0]][k->winner[id][i]] += k->at->relevance[id][i];
+            k->at->relevance[n->in[0]][i / plane * plane_in + k->jumps.winner[id][i]] += k->at->relevance[id][i];
         }
     } else if (n->op == &op_avgpool2d || n->op == &op_add) {
         back_by_norm(k, id);
@@ -217,18 +114,13 @@ void naive_walk_run(arena *a, const graph *g, const composite *c, const naive_we
 {
     walker k = {.a = a, .g = g, .c = c, .w = w, .at = out};
     assert_ok(composite_resolve(a, c, g, &k.rules));
-    out->out = arena_alloc(a, g->n_nodes, sizeof *out->out);
-    out->relevance = arena_alloc(a, g->n_nodes, sizeof *out->relevance);
-    k.winner = arena_alloc(a, g->n_nodes, sizeof *k.winner);
-    assert_true(out->out != NULL && out->relevance != NULL && k.winner != NULL);
+    out->out = naive_maps_new(a, g);
+    out->relevance = naive_maps_new(a, g);
+    k.jumps = naive_jumps_new(a, g);
     for (node_id id = 0; id < g->n_nodes; id++) {
         const size_t n = shape_count(g->nodes[id].out);
-        out->out[id] = doubles(a, n);
-        out->relevance[id] = doubles(a, n);
-        k.winner[id] = arena_alloc(a, n, sizeof **k.winner);
-        assert_non_null(k.winner[id]);
         if (id > 0) {
-            forward_node(&k, id);
+            naive_node_forward(g, w, id, out->out, &k.jumps);
         }
         const float *given = id == 0 ? image : outputs == NULL ? NULL : outputs[id];
         for (size_t i = 0; given != NULL && i < n; i++) {

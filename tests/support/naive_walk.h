@@ -3,12 +3,7 @@
 /* The float64 twin of forward pass and relevance walk, for convolutional networks: every node by its formula (docs/attribution.md, sections a to
  * c), one sample, plain order, nothing fused, shared or left out. */
 #include "attribution/composite.h"
-#include "core/arena.h"
-
-/* Weights in double, as the caller has them: [n_nodes], NULL where a node has none. */
-typedef struct naive_weights {
-    const double *const *w, *const *b;
-} naive_weights;
+#include "support/naive_network.h"
 
 typedef struct naive_walk {
     double **out;       /* [n_nodes] */
@@ -19,7 +14,5 @@ typedef struct naive_walk {
  * place of the twin's own; NULL: run it. */
 void naive_walk_run(arena *a, const graph *g, const composite *c, const naive_weights *w, const float *image,
                     const float *const outputs[], size_t target, naive_walk *out);
-/* The graph's own weights. */
-naive_weights naive_weights_of(arena *a, const graph *g);
 
 #endif

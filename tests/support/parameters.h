@@ -1,6 +1,6 @@
 #ifndef SUPPORT_PARAMETERS_H
 #define SUPPORT_PARAMETERS_H
-/* Parameters of a criterion by name, as a study states them; unknown names and words fail the test. */
+/* Criteria and their parameters by name, as a study states them; unknown names and words fail the test. */
 #include "support/support.h"
 
 #include <math.h>
@@ -8,6 +8,17 @@
 #include <string.h>
 
 #include "pruning/criterion.h"
+
+/* NULL if unknown. */
+static inline const criterion_def *criterion_find(const char *name)
+{
+    for (size_t i = 0; i < criterion_count; i++) {
+        if (strcmp(criterion_table[i]->name, name) == 0) {
+            return criterion_table[i];
+        }
+    }
+    return NULL;
+}
 
 static inline void parameters_default(const criterion_def *c, double parameters[MAX_CRITERION_PARAMETERS])
 {

@@ -86,6 +86,11 @@ static void naive_attention_rules_match(void **state)
                 assert_true(fabs(big[i] - expected[tt + i]) < 1e-9);
             }
         }
+        double attention[T * T];
+        naive_attention(T, T, D, q + td, k + td, v + td, big, attention, small);
+        for (size_t i = 0; i < T * T; i++) {
+            assert_true(fabs(big[i] - golden_read(g, "qk_matmul/y").real[tt + i]) < 1e-9);
+        }
         naive_qk_rule(T, T, D, 0.5, epsilon, q + td, k + td, r_s + tt, small, other);
         for (size_t i = 0; i < T * D; i++) {
             assert_true(fabs(small[i] - golden_read(g, "qk_matmul/R_q").real[td + i]) < 1e-9);

@@ -1,4 +1,5 @@
 #include "support/golden.h"
+#include "support/masks.h"
 #include "support/support.h"
 
 #include <math.h>
@@ -101,7 +102,7 @@ static void masks_are_nested_and_agree_with_removed_at(void **state)
     ranking_removed_at(N, order, RATES, count, removed_at);
     for (size_t r = 0; r < RATES; r++) {
         size_t dead = 0;
-        ranking_alive(N, order, count[r], alive[r]);
+        masks_alive(N, order, count[r], alive[r]);
         for (size_t i = 0; i < N; i++) {
             dead += !alive[r][i];
             assert_int_equal(alive[r][i], removed_at[i] > r);
@@ -203,7 +204,7 @@ static void every_option_removes_what_it_says(void **state)
             const size_t count = ranking_removed(&k.options, &k.layers, rate);
             size_t dead = 0, unprotected = 0, left[MOST_LAYERS] = {0};
             remove_by_definition(&k, rate, expected);
-            ranking_alive(k.layers.n, k.order, count, alive);
+            masks_alive(k.layers.n, k.order, count, alive);
             assert_memory_equal(alive, expected, k.layers.n);
             for (size_t i = 0; i < k.layers.n; i++) {
                 dead += !alive[i];
@@ -280,7 +281,7 @@ static void a_layer_order_holds_at_every_rate(void **state)
                 const double at = (double)i / (double)k.size[l], rates[] = {nextafter(at, 0.0), at, nextafter(at, 1.0)};
                 for (size_t r = 0; r < COUNT(rates); r++) {
                     remove_by_definition(&k, rates[r], expected);
-                    ranking_alive(k.layers.n, k.order, ranking_removed(&k.options, &k.layers, rates[r]), alive);
+                    masks_alive(k.layers.n, k.order, ranking_removed(&k.options, &k.layers, rates[r]), alive);
                     assert_memory_equal(alive, expected, k.layers.n);
                 }
             }

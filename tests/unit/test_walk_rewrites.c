@@ -5,6 +5,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "attribution/preset.h"
 #include "attribution/walk.h"
 #include "nn/arch.h"
 
@@ -198,21 +199,104 @@ static void each_rewrite_saves_work(void **state)
     close_network(&n);
 }
 
+/* The flat rule's products are sums over windows, and no product of weights. */
+static bool multiplies_weights(const composite_entry *e)
+{
+    bool found = e->rule->kind != RULE_TERMS;
+    const rule_terms t = found ? (rule_terms){0} : e->rule->terms(e->parameters);
+    for (size_t g = 0; g < t.n_groups; g++) {
+        for (size_t k = 0; k < t.group[g].n_terms; k++) {
+            const rule_map *w = &t.group[g].term[k].weights;
+            found = found || w->all != 0.0 || w->positive != 0.0 || w->negative != 0.0 || w->square != 0.0;
+        }
+    }
+    return found;
+}
+
+static bool first_multiplies_weights(const network *n, const composite *c)
+{
+    const composite_entry *const *given;
+    node_id id = 1;
+    assert_ok(composite_resolve(n->a, c, n->g, &given));
+    while (!composite_takes_rule(&n->g->nodes[id])) {
+        id++;
+        assert_true(id < n->g->n_nodes);
+    }
+    return multiplies_weights(given[id]);
+}
+
 /* Below the lowest component nothing is computed; what is above has the same bits. */
+static void check_image(const network *n, const char *what, const composite *c)
+{
+    size_t part, whole;
+    const float *expected = run(n, c, &(walk_options){0}, &part);
+    const float *rows = run(n, c, &(walk_options){.to_input = true}, &whole);
+    if (memcmp(rows, expected, BATCH * WALK_MOMENTS * n->g->n_components * sizeof *rows) != 0) {
+        fail_msg("%s, %s: a walk to the image has other bits", n->name, what);
+    }
+    if (!(whole > part) && first_multiplies_weights(n, c)) {
+        fail_msg("%s, %s: a walk to the image takes no more products (%zu) than one to the lowest component (%zu)", n->name,
+                 what, whole, part);
+    }
+}
+
+/* Of every rule in all layers where it can be, and in the first one alone; the latter of rules that can be in all of them on one network each. */
 static void the_image_changes_no_bit_above(void **state)
 {
     (void)state;
     for (size_t i = 0; i < COUNT(networks); i++) {
-        network n;
-        made m;
-        size_t part, whole;
-        open_network(networks[i], &n);
-        make(rule_find("epsilon"), &m);
-        const float *expected = run(&n, &m.c, &(walk_options){0}, &part);
-        const float *rows = run(&n, &m.c, &(walk_options){.to_input = true}, &whole);
-        assert_memory_equal(rows, expected, BATCH * WALK_MOMENTS * n.g->n_components * sizeof *rows);
-        assert_true(whole > part);
-        close_network(&n);
+        for (size_t k = 0; k < rule_count; k++) {
+            network n;
+            made m, rest;
+            if (rule_table[k]->kind != RULE_TERMS && rule_table[k]->kind != RULE_GRADIENT) {
+                continue;
+            }
+            open_network(networks[i], &n);
+            make(rule_table[k], &m);
+            make(rule_find("epsilon"), &rest);
+            composite_entry entries[] = {m.everywhere, rest.everywhere};
+            entries[0].place = PLACE_FIRST;
+            composite first = m.c;
+            first.n = COUNT(entries);
+            first.entries = entries;
+            if (k % COUNT(networks) == i || !is_everywhere(rule_table[k])) {
+                check_image(&n, arena_text(n.a, "%s in the first layer", rule_table[k]->name), &first);
+            }
+            if (is_everywhere(rule_table[k]) || rule_table[k]->kind == RULE_GRADIENT) {
+                check_image(&n, rule_table[k]->name, &m.c);
+            }
+            close_network(&n);
+        }
+    }
+}
+
+/* Of every named composite with its defaults, completed as a criterion's settings do it, with each of the softmax rules by turns, on one
+ * convolutional network each and on the transformer. */
+static void the_image_changes_no_bit_above_composites(void **state)
+{
+    (void)state;
+    int softmax = 0;
+    for (size_t i = 0; i < COUNT(networks); i++) {
+        for (size_t k = 0; k < preset_count; k++) {
+            network n;
+            made settings;
+            const composite *stated, *c;
+            double parameters[MAX_PRESET_PARAMETERS];
+            if (k % (COUNT(networks) - 1) != i && i != COUNT(networks) - 1) {
+                continue;
+            }
+            open_network(networks[i], &n);
+            for (size_t f = 0; f < preset_table[k].n_fields; f++) {
+                parameters[f] = preset_table[k].fields[f].def;
+            }
+            make(rule_find("epsilon"), &settings);
+            settings.c.softmax_rule = softmax;
+            softmax = softmax_rule_names[softmax + 1] == NULL ? 0 : softmax + 1;
+            assert_ok(preset_build(n.a, &preset_table[k], parameters, "test", &stated));
+            assert_ok(composite_complete(n.a, stated, &settings.c, &c));
+            check_image(&n, preset_table[k].name, c);
+            close_network(&n);
+        }
     }
 }
 
@@ -278,6 +362,7 @@ int main(void)
         cmocka_unit_test(a_walk_takes_what_it_needs),
         cmocka_unit_test(each_rewrite_saves_work),
         cmocka_unit_test(the_image_changes_no_bit_above),
+        cmocka_unit_test(the_image_changes_no_bit_above_composites),
         cmocka_unit_test(the_projections_bias_counts_where_it_is_told_to),
     };
     RETURN_RUN_ON_EVERY_BACKEND(tests, NULL, NULL);

@@ -112,7 +112,7 @@ static measured behind(measured m, size_t floats)
 void measure_map(size_t n, size_t space, size_t lanes, measured m, double *value)
 {
     for (size_t c = 0; c < n; c += lanes) {
-        double sum[MOST_LANES];
+        double sum[MOST_LANES] = {0.0};
         const measured here = behind(m, c * space);
         if (lanes == 8) {
             strided_8(space, here, sum);

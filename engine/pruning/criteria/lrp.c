@@ -80,7 +80,7 @@ static aggregate aggregate_of(const criterion_setup *s)
 
 static status open_walk(arena *a, const criterion_setup *s, void **state)
 {
-    const composite *c;
+    const composite *c = NULL;
     explainer *e;
     TRY_ALLOC(e, a, 1);
     *e = (explainer){.start = start_read(s->parameters[TARGET], s->parameters[INITIAL]),
@@ -98,7 +98,7 @@ static status open_walk(arena *a, const criterion_setup *s, void **state)
 static status bytes(const criterion_setup *s, size_t *out)
 {
     arena *scratch = NULL;
-    const composite *c;
+    const composite *c = NULL;
     TRY(arena_open("composite", &scratch));
     status st = choose(scratch, s, &c);
     if (status_ok(st)) {
@@ -120,7 +120,7 @@ static void rows(void *state, const criterion_batch *b, float *out)
 
 static status audit(arena *a, const criterion_setup *s, size_t *n, const audit_step **out)
 {
-    const composite *c;
+    const composite *c = NULL;
     *n = 0;
     TRY(choose(a, s, &c));
     return audits(s) ? walk_audit_steps(a, s->graph, c, n, out) : STATUS_OK;

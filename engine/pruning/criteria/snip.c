@@ -13,17 +13,7 @@ static path_setup path_of(const criterion_setup *s)
     return p;
 }
 
-static status open_path(arena *a, const criterion_setup *s, void **state)
-{
-    const path_setup p = path_of(s);
-    return derived_open(a, s, &p, state);
-}
-
-static status bytes(const criterion_setup *s, size_t *out)
-{
-    const path_setup p = path_of(s);
-    return path_needs(&p, out);
-}
+DERIVED_HOOKS(path_of);
 
 const criterion_def criterion_snip = {
     .name = "snip",
@@ -31,13 +21,5 @@ const criterion_def criterion_snip = {
         "|sum over the component's own weights of weight x derivative of the loss|, over all reference images together",
     .fields = fields,
     .n_fields = COUNT(fields),
-    .uses_samples = true,
-    .logits_only = true,
-    .n_moments = AGGREGATE_MOMENTS,
-    .moments = aggregate_moments,
-    .open = open_path,
-    .bytes = bytes,
-    .rows = derived_rows,
-    .finish = derived_finish,
-    .score_moment = derived_score_moment,
+    DERIVED_PATH_MEMBERS,
 };
