@@ -1,6 +1,7 @@
 /* Explains every reference image once per (model, criterion with scores of its own) and adds its row, exactly, to every reference set that contains it. */
 #include <string.h>
 
+#include "parallel/node_weights.h"
 #include "stages/batch.h"
 #include "stages/rows.h"
 #include "stages/stage.h"
@@ -40,16 +41,19 @@ typedef struct explainer {
     row_keeper rows_kept; /* with `rows: keep` */
     batch batch;
     arena *scratch;  /* of one image */
+    weight_list weights; /* that the ranks of a node share */
 } explainer;
 
+/* Local. Explains nothing before explainer_ready(). */
 static status explainer_open(const stage_ctx *c, arena *a, arena *scratch, size_t model, size_t criterion, explainer *out)
 {
     const study *s = c->study;
     const config_criterion *cc = &s->config->criteria[criterion];
     const size_t micro_batch = s->config->micro_batch;
     explainer *e = out;
-    *e = (explainer){.model = &s->models[model], .method = cc->method, .scratch = scratch};
-    const criterion_setup setup = study_setup(s, model, criterion);
+    *e = (explainer){.model = &s->models[model], .method = cc->method, .scratch = scratch, .weights = weights_open(a)};
+    criterion_setup setup = study_setup(s, model, criterion);
+    setup.weights = node_weights_list(c->comm, &e->weights);
     e->n_values = criterion_row(e->method, &setup);
     e->passes = criterion_passes(e->method, &setup);
     TRY_ALLOC(e->sums, a, s->n_references * e->n_values);
@@ -59,6 +63,13 @@ static status explainer_open(const stage_ctx *c, arena *a, arena *scratch, size_
     TRY_ALLOC(e->batch.images, a, micro_batch * shape_count(setup.graph->input));
     TRY(rows_open(c, a, model, criterion, &e->rows_kept));
     return e->method->open(a, &setup, &e->state);
+}
+
+/* Collective. */
+static status explainer_ready(const stage_ctx *c, arena *a, status opened, explainer *e)
+{
+    TRY(comm_agree(c->comm, opened));
+    return node_weights_place(c->comm, a, &e->weights);
 }
 
 static bool contains(const sample_list *list, size_t sample)
@@ -148,8 +159,8 @@ static status explain(stage_ctx *c, arena *a, arena *scratch, size_t model, size
 {
     explainer e;
     const double started = log_seconds();
-    status st = explainer_open(c, a, scratch, model, criterion, &e);
-    st = explain_share(c, &e, st, item);
+    TRY(explainer_ready(c, a, explainer_open(c, a, scratch, model, criterion, &e), &e));
+    const status st = explain_share(c, &e, STATUS_OK, item);
     const double finished = log_seconds();
     c->busy_seconds += finished - started;
     TRY(comm_agree(c->comm, st));
@@ -207,18 +218,23 @@ static status run_all(stage_ctx *c, arena *a, arena *scratch)
     return STATUS_OK;
 }
 
-/* What an explainer takes. */
+/* What an explainer takes. Weights in the kernels' order are counted by themselves where ranks share memory. */
 static status forecast_memory(const stage_ctx *c, size_t model, size_t criterion, stage_forecast *out)
 {
     const study *s = c->study;
     const config_criterion *cc = &s->config->criteria[criterion];
     const graph *g = s->models[model].graph;
-    const criterion_setup setup = study_setup(s, model, criterion);
+    weight_list weights = weights_open(NULL);
+    criterion_setup setup = study_setup(s, model, criterion);
+    setup.weights = node_weights_list(c->comm, &weights);
     const size_t micro_batch = s->config->micro_batch, n_values = criterion_row(cc->method, &setup);
     const size_t sums = forecast_block(s->n_references * n_values, sizeof(exact_sum));
     size_t method = 0;
     TRY(cc->method->bytes(&setup, &method));
+    const size_t weight_bytes = weights.floats * sizeof(float);
+    out->shared = c->comm->node_size > 1 ? weight_bytes : 0;
     forecast_add(out, "activations and relevance", method);
+    forecast_add(out, "weights in the order of the kernels", weight_bytes - out->shared);
     forecast_add(out, "sums of relevance", sums);
     forecast_add(out, "sums of other ranks", c->comm->size > 1 ? sums : 0);
     forecast_add(out, "rows of relevance", forecast_block(micro_batch * n_values, sizeof(float)));
@@ -235,9 +251,11 @@ static status forecast_pair(const stage_ctx *c, size_t model, size_t criterion, 
     stage_forecast one = {0};
     const size_t batches = study_batches(&c->study->explained, c->study->config->micro_batch);
     TRY(forecast_memory(c, model, criterion, &one));
-    if (forecast_bytes(&one) > forecast_bytes(out)) {
+    const size_t ranks = (size_t)c->comm->node_size;
+    if (ranks * forecast_bytes(&one) + one.shared > ranks * forecast_bytes(out) + out->shared) {
         memcpy(out->part, one.part, sizeof out->part);
         out->n_parts = one.n_parts;
+        out->shared = one.shared;
     }
     out->kept += one.kept;
     out->items += batches;
@@ -269,7 +287,21 @@ static status forecast(stage_ctx *c, arena *scratch, stage_forecast *out)
     return STATUS_OK;
 }
 
-/* Seconds for one image. */
+/* Local: micro-batches for as long as the budget lasts. */
+static status try_batches(stage_ctx *c, explainer *e, double budget, trial_clock *clock)
+{
+    const size_t n = study_batches(&c->study->explained, c->study->config->micro_batch);
+    size_t index = (size_t)c->comm->rank % n;
+    do {
+        const double started = log_seconds();
+        TRY(explain_batch(c, e, index));
+        index = (index + 1) % n;
+        trial_lap(clock, log_seconds() - started);
+    } while (clock->sum < budget);
+    return STATUS_OK;
+}
+
+/* Collective. Seconds for one image. */
 static status try_pair(const stage_ctx *c, arena *a, arena *images, size_t model, size_t criterion, double budget, double *seconds)
 {
     static const double walk_costs = 3.0; /* of a pass, in forward passes, roughly */
@@ -283,15 +315,8 @@ static status try_pair(const stage_ctx *c, arena *a, arena *images, size_t model
     trial_open(c->study, passes * walk_costs * (double)macs, budget / 2.0, &t);
     mine.study = &t.study;
     arena_release(a);
-    TRY(explainer_open(&mine, a, images, model, criterion, &e));
-    const size_t n = study_batches(&t.study.explained, t.config.micro_batch);
-    size_t index = (size_t)c->comm->rank % n;
-    do {
-        const double started = log_seconds();
-        TRY(explain_batch(&mine, &e, index));
-        index = (index + 1) % n;
-        trial_lap(&clock, log_seconds() - started);
-    } while (clock.sum < budget);
+    TRY(explainer_ready(c, a, explainer_open(&mine, a, images, model, criterion, &e), &e));
+    TRY(comm_agree(c->comm, try_batches(&mine, &e, budget, &clock)));
     *seconds = trial_mean(&clock) / (double)t.config.micro_batch;
     return STATUS_OK;
 }

@@ -16,6 +16,13 @@ for n in 2 3 4; do
         cat "$work/diff"
     fi
 done
+# The weights shared by all ranks of the host, by two of them and a third alone, by none.
+for together in 1 2; do
+    POLLARD_RANKS_PER_NODE=$together ranks 3 run "$config" -o "$work/by$together.h5" "${small[@]}" >"$work/log" 2>&1 || { fail "nodes of $together ranks"; cat "$work/log"; }
+    h5diff --exclude-path /provenance "$work/1.h5" "$work/by$together.h5" >"$work/diff" 2>&1 && pass || { fail "nodes of $together ranks differ:"; cat "$work/diff"; }
+done
+POLLARD_SHARED_MEMORY=off ranks 3 run "$config" -o "$work/off.h5" "${small[@]}" >"$work/log" 2>&1 || { fail "POLLARD_SHARED_MEMORY=off"; cat "$work/log"; }
+h5diff --exclude-path /provenance "$work/1.h5" "$work/off.h5" >"$work/diff" 2>&1 && pass || { fail "shared weights and own ones differ:"; cat "$work/diff"; }
 # The comparison itself must be able to see a difference: another seed, and another number of ranks within /provenance.
 ranks 1 run "$config" -o "$work/other.h5" "${small[@]}" --set 'tasks.seeds=[0, 2]' >/dev/null 2>&1 || fail "run with other seeds"
 h5diff --exclude-path /provenance "$work/1.h5" "$work/other.h5" >/dev/null 2>&1
