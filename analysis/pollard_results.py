@@ -89,9 +89,15 @@ class Results:
     def curve_frame(self):
         """The curves as a tidy pandas.DataFrame: one row per cell and rate.
 
-        Right answers are counted twice, `correct` and `correct_masked`; attrs["prediction"] says which of them is in `accuracy`.
+        Right answers are counted twice, `correct` and `correct_masked`; attrs["prediction"] says which of them is in `accuracy`. Accuracy
+        can be drawn over `rate`, `parameters_removed` and `macs_removed` (shares of the whole network), and `seconds_per_image`.
         """
-        frame = self.curves.drop_dims("class_slot").to_dataframe().reset_index()
+        curves = self.curves.drop_dims("class_slot")
+        for name in ("parameters", "macs"):
+            left = curves[name + "_left"]
+            curves[name + "_removed"] = 1 - left / left.isel(rate=0)
+        curves["seconds_per_image"] = self.group("provenance").seconds_per_image
+        frame = curves.to_dataframe().reset_index()
         return _with_first(frame, ["cell", *_ROW, "seed", "rate"])
 
     def criteria_frame(self):
@@ -189,11 +195,12 @@ class Results:
         return self.group(f"models/{name}")
 
     def provenance(self):
-        """Texts by name (config, command, versions, ...), and the tables "inputs" and "ranks" as pandas.DataFrame."""
+        """Texts by name (config, command, versions, ...), and the tables "inputs", "ranks" and "waits" as pandas.DataFrame."""
         data = self.group("provenance")
         known = {name: str(v.item()) for name, v in data.data_vars.items() if v.ndim == 0}
         known["inputs"] = data[["path", "sha256", "bytes"]].to_dataframe()
         known["ranks"] = data[["host", "busy", "idle"]].to_dataframe()
+        known["waits"] = data[["image_wait", "image_wait_share"]].to_dataframe()
         return known
 
 

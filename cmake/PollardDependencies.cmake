@@ -18,6 +18,9 @@ endmacro()
 find_package(PkgConfig QUIET)
 need(PKG_CONFIG_FOUND "pkg-config, without which the libraries below are not found either" pkg-config pkgconf-pkg-config pkgconf)
 
+set(THREADS_PREFER_PTHREAD_FLAG ON)
+find_package(Threads REQUIRED) # POSIX threads come with every C library that we know
+
 find_package(MPI 3.1 COMPONENTS C QUIET)
 need(MPI_C_FOUND "MPI >= 3.1; where it is installed as a module: module load mpi" "openmpi-bin libopenmpi-dev" openmpi-devel openmpi)
 

@@ -389,6 +389,7 @@ static status read_study(reader *r, const yaml_node *root)
     rate_list rates;
     size_t prediction = 0, backend = 0, rows = 0;
     uint64_t micro_batch = (uint64_t)setting_of(&study_section, STUDY_MICRO_BATCH)->field.def;
+    uint64_t decode_threads = (uint64_t)setting_of(&study_section, STUDY_DECODE_THREADS)->field.def;
     TRY(read_section(root, &study_section, v));
     TRY(read_name(v[STUDY_NAME], setting_of(&study_section, STUDY_NAME), &c->name));
     TRY(read_data(r, v[STUDY_DATA]));
@@ -403,6 +404,10 @@ static status read_study(reader *r, const yaml_node *root)
         TRY(read_count(v[STUDY_MICRO_BATCH], setting_of(&study_section, STUDY_MICRO_BATCH), &micro_batch));
     }
     c->micro_batch = (size_t)micro_batch;
+    if (v[STUDY_DECODE_THREADS] != NULL) {
+        TRY(read_count(v[STUDY_DECODE_THREADS], setting_of(&study_section, STUDY_DECODE_THREADS), &decode_threads));
+    }
+    c->decode_threads = (size_t)decode_threads;
     TRY(read_study_choice(v[STUDY_PREDICTION], STUDY_PREDICTION, &prediction));
     TRY(read_study_choice(v[STUDY_BACKEND], STUDY_BACKEND, &backend));
     TRY(read_study_choice(v[STUDY_ROWS], STUDY_ROWS, &rows));

@@ -59,6 +59,7 @@ typedef struct config {
     const char *const *rate_text; /* "0.35" */
     curve_prediction prediction;  /* which count of correct images makes accuracies and A_PR; both are kept */
     size_t micro_batch;
+    size_t decode_threads;        /* of a rank, that read images ahead; 0: it reads them itself */
     const char *backend;          /* "auto" or the name of a backend, which need not be built in */
     config_rows rows;
     bool winograd;                /* `convolutions: winograd` */

@@ -143,6 +143,7 @@ static void emit_study(emitter *e, const config *c, const config_written *w)
     emit_tasks(e, c);
     emit(e, "%s: %s\n", key_of(&study_section, STUDY_PREDICTION), curve_prediction_names[c->prediction]);
     emit(e, "%s: %zu\n", key_of(&study_section, STUDY_MICRO_BATCH), c->micro_batch);
+    emit(e, "%s: %zu\n", key_of(&study_section, STUDY_DECODE_THREADS), c->decode_threads);
     emit(e, "%s: %s\n", key_of(&study_section, STUDY_BACKEND), c->backend);
     emit(e, "%s: %s\n", key_of(&study_section, STUDY_ROWS), setting_choice(&study_section.settings[STUDY_ROWS], c->rows));
     emit(e, "%s: %s\n", key_of(&study_section, STUDY_CONVOLUTIONS),

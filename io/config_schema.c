@@ -211,6 +211,9 @@ static const setting study_settings[STUDY_KEYS] = {
                                             "(masked)"}},
     [STUDY_MICRO_BATCH] = {.field = {.name = "micro_batch", .kind = FIELD_COUNT, .def = 16, .min = 1, .max = 1024,
                                      .help = "images computed together; more need more memory, the number of ranks does not matter"}},
+    [STUDY_DECODE_THREADS] = {.field = {.name = "decode_threads", .kind = FIELD_COUNT, .def = 1, .min = 0, .max = 64,
+                                        .help = "threads of each rank that read and decode images ahead of the computation; 0: the rank does it "
+                                                "itself. Results do not depend on it"}},
     [STUDY_BACKEND] = {.field = {.name = "backend", .kind = FIELD_CHOICE, .def = 0,
                                  .help = "library of the convolutions; auto: onednn where it is built in. Results differ in the last digits"},
                        .choice = backend_choice},

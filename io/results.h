@@ -40,7 +40,10 @@ typedef struct result_cell {
     const uint64_t *correct, *correct_masked, *top5, *top5_masked; /* [n_rates] by either prediction (pruning/curve.h) */
     const uint64_t *class_correct, *class_correct_masked; /* [n_rates, n_classes] */
     const double *loss_sum;  /* [n_rates] exact sum of float32 cross entropies, rounded once */
+    const double *seconds_per_image; /* [n_rates] of the compacted network; goes to /provenance */
     double a_pr_mean, a_pr_trapezoid, highest_rate; /* up to which every rate keeps 95 % of the unpruned accuracy */
+    double area_parameters, area_macs;              /* under the accuracy over the share of removed parameters, multiply-adds */
+    double parameters_removed, macs_removed;        /* shares, at the highest rate */
 } result_cell;
 
 /* Relevance and ranking of all cells of one (model, kind, criterion). */
@@ -73,6 +76,7 @@ typedef struct result_summary {
     size_t model, criterion, n_classes, n_references, n_seeds;
     component_kind kind;
     double accuracy, a_pr_mean, a_pr_error, a_pr_trapezoid, a_pr_trapezoid_error, highest_rate;
+    double area_parameters, area_macs, parameters_removed, macs_removed; /* as in result_cell, means over the seeds */
 } result_summary;
 
 /* What was explained together: the reference images of a task. */
@@ -143,7 +147,11 @@ typedef struct results {
     const result_input *inputs;
     const char *const *rank_host;  /* [n_ranks] */
     const double *rank_busy;       /* [n_ranks] seconds computing */
-    const double *rank_idle;       /* [n_ranks] seconds waiting */
+    const double *rank_idle;       /* [n_ranks] seconds waiting for other ranks */
+    size_t n_stages;
+    const char *const *stage_name;       /* [n_stages] in the order in which they ran */
+    const double *image_wait;            /* [n_ranks, n_stages] seconds waiting for images */
+    const double *image_wait_share;      /* [n_ranks, n_stages] of the seconds that the stage took on the rank */
 } results;
 
 /* The counts of right answers that make a cell's accuracy: [n_rates]. */

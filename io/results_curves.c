@@ -43,6 +43,14 @@ static const h5_column measures[] = {
            CELL(a_pr_trapezoid), 0),
     COLUMN("highest_rate_95", "cell", H5_REAL, "1",
            "highest rate up to which every rate keeps 95 % of the unpruned accuracy", FROM_REAL, CELL(highest_rate), 0),
+    COLUMN("area_parameters", "cell", H5_REAL, "1", "area under the accuracy over the share of removed parameters", FROM_REAL,
+           CELL(area_parameters), 0),
+    COLUMN("area_macs", "cell", H5_REAL, "1", "area under the accuracy over the share of removed multiply-adds", FROM_REAL,
+           CELL(area_macs), 0),
+    COLUMN("parameters_removed_95", "cell", H5_REAL, "1", "share of the parameters that is gone at highest_rate_95", FROM_REAL,
+           CELL(parameters_removed), 0),
+    COLUMN("macs_removed_95", "cell", H5_REAL, "1", "share of the multiply-adds that is gone at highest_rate_95", FROM_REAL,
+           CELL(macs_removed), 0),
 };
 
 static status put_accuracy(h5_group *g, const results *r)

@@ -7,6 +7,7 @@
 #include "io/h5.h"
 #include "io/results.h"
 #include "io/results_inspect_audit.h"
+#include "io/results_inspect_waits.h"
 #include "io/text_table.h"
 
 enum { LONGEST_CELL = 60, LONGEST_LINE = 140, MOST_RATES_SHOWN = 11, LONGEST_SECONDS = 120 };
@@ -213,6 +214,8 @@ static const inspect_column summary_columns[] = {
     {"a_pr_trapezoid", "area", AS_REAL},
     {"a_pr_trapezoid_error", "+-", AS_REAL},
     {"highest_rate_95", "keeps 95 % to", AS_PERCENT},
+    {"parameters_removed_95", "parameters gone", AS_PERCENT},
+    {"macs_removed_95", "multiply-adds gone", AS_PERCENT},
 };
 
 static const inspect_column stability_columns[] = {
@@ -346,7 +349,8 @@ static status print_curves(inspector *in)
 
 static bool is_column(const char *name)
 {
-    static const char *const columns[] = {"input", "path", "sha256", "bytes", "rank", "host", "busy", "idle"};
+    static const char *const columns[] = {"input", "path", "sha256", "bytes", "rank", "host", "busy", "idle",
+                                          "stage", "image_wait", "image_wait_share"};
     for (size_t i = 0; i < COUNT(columns); i++) {
         if (strcmp(name, columns[i]) == 0) {
             return true;
@@ -385,7 +389,8 @@ static status print_provenance(inspector *in)
     TRY(print_texts(in));
     TRY(h5_get_texts(in->a, &in->file, "/provenance/path", 1, &n, &path));
     (void)fprintf(in->to, "  %-16s %zu files, with their SHA-256 in /provenance\n", "inputs", n);
-    return print_group(in, "Ranks", "/provenance", COUNT(ranks), ranks);
+    TRY(print_group(in, "Ranks", "/provenance", COUNT(ranks), ranks));
+    return results_inspect_waits(in->a, &in->file, in->to);
 }
 
 static status print_all(inspector *in)

@@ -38,6 +38,14 @@ static const h5_column summary[] = {
            SUMMARY(a_pr_trapezoid_error), 0),
     COLUMN("highest_rate_95", "row", H5_REAL, "1",
            "highest rate up to which every rate keeps 95 % of the unpruned accuracy", FROM_REAL, SUMMARY(highest_rate), 0),
+    COLUMN("area_parameters", "row", H5_REAL, "1", "area under the accuracy over the share of removed parameters, mean over the seeds",
+           FROM_REAL, SUMMARY(area_parameters), 0),
+    COLUMN("area_macs", "row", H5_REAL, "1", "area under the accuracy over the share of removed multiply-adds, mean over the seeds",
+           FROM_REAL, SUMMARY(area_macs), 0),
+    COLUMN("parameters_removed_95", "row", H5_REAL, "1", "share of the parameters that is gone at highest_rate_95, mean over the seeds",
+           FROM_REAL, SUMMARY(parameters_removed), 0),
+    COLUMN("macs_removed_95", "row", H5_REAL, "1", "share of the multiply-adds that is gone at highest_rate_95, mean over the seeds",
+           FROM_REAL, SUMMARY(macs_removed), 0),
 };
 
 static status put_stability(const results_writer *w)

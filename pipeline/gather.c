@@ -54,6 +54,23 @@ static void gather_point(const evaluate_point *p, size_t n_rates, size_t n_class
     }
 }
 
+/* One cell's accuracy over what else pruning removes: parameters, multiply-adds. */
+typedef struct cost_axis {
+    double area, at_highest; /* under the curve over the removed share; that share at the highest rate that keeps the accuracy */
+} cost_axis;
+
+static cost_axis gather_axis(size_t n, const double rate[], const double accuracy[], const uint64_t left[], uint64_t total, double highest,
+                             double share[])
+{
+    cost_axis a = {0};
+    for (size_t r = 0; r < n; r++) {
+        share[r] = 1.0 - (double)left[r] / (double)total;
+        a.at_highest = rate[r] <= highest ? share[r] : a.at_highest;
+    }
+    a.area = curve_trapezoid(n, share, accuracy);
+    return a;
+}
+
 /* The curve of one cell as arrays over the rates. */
 static status gather_cell(arena *a, const study *s, const stage_ctx *c, size_t index, result_cell *out)
 {
@@ -63,7 +80,9 @@ static status gather_cell(arena *a, const study *s, const stage_ctx *c, size_t i
     const evaluate_point *point = c->evaluate.points + index * s->config->n_rates;
     const size_t n = s->config->n_rates;
     uint64_t *counts, *class_correct;
-    double *loss, *accuracy;
+    double *loss, *accuracy, *seconds, *share;
+    TRY_ALLOC(seconds, a, n);
+    TRY_ALLOC(share, a, n);
     TRY_ALLOC(counts, a, CELL_COUNTS * n);
     TRY_ALLOC(class_correct, a, CURVE_PREDICTIONS * n * t->n_classes);
     TRY_ALLOC(loss, a, n);
@@ -71,6 +90,7 @@ static status gather_cell(arena *a, const study *s, const stage_ctx *c, size_t i
     for (size_t r = 0; r < n; r++) {
         gather_point(&point[r], n, t->n_classes, r, counts, class_correct);
         loss[r] = point[r].loss_sum;
+        seconds[r] = point[r].seconds_per_image;
         accuracy[r] = (double)point[r].correct[s->config->prediction] / (double)e->samples.n;
     }
     const uint64_t *correct = counts + COUNTS_CORRECT * n, *top5 = counts + COUNTS_TOP5 * n;
@@ -83,9 +103,18 @@ static status gather_cell(arena *a, const study *s, const stage_ctx *c, size_t i
         .class_correct = class_correct + PREDICTION_RESTRICTED * n * t->n_classes,
         .class_correct_masked = class_correct + PREDICTION_MASKED * n * t->n_classes,
         .parameters_left = counts + COUNTS_LEFT * n, .macs_left = counts + COUNTS_MACS * n, .removed = counts + COUNTS_REMOVED * n,
-        .loss_sum = loss,
+        .loss_sum = loss, .seconds_per_image = seconds,
         .a_pr_mean = curve_mean(n, accuracy), .a_pr_trapezoid = curve_trapezoid(n, s->config->rates, accuracy),
         .highest_rate = curve_highest_rate(n, s->config->rates, accuracy, gather_kept_accuracy)};
+    uint64_t parameters, macs;
+    graph_cost(s->models[cell->model].graph, &parameters, &macs, NULL, NULL);
+    const double *rate = s->config->rates;
+    const cost_axis p = gather_axis(n, rate, accuracy, out->parameters_left, parameters, out->highest_rate, share);
+    const cost_axis m = gather_axis(n, rate, accuracy, out->macs_left, macs, out->highest_rate, share);
+    out->area_parameters = p.area;
+    out->parameters_removed = p.at_highest;
+    out->area_macs = m.area;
+    out->macs_removed = m.at_highest;
     return STATUS_OK;
 }
 
@@ -178,6 +207,23 @@ static status gather_stability(arena *a, arena *scratch, const study *s, const s
     return STATUS_OK;
 }
 
+/* The three axes of a row: at the rate that its mean curve keeps, means over the seeds. */
+static void gather_costs(const study *s, const results *r, const result_cell *cell, result_summary *out)
+{
+    const size_t n_seeds = s->config->n_seeds, n_rates = s->config->n_rates;
+    const result_model *m = &r->models[out->model];
+    size_t highest = 0;
+    for (size_t k = 0; k < n_rates; k++) {
+        highest = s->config->rates[k] <= out->highest_rate ? k : highest;
+    }
+    for (size_t i = 0; i < n_seeds; i++) {
+        out->area_parameters += cell[i].area_parameters / (double)n_seeds;
+        out->area_macs += cell[i].area_macs / (double)n_seeds;
+        out->parameters_removed += (1.0 - (double)cell[i].parameters_left[highest] / (double)m->total_parameters) / (double)n_seeds;
+        out->macs_removed += (1.0 - (double)cell[i].macs_left[highest] / (double)m->total_macs) / (double)n_seeds;
+    }
+}
+
 static status gather_summary(arena *scratch, const study *s, const results *r, const result_cell *cell, result_summary *out)
 {
     const size_t n_seeds = s->config->n_seeds, n_rates = s->config->n_rates;
@@ -198,6 +244,7 @@ static status gather_summary(arena *scratch, const study *s, const results *r, c
     curve_mean_error(n_seeds, mean, &out->a_pr_mean, &out->a_pr_error);
     curve_mean_error(n_seeds, trapezoid, &out->a_pr_trapezoid, &out->a_pr_trapezoid_error);
     out->highest_rate = curve_highest_rate(n_rates, s->config->rates, curve, gather_kept_accuracy);
+    gather_costs(s, r, cell, out);
     return STATUS_OK;
 }
 
@@ -313,7 +360,7 @@ static size_t cell_bytes(const study *s, const study_cell *cell)
     const criterion_def *method = s->config->criteria[cell->criterion].method;
     const size_t n_moments = method->uses_samples ? method->n_moments : 0;
     const size_t counts = CELL_COUNTS + CURVE_PREDICTIONS * s->tasks[cell->task].n_classes;
-    const size_t curve = n_rates * (counts * sizeof(uint64_t) + 2 * sizeof(double));
+    const size_t curve = n_rates * (counts * sizeof(uint64_t) + 4 * sizeof(double));
     const size_t track = n * (sizeof(double) + sizeof(uint32_t) + sizeof(uint16_t) + n_moments * sizeof(double));
     return sizeof(result_cell) + sizeof(result_track) + curve + track;
 }

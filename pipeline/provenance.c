@@ -69,7 +69,7 @@ static const char *stages_text(arena *a, const provenance_run *run)
 {
     const char *text = arena_text(a, "%s", "");
     for (size_t i = 0; i < stage_count && text != NULL; i++) {
-        text = arena_text(a, "%s%s%s=%.3f", text, i == 0 ? "" : " ", stage_table[i]->name, run->stage_seconds[i]);
+        text = arena_text(a, "%s%s%s=%.3f", text, i == 0 ? "" : " ", stage_table[i]->name, run->stage[i].seconds);
     }
     return text;
 }
@@ -165,6 +165,30 @@ static status inputs(arena *a, const plan *p, const stage_ctx *c, results *out)
     return STATUS_OK;
 }
 
+/* Of every rank and stage; collective. */
+static status gather_waits(comm *c, arena *a, const stage_time time[], results *out)
+{
+    const size_t n = (size_t)c->size * stage_count;
+    const char **name = arena_alloc(a, stage_count, sizeof *name);
+    double *wait = arena_alloc(a, n, sizeof *wait), *share = arena_alloc(a, n, sizeof *share);
+    TRY(comm_agree(c, name == NULL || wait == NULL || share == NULL ? (status){ST_ENVIRONMENT} : STATUS_OK));
+    for (size_t i = 0; i < stage_count; i++) {
+        const double *waits, *shares;
+        TRY(comm_gather_f64(c, a, time[i].image_wait, &waits));
+        TRY(comm_gather_f64(c, a, stage_share(time[i].image_wait, time[i].seconds), &shares));
+        for (size_t r = 0; r < (size_t)c->size; r++) {
+            wait[r * stage_count + i] = waits[r];
+            share[r * stage_count + i] = shares[r];
+        }
+        name[i] = stage_table[i]->name;
+    }
+    out->n_stages = stage_count;
+    out->stage_name = name;
+    out->image_wait = wait;
+    out->image_wait_share = share;
+    return STATUS_OK;
+}
+
 status provenance_gather(comm *c, arena *a, const plan *p, const stage_ctx *s, const provenance_run *run, results *out)
 {
     char host[256] = "unknown";
@@ -175,6 +199,7 @@ status provenance_gather(comm *c, arena *a, const plan *p, const stage_ctx *s, c
     TRY(comm_gather_text(c, a, host, &out->rank_host));
     TRY(comm_gather_f64(c, a, s->busy_seconds, &out->rank_busy));
     TRY(comm_gather_f64(c, a, s->idle_seconds, &out->rank_idle));
+    TRY(gather_waits(c, a, run->stage, out));
     out->n_ranks = (size_t)c->size;
     status st = texts(c, a, p, s, run, out);
     if (status_ok(st)) {

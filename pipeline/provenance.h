@@ -5,11 +5,21 @@
 #include "pipeline/plan.h"
 #include "stages/stage.h"
 
+/* What a stage took on this rank, and how much of it was waiting for images. */
+typedef struct stage_time {
+    double seconds, image_wait;
+} stage_time;
+
+static inline double stage_share(double part, double seconds)
+{
+    return seconds > 0.0 ? part / seconds : 0.0;
+}
+
 typedef struct provenance_run {
     int argc;
     char *const *argv;
     double started;           /* seconds since the epoch */
-    const double *stage_seconds; /* [stage_count] */
+    const stage_time *stage;  /* [stage_count] */
 } provenance_run;
 
 /* Several lines: ours, compiler, libraries, among them the backend's with the kernels it chose. NULL when memory is gone. */

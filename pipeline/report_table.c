@@ -17,7 +17,7 @@ void report_table(FILE *to, const results *r)
         criterion = wider(criterion, r->criterion_name[r->summary[i].criterion]);
     }
     (void)fprintf(to, "%-*s  %-7s  %7s  %-*s  %10s  %8s  %-17s  %s\n", model, "model", "pruned", "classes", criterion, "criterion",
-                  "references", "accuracy", "A_PR", "keeps 95 % up to");
+                  "references", "accuracy", "A_PR", "keeps 95 % without components (parameters, multiply-adds)");
     for (size_t i = 0; i < r->n_summary; i++) {
         const result_summary *s = &r->summary[i];
         char references[24] = "-", error[32] = "-"; /* NaN with one seed */
@@ -30,9 +30,10 @@ void report_table(FILE *to, const results *r)
         if (i > 0 && (s->model != s[-1].model || s->kind != s[-1].kind)) {
             (void)fputc('\n', to);
         }
-        (void)fprintf(to, "%-*s  %-7s  %7zu  %-*s  %10s  %8.4f  %.4f +- %-6s  %5.0f %%\n", model, r->models[s->model].name,
+        (void)fprintf(to, "%-*s  %-7s  %7zu  %-*s  %10s  %8.4f  %.4f +- %-6s  %5.0f %%  (%.0f %%, %.0f %%)\n", model, r->models[s->model].name,
                       component_kind_name(s->kind), s->n_classes, criterion, r->criterion_name[s->criterion], references,
-                      s->accuracy, s->a_pr_mean, error, 100.0 * s->highest_rate);
+                      s->accuracy, s->a_pr_mean, error, 100.0 * s->highest_rate,
+                      100.0 * s->parameters_removed, 100.0 * s->macs_removed);
     }
     const size_t n_seeds = r->n_summary > 0 ? r->summary[0].n_seeds : 0;
     (void)fprintf(to, "\nA_PR: mean accuracy over the %zu pruning rate%s, ", r->n_rates, r->n_rates == 1 ? "" : "s");

@@ -10,17 +10,23 @@
 #include "pipeline/report.h"
 #include "pipeline/winograd.h"
 
-static status stages_run(stage_ctx *s, progress *p, double seconds[])
+/* On a terminal the progress line is enough for whoever looks on. */
+static void stage_report(const stage_ctx *s, const progress *p, const char *stage, double seconds, double waited)
+{
+    log_line(p->terminal ? LOG_DEBUG : LOG_INFO, "stage=%s seconds=%.2f image_wait=%.2f image_wait_share=%.1f%% busy=%.2f idle=%.2f", stage,
+             seconds, waited, 100.0 * stage_share(waited, seconds), s->busy_seconds, s->idle_seconds);
+}
+
+static status stages_run(stage_ctx *s, progress *p, stage_time times[])
 {
     for (size_t i = 0; i < stage_count; i++) {
-        const double started = log_seconds();
+        const double started = log_seconds(), waited = s->image_seconds;
         progress_stage(p, stage_table[i]->name, stage_table[i]->work(s));
         const status st = stage_table[i]->run(s);
         progress_end(p);
         TRY(st);
-        seconds[i] = log_seconds() - started;
-        log_line(LOG_DEBUG, "stage=%s seconds=%.2f busy=%.2f idle=%.2f", stage_table[i]->name, seconds[i], s->busy_seconds,
-                 s->idle_seconds);
+        times[i] = (stage_time){log_seconds() - started, s->image_seconds - waited};
+        stage_report(s, p, stage_table[i]->name, times[i].seconds, times[i].image_wait);
     }
     return STATUS_OK;
 }
@@ -67,11 +73,11 @@ static status run_in(comm *c, arena *a, const cli *cl, int argc, char *const arg
     plan p;
     results r;
     progress bar;
-    double *seconds = arena_alloc(a, stage_count, sizeof *seconds);
-    TRY(comm_agree(c, seconds == NULL ? (status){ST_ENVIRONMENT} : STATUS_OK));
+    stage_time *times = arena_alloc(a, stage_count, sizeof *times);
+    TRY(comm_agree(c, times == NULL ? (status){ST_ENVIRONMENT} : STATUS_OK));
     struct timespec now;
     (void)clock_gettime(CLOCK_REALTIME, &now);
-    const provenance_run started = {argc, argv, (double)now.tv_sec + 1e-9 * (double)now.tv_nsec, seconds};
+    const provenance_run started = {argc, argv, (double)now.tv_sec + 1e-9 * (double)now.tv_nsec, times};
 
     TRY(plan_build(c, a, cl->file, cl->n_sets, cl->sets, &p));
     const char *output = cl->output != NULL ? cl->output : p.study.config->output;
@@ -81,7 +87,7 @@ static status run_in(comm *c, arena *a, const cli *cl, int argc, char *const arg
     stage_ctx s = {.comm = c, .study = &p.study, .arena = a, .tick = progress_tick, .progress = &bar};
     progress_start(&bar, c->rank, c->size);
     TRY(comm_agree(c, open_marks(a, &p.study, &s)));
-    TRY(stages_run(&s, &bar, seconds));
+    TRY(stages_run(&s, &bar, times));
 
     TRY(comm_agree(c, gather_results(a, &p.study, &s, &r)));
     TRY(provenance_gather(c, a, &p, &s, &started, &r));

@@ -2,7 +2,7 @@
 #include <string.h>
 
 #include "parallel/node_weights.h"
-#include "stages/batch.h"
+#include "stages/batch_source.h"
 #include "stages/rows.h"
 #include "stages/stage.h"
 
@@ -40,18 +40,18 @@ typedef struct explainer {
     uint64_t *sample; /* [micro_batch] index in the data set */
     row_keeper rows_kept; /* with `rows: keep` */
     batch batch;
-    arena *scratch;  /* of one image */
-    weight_list weights; /* that the ranks of a node share */
+    batch_source *images; /* of all explainers, one after the other */
+    weight_list weights;  /* that the ranks of a node share */
 } explainer;
 
 /* Local. Explains nothing before explainer_ready(). */
-static status explainer_open(const stage_ctx *c, arena *a, arena *scratch, size_t model, size_t criterion, explainer *out)
+static status explainer_open(const stage_ctx *c, arena *a, batch_source *images, size_t model, size_t criterion, explainer *out)
 {
     const study *s = c->study;
     const config_criterion *cc = &s->config->criteria[criterion];
     const size_t micro_batch = s->config->micro_batch;
     explainer *e = out;
-    *e = (explainer){.model = &s->models[model], .method = cc->method, .scratch = scratch, .weights = weights_open(a)};
+    *e = (explainer){.model = &s->models[model], .method = cc->method, .images = images, .weights = weights_open(a)};
     criterion_setup setup = study_setup(s, model, criterion);
     setup.weights = node_weights_list(c->comm, &e->weights);
     e->n_values = criterion_row(e->method, &setup);
@@ -101,12 +101,13 @@ static void add_rows(const study *s, explainer *e)
     }
 }
 
+/* The next of its micro-batches, whose number is `index`. */
 static status explain_batch(stage_ctx *c, explainer *e, size_t index)
 {
     const study *s = c->study;
     const dataset *d = s->reference_data;
     const size_t micro_batch = s->config->micro_batch;
-    TRY(batch_read(e->scratch, d, &s->explained, index, micro_batch, &e->model->preprocess, c->reference_mark, &e->batch));
+    TRY(batch_source_take(e->images, &e->batch));
     for (size_t i = 0; i < micro_batch; i++) {
         e->sample[i] = e->batch.sample[i < e->batch.n ? i : 0];
         e->target[i] = d->label[e->sample[i]];
@@ -154,15 +155,15 @@ static status reduce(stage_ctx *c, explainer *e, size_t model, size_t criterion,
     return STATUS_OK;
 }
 
-static status explain(stage_ctx *c, arena *a, arena *scratch, size_t model, size_t criterion, size_t *item, const double **sums,
+static status explain(stage_ctx *c, arena *a, batch_source *images, size_t model, size_t criterion, size_t *item, const double **sums,
                       const float **rows)
 {
     explainer e;
-    const double started = log_seconds();
-    TRY(explainer_ready(c, a, explainer_open(c, a, scratch, model, criterion, &e), &e));
+    const double started = log_seconds(), waited = c->image_seconds;
+    TRY(explainer_ready(c, a, explainer_open(c, a, images, model, criterion, &e), &e));
     const status st = explain_share(c, &e, STATUS_OK, item);
     const double finished = log_seconds();
-    c->busy_seconds += finished - started;
+    c->busy_seconds += finished - started - (c->image_seconds - waited);
     TRY(comm_agree(c->comm, st));
     c->idle_seconds += log_seconds() - finished;
     rows_gather(c->comm, &e.rows_kept, &rows[attribute_index(c->study, model, criterion, 0) / c->study->n_references]);
@@ -199,7 +200,7 @@ static double work(const stage_ctx *c)
     return passes * (double)(batches * s->config->micro_batch) / (double)c->comm->size;
 }
 
-static status run_all(stage_ctx *c, arena *a, arena *scratch)
+static status explain_all(stage_ctx *c, arena *a, batch_source *images)
 {
     const study *s = c->study;
     size_t item = 0;
@@ -210,12 +211,46 @@ static status run_all(stage_ctx *c, arena *a, arena *scratch)
         for (size_t k = 0; k < s->config->n_criteria; k++) {
             if (is_explained(s->config, k)) {
                 arena_release(a);
-                TRY(explain(c, a, scratch, m, k, &item, sums, rows));
+                TRY(explain(c, a, images, m, k, &item, sums, rows));
             }
         }
     }
     c->attribute = (attribute_output){sums, rows};
     return STATUS_OK;
+}
+
+/* This rank's micro-batches of all explainers, in the order of explain_all(): item i is of rank i % ranks. */
+static status read_ahead(stage_ctx *c, arena *a, batch_source **out)
+{
+    const study *s = c->study;
+    const size_t n = study_batches(&s->explained, s->config->micro_batch), ranks = (size_t)c->comm->size;
+    batch_run *run;
+    batch_setup setup = {.data = s->reference_data,
+                         .micro_batch = s->config->micro_batch,
+                         .threads = s->config->decode_threads,
+                         .ahead = BATCHES_AHEAD,
+                         .mark = c->reference_mark,
+                         .waited = &c->image_seconds};
+    TRY_ALLOC(run, a, s->n_models * explaining(s));
+    for (size_t m = 0; m < s->n_models; m++) {
+        for (size_t k = 0; k < explaining(s); k++) {
+            const size_t first = ((size_t)c->comm->rank + ranks - setup.n_runs * n % ranks) % ranks;
+            run[setup.n_runs++] = (batch_run){&s->explained, &s->models[m].preprocess, first, ranks, n};
+        }
+    }
+    setup.run = run;
+    return batch_source_open(&setup, out);
+}
+
+static status run_all(stage_ctx *c, arena *a, arena *order)
+{
+    batch_source *images = NULL;
+    status st = comm_agree(c->comm, read_ahead(c, order, &images));
+    if (status_ok(st)) {
+        st = explain_all(c, a, images);
+    }
+    batch_source_close(&images);
+    return st;
 }
 
 /* What an explainer takes. Weights in the kernels' order are counted by themselves where ranks share memory. */
@@ -238,6 +273,8 @@ static status forecast_memory(const stage_ctx *c, size_t model, size_t criterion
     forecast_add(out, "sums of relevance", sums);
     forecast_add(out, "sums of other ranks", c->comm->size > 1 ? sums : 0);
     forecast_add(out, "rows of relevance", forecast_block(micro_batch * n_values, sizeof(float)));
+    forecast_add(out, "micro-batches read ahead",
+                 batch_source_bytes(micro_batch, shape_count(g->input), s->config->decode_threads, BATCHES_AHEAD));
     forecast_add(out, "a micro-batch of images",
                  forecast_block(micro_batch * shape_count(g->input), sizeof(float)) + 2 * forecast_block(micro_batch, sizeof(size_t)));
     out->kept += forecast_block(s->n_references * n_values, sizeof(double));
@@ -287,27 +324,44 @@ static status forecast(stage_ctx *c, arena *scratch, stage_forecast *out)
     return STATUS_OK;
 }
 
-/* Local: micro-batches for as long as the budget lasts. */
-static status try_batches(stage_ctx *c, explainer *e, double budget, trial_clock *clock)
+/* Collective. Micro-batches as they come, again and again, until the time is over. Ranks begin in different places. */
+static status try_batches(stage_ctx *c, arena *a, size_t model, size_t criterion, double budget, trial_clock *clock)
 {
-    const size_t n = study_batches(&c->study->explained, c->study->config->micro_batch);
-    size_t index = (size_t)c->comm->rank % n;
-    do {
+    const study *s = c->study;
+    const preprocess *recipe = &s->models[model].preprocess;
+    const size_t n = study_batches(&s->explained, s->config->micro_batch), begin = (size_t)c->comm->rank % n;
+    const batch_run run[] = {{&s->explained, recipe, begin, 1, n}, {&s->explained, recipe, 0, 1, begin}};
+    const batch_setup setup = {.data = s->reference_data,
+                               .micro_batch = s->config->micro_batch,
+                               .n_runs = COUNT(run),
+                               .run = run,
+                               .endless = true,
+                               .threads = s->config->decode_threads,
+                               .ahead = BATCHES_AHEAD,
+                               .mark = c->reference_mark,
+                               .waited = &c->image_seconds};
+    batch_source *images = NULL;
+    explainer e = {.n_values = 0};
+    status st = batch_source_open(&setup, &images);
+    if (status_ok(st)) {
+        st = explainer_open(c, a, images, model, criterion, &e);
+    }
+    st = explainer_ready(c, a, st, &e);
+    for (size_t index = begin; status_ok(st) && (clock->n == 0 || clock->sum < budget); index = (index + 1) % n) {
         const double started = log_seconds();
-        TRY(explain_batch(c, e, index));
-        index = (index + 1) % n;
+        st = explain_batch(c, &e, index);
         trial_lap(clock, log_seconds() - started);
-    } while (clock->sum < budget);
-    return STATUS_OK;
+    }
+    batch_source_close(&images);
+    return comm_agree(c->comm, st);
 }
 
 /* Collective. Seconds for one image. */
-static status try_pair(const stage_ctx *c, arena *a, arena *images, size_t model, size_t criterion, double budget, double *seconds)
+static status try_pair(const stage_ctx *c, arena *a, size_t model, size_t criterion, double budget, double *seconds)
 {
     static const double walk_costs = 3.0; /* of a pass, in forward passes, roughly */
     trial t;
     trial_clock clock = {0};
-    explainer e;
     uint64_t parameters, macs;
     stage_ctx mine = *c;
     graph_cost(c->study->models[model].graph, &parameters, &macs, NULL, NULL);
@@ -315,14 +369,13 @@ static status try_pair(const stage_ctx *c, arena *a, arena *images, size_t model
     trial_open(c->study, passes * walk_costs * (double)macs, budget / 2.0, &t);
     mine.study = &t.study;
     arena_release(a);
-    TRY(explainer_ready(c, a, explainer_open(&mine, a, images, model, criterion, &e), &e));
-    TRY(comm_agree(c->comm, try_batches(&mine, &e, budget, &clock)));
+    TRY(try_batches(&mine, a, model, criterion, budget, &clock));
     *seconds = trial_mean(&clock) / (double)t.config.micro_batch;
     return STATUS_OK;
 }
 
 /* Every criterion is tried: parameters and rules decide what one costs. */
-static status try_model(stage_ctx *c, arena *a, arena *images, size_t model, double budget, double *seconds)
+static status try_model(stage_ctx *c, arena *a, size_t model, double budget, double *seconds)
 {
     const study *s = c->study;
     const config *cfg = s->config;
@@ -330,7 +383,7 @@ static status try_model(stage_ctx *c, arena *a, arena *images, size_t model, dou
     for (size_t k = 0; k < cfg->n_criteria; k++) {
         double one = 0.0;
         if (is_explained(cfg, k)) {
-            TRY(try_pair(c, a, images, model, k, budget, &one));
+            TRY(try_pair(c, a, model, k, budget, &one));
             *seconds += one * (double)(forecast_share(batches, c->comm->size) * cfg->micro_batch);
         }
     }
@@ -339,26 +392,27 @@ static status try_model(stage_ctx *c, arena *a, arena *images, size_t model, dou
 
 static status try_all(stage_ctx *c, arena *a, arena *images, double budget, double *seconds)
 {
+    (void)images; /* the threads that read have their own */
     const study *s = c->study;
     *seconds = 0.0;
     for (size_t m = 0; m < s->n_models; m++) {
-        TRY(try_model(c, a, images, m, budget / (double)(s->n_models * (explaining(s) + 1)), seconds));
+        TRY(try_model(c, a, m, budget / (double)(s->n_models * (explaining(s) + 1)), seconds));
     }
     return STATUS_OK;
 }
 
 static status run(stage_ctx *c)
 {
-    arena *a = NULL, *scratch = NULL;
+    arena *a = NULL, *order = NULL;
     status st = arena_open("attribute", &a);
     if (status_ok(st)) {
-        st = arena_open("attribute images", &scratch);
+        st = arena_open("attribute: order of images", &order);
     }
     st = comm_agree(c->comm, st);
     if (status_ok(st)) {
-        st = run_all(c, a, scratch);
+        st = run_all(c, a, order);
     }
-    arena_close(&scratch);
+    arena_close(&order);
     arena_close(&a);
     return st;
 }

@@ -1,130 +1,93 @@
-/* Measures what pruned networks still know: every distinct (model, mask, evaluation set) once, counts added as integers. */
+/* Measures what pruned networks still know: every distinct (model, mask, evaluation set) once, counts added as integers. Micro-batches are
+ * taken in runs: what a run reads serves all masks, and the network that is cut out for a mask serves all of a run. */
 #include <math.h>
-#include <string.h>
 
-#include "pruning/curve.h"
-#include "stages/batch.h"
-#include "stages/masks.h"
+#include "stages/batch_source.h"
+#include "stages/counters.h"
+#include "stages/evaluate_parts.h"
 #include "stages/stage.h"
 
-/* Counters of one distinct mask: for either prediction correct, top5 and one per class; the words of the exact loss sum. Plain integers,
- * so that ranks add up. */
-enum { COUNT_CORRECT, COUNT_TOP5, COUNT_CLASSES };
-static size_t prediction_size(const study_evaluation *e)
-{
-    return COUNT_CLASSES + e->n_classes;
-}
-
-static size_t loss_at(const study_evaluation *e)
-{
-    return CURVE_PREDICTIONS * prediction_size(e);
-}
-
-static size_t counter_size(const study_evaluation *e)
-{
-    return loss_at(e) + EXACT_WORDS;
-}
-
-/* One model on this rank. */
-typedef struct evaluator {
-    size_t model;
-    forward *forward;
-    batch batch;
-    arena *scratch; /* of one image */
-    mask_list masks;
-} evaluator;
-
-static status evaluator_open(const stage_ctx *c, arena *a, arena *scratch, size_t model, evaluator *e)
+/* Reads those of an evaluation set's micro-batches that are this rank's, whose first item is `item`; a whole run ahead. */
+static status read_ahead(stage_ctx *c, evaluator *e, const study_evaluation *set, size_t item, batch_run *run)
 {
     const study *s = c->study;
-    const graph *g = s->models[model].logits_graph;
-    const size_t micro_batch = s->config->micro_batch;
-    *e = (evaluator){.model = model, .scratch = scratch};
-    TRY_ALLOC(e->batch.images, a, micro_batch * shape_count(g->input));
-    TRY(masks_collect(a, s, model, c->prune.removed_at, c->prune.removed, &e->masks));
-    return forward_build_for_logits(a, g, s->backend, micro_batch, s->config->winograd, &e->forward);
+    const size_t ranks = (size_t)c->comm->size;
+    *run = (batch_run){&set->samples, &s->models[e->model].evaluation_preprocess, ((size_t)c->comm->rank + ranks - item % ranks) % ranks,
+                       ranks, study_batches(&set->samples, s->config->micro_batch)};
+    const batch_setup setup = {.data = s->evaluation_data,
+                               .micro_batch = s->config->micro_batch,
+                               .n_runs = 1,
+                               .run = run,
+                               .threads = s->config->decode_threads,
+                               .ahead = e->most_run,
+                               .mark = c->evaluation_mark,
+                               .waited = &c->image_seconds};
+    return batch_source_open(&setup, &e->images);
 }
 
-static void count_batch(const evaluator *e, const dataset *d, const study_evaluation *set, size_t n_logits, int64_t *counter)
+/* The next run of this rank's micro-batches, from *next on; *item: that of micro-batch *next among those of all sets. */
+static status take_run(stage_ctx *c, evaluator *e, size_t batches, size_t *next, size_t *item)
 {
-    exact_sum loss;
-    memcpy(&loss, counter + loss_at(set), sizeof loss);
-    for (size_t i = 0; i < e->batch.n; i++) {
-        const uint32_t label = d->label[e->batch.sample[i]];
-        const verdict v = curve_verdict(n_logits, forward_logits(e->forward) + i * n_logits, set->n_classes, set->classes, label);
-        size_t slot = 0;
-        while (set->classes[slot] != label) {
-            slot++;
-        }
-        for (size_t p = 0; p < CURVE_PREDICTIONS; p++) {
-            int64_t *to = counter + p * prediction_size(set);
-            to[COUNT_CORRECT] += v.correct[p];
-            to[COUNT_TOP5] += v.top5[p];
-            to[COUNT_CLASSES + slot] += v.correct[p];
-        }
-        exact_sum_add(&loss, v.loss);
-    }
-    exact_sum_carry(&loss);
-    memcpy(counter + loss_at(set), &loss, sizeof loss);
-}
-
-/* An accuracy of a network that computes no numbers would be a number all the same. */
-static status check_logits(const study *s, const evaluator *e)
-{
-    const study_model *m = &s->models[e->model];
-    const size_t n = m->graph->n_classes;
-    for (size_t i = 0; i < e->batch.n * n; i++) {
-        if (!isfinite(forward_logits(e->forward)[i])) {
-            return FAIL(ST_DATA, "%s: expected finite logits of the unpruned network '%s', found %f for %s/%s; is the checkpoint damaged?",
-                        m->config->checkpoint, m->config->name, (double)forward_logits(e->forward)[i], s->evaluation_data->root,
-                        s->evaluation_data->path[e->batch.sample[i / n]]);
+    for (e->n_run = 0; *next < batches && e->n_run < e->most_run; (*next)++, (*item)++) {
+        if (*item % (size_t)c->comm->size == (size_t)c->comm->rank) {
+            TRY(batch_source_take(e->images, &e->run[e->n_run]));
+            e->n_run++;
         }
     }
     return STATUS_OK;
 }
 
-/* One micro-batch through every distinct mask of uses[first..end), which all want this evaluation set. */
-static status evaluate_batch(stage_ctx *c, evaluator *e, size_t first, size_t end, size_t index, int64_t *counters)
+/* An accuracy of a network that computes no numbers would be a number all the same. */
+static status check_logits(const study *s, const evaluator *e, const study_evaluation *set, const batch *b)
+{
+    const study_model *m = &s->models[e->model];
+    const float *logits = forward_logits(e->pruned.run);
+    for (size_t i = 0; i < b->n * set->n_classes; i++) {
+        if (!isfinite(logits[i])) {
+            return FAIL(ST_DATA, "%s: expected finite logits of the unpruned network '%s', found %f for %s/%s; is the checkpoint damaged?",
+                        m->config->checkpoint, m->config->name, (double)logits[i], s->evaluation_data->root,
+                        s->evaluation_data->path[b->sample[i / set->n_classes]]);
+        }
+    }
+    return STATUS_OK;
+}
+
+status evaluate_run(stage_ctx *c, evaluator *e, const study_evaluation *set, const mask_use *mask, size_t served, int64_t counter[])
 {
     const study *s = c->study;
-    const study_model *m = &s->models[e->model];
-    const study_evaluation *set = &s->evaluations[e->masks.use[first].evaluation];
-    const size_t micro_batch = s->config->micro_batch;
-    TRY(batch_read(e->scratch, s->evaluation_data, &set->samples, index, micro_batch, &m->evaluation_preprocess, c->evaluation_mark,
-                   &e->batch));
-    for (size_t u = first; u < end; u = masks_end(&e->masks, u), counters += counter_size(set)) {
-        forward_run(e->forward, e->batch.images, e->masks.use[u].alive);
-        if (e->masks.use[u].rate == 0) {
-            TRY(check_logits(s, e));
+    TRY(pruned_cut(&e->pruned, mask->alive));
+    for (size_t i = 0; i < e->n_run; i++) {
+        const double started = log_seconds();
+        forward_run(e->pruned.run, e->run[i].images, NULL);
+        counters_add_time(set, log_seconds() - started, counter);
+        if (mask->rate == 0) {
+            TRY(check_logits(s, e, set, &e->run[i]));
         }
-        count_batch(e, s->evaluation_data, set, m->graph->n_classes, counters);
-        c->tick(c->progress, (double)(micro_batch * (masks_end(&e->masks, u) - u)));
+        counters_add(set, s->evaluation_data, s->models[e->model].graph->n_classes, &e->run[i], forward_logits(e->pruned.run), counter);
+        c->tick(c->progress, (double)(s->config->micro_batch * served));
+    }
+    return STATUS_OK;
+}
+
+/* A run through every distinct mask of uses[first..end), which all want this evaluation set. Leaves when another rank has failed. */
+static status evaluate_masks(stage_ctx *c, evaluator *e, const study_evaluation *set, size_t first, size_t end, int64_t *counters)
+{
+    for (size_t u = first; u < end && !comm_alarm(c->comm, STATUS_OK); u = masks_end(&e->masks, u), counters += counters_size(set)) {
+        TRY(evaluate_run(c, e, set, &e->masks.use[u], masks_end(&e->masks, u) - u, counters));
     }
     return STATUS_OK;
 }
 
 /* What the counters of one distinct mask say for every curve point that wants it. */
-static status spread(stage_ctx *c, const evaluator *e, size_t first, size_t end, const int64_t *counter, evaluate_point *points)
+static status spread(stage_ctx *c, const evaluator *e, const study_evaluation *set, size_t first, size_t end, const int64_t *counter,
+                     evaluate_point *points)
 {
     const study *s = c->study;
-    const graph *g = s->models[e->model].graph;
-    const study_evaluation *set = &s->evaluations[e->masks.use[first].evaluation];
-    evaluate_point point = {.removed = 0};
-    exact_sum loss;
-    uint64_t *class_correct;
-    memcpy(&loss, counter + loss_at(set), sizeof loss);
-    point.loss_sum = exact_sum_value(&loss);
-    TRY_ALLOC(class_correct, c->arena, CURVE_PREDICTIONS * set->n_classes);
-    for (size_t p = 0; p < CURVE_PREDICTIONS; p++, counter += prediction_size(set), class_correct += set->n_classes) {
-        for (size_t k = 0; k < set->n_classes; k++) {
-            class_correct[k] = (uint64_t)counter[COUNT_CLASSES + k];
-        }
-        point.correct[p] = (uint64_t)counter[COUNT_CORRECT];
-        point.top5[p] = (uint64_t)counter[COUNT_TOP5];
-        point.class_correct[p] = class_correct;
-    }
+    const size_t micro_batch = s->config->micro_batch;
+    evaluate_point point;
+    TRY(counters_read(c->arena, set, counter, study_batches(&set->samples, micro_batch) * micro_batch, &point));
     arena_reset(e->scratch);
-    TRY(graph_cost_left(e->scratch, g, e->masks.use[first].alive, &point.parameters_left, &point.macs_left));
+    TRY(graph_cost_left(e->scratch, s->models[e->model].graph, e->masks.use[first].alive, &point.parameters_left, &point.macs_left));
     for (size_t u = first; u < end; u++) {
         const mask_use *to = &e->masks.use[u];
         point.removed = c->prune.removed[to->cell][to->rate];
@@ -139,25 +102,26 @@ static status evaluate_set(stage_ctx *c, evaluator *e, arena *a, size_t first, s
     const study *s = c->study;
     const study_evaluation *set = &s->evaluations[e->masks.use[first].evaluation];
     const size_t batches = study_batches(&set->samples, s->config->micro_batch);
-    const double started = log_seconds();
+    const double started = log_seconds(), waited = c->image_seconds;
     const size_t n_masks = masks_distinct(&e->masks, first, end);
-    int64_t *counters = arena_alloc(a, n_masks * counter_size(set), sizeof *counters);
-    status st = counters == NULL ? (status){ST_ENVIRONMENT} : STATUS_OK;
-    for (size_t b = 0; b < batches; b++, (*item)++) {
-        if (comm_alarm(c->comm, st)) {
-            break;
-        }
-        if (*item % (size_t)c->comm->size == (size_t)c->comm->rank) {
-            st = evaluate_batch(c, e, first, end, b, counters);
+    batch_run mine;
+    int64_t *counters = arena_alloc(a, n_masks * counters_size(set), sizeof *counters);
+    status st = counters == NULL ? (status){ST_ENVIRONMENT} : read_ahead(c, e, set, *item, &mine);
+    pruned_want(&e->pruned, set->n_classes, set->classes);
+    for (size_t next = 0; next < batches && !comm_alarm(c->comm, st);) {
+        st = take_run(c, e, batches, &next, item);
+        if (status_ok(st) && e->n_run > 0) {
+            st = evaluate_masks(c, e, set, first, end, counters);
         }
     }
+    batch_source_close(&e->images);
     const double finished = log_seconds();
-    c->busy_seconds += finished - started;
+    c->busy_seconds += finished - started - (c->image_seconds - waited);
     TRY(comm_agree(c->comm, st));
-    comm_sum_i64(c->comm, n_masks * counter_size(set), counters);
+    comm_sum_i64(c->comm, n_masks * counters_size(set), counters);
     c->idle_seconds += log_seconds() - finished;
     for (size_t u = first, k = 0; u < end && status_ok(st); u = masks_end(&e->masks, u), k++) {
-        st = spread(c, e, u, masks_end(&e->masks, u), counters + k * counter_size(set), points);
+        st = spread(c, e, set, u, masks_end(&e->masks, u), counters + k * counters_size(set), points);
     }
     c->evaluate.n_evaluated += n_masks;
     return comm_agree(c->comm, st);
@@ -186,7 +150,7 @@ static double work(const stage_ctx *c)
     return images / (double)c->comm->size;
 }
 
-static status run_all(stage_ctx *c, arena *a, arena *scratch)
+static status run_all(stage_ctx *c, arena *a, arena *small, arena *scratch)
 {
     const study *s = c->study;
     size_t item = 0;
@@ -195,183 +159,30 @@ static status run_all(stage_ctx *c, arena *a, arena *scratch)
     for (size_t m = 0; m < s->n_models; m++) {
         evaluator e;
         arena_release(a);
-        TRY(comm_agree(c->comm, evaluator_open(c, a, scratch, m, &e)));
+        arena_release(small);
+        TRY(comm_agree(c->comm, evaluator_open(c, a, small, scratch, m, &e)));
         TRY(evaluate_model(c, &e, a, &item, points));
     }
     c->evaluate.points = points;
     return STATUS_OK;
 }
 
-/* One model's masks, set by set. `counters` and `passes` are added to. */
-static void forecast_sets(const study *s, const mask_list *l, size_t *counters, stage_forecast *out)
-{
-    for (size_t first = 0, end; first < l->n; first = end) {
-        const study_evaluation *set = &s->evaluations[l->use[first].evaluation];
-        end = masks_set_end(l, first);
-        const size_t distinct = masks_distinct(l, first, end), batches = study_batches(&set->samples, s->config->micro_batch);
-        out->items += batches;
-        out->passes += batches * distinct;
-        out->unshared += batches * (end - first);
-        out->masks += end - first;
-        out->distinct += distinct;
-        out->at_most = out->at_most || l->use[end - 1].unknown != 0; /* these come last */
-        out->kept += distinct * forecast_block(CURVE_PREDICTIONS * set->n_classes, sizeof(uint64_t));
-        *counters += forecast_block(distinct * counter_size(set), sizeof(int64_t));
-    }
-}
-
-static status forecast_model(const stage_ctx *c, arena *scratch, size_t model, stage_forecast *out)
-{
-    const study *s = c->study;
-    const graph *g = s->models[model].logits_graph;
-    const size_t activations = forward_bytes_for_logits(g, s->backend, s->config->micro_batch, s->config->winograd);
-    stage_forecast one = {0};
-    mask_list masks;
-    size_t counters = 0;
-    if (activations == SIZE_MAX) {
-        return (status){ST_CONFIG};
-    }
-    arena_reset(scratch);
-    TRY(masks_collect(scratch, s, model, c->prune.removed_at, c->prune.removed, &masks));
-    forecast_sets(s, &masks, &counters, out);
-    forecast_add(&one, "activations", activations);
-    forecast_add(&one, "a micro-batch of images", forecast_block(s->config->micro_batch * shape_count(g->input), sizeof(float)));
-    forecast_add(&one, "masks", masks_bytes(s, model));
-    forecast_add(&one, "counters", counters);
-    forecast_add(&one, "counters of other ranks", c->comm->size > 1 ? counters : 0);
-    if (forecast_bytes(&one) > forecast_bytes(out)) {
-        memcpy(out->part, one.part, sizeof out->part);
-        out->n_parts = one.n_parts;
-    }
-    return STATUS_OK;
-}
-
-static status count_images(const study *s, arena *scratch, size_t *out)
-{
-    uint8_t *read;
-    arena_reset(scratch);
-    TRY_ALLOC(read, scratch, s->evaluation_data->n_samples);
-    for (size_t i = 0; i < s->n_evaluations; i++) {
-        const sample_list *list = &s->evaluations[i].samples;
-        for (size_t k = 0; k < list->n; k++) {
-            *out += !read[list->sample[k]];
-            read[list->sample[k]] = 1;
-        }
-    }
-    return STATUS_OK;
-}
-
-static status forecast(stage_ctx *c, arena *scratch, stage_forecast *out)
-{
-    const study *s = c->study;
-    *out = (stage_forecast){.kept = forecast_block(s->n_cells * s->config->n_rates, sizeof(evaluate_point))};
-    TRY(count_images(s, scratch, &out->images));
-    for (size_t m = 0; m < s->n_models; m++) {
-        TRY(forecast_model(c, scratch, m, out));
-    }
-    return STATUS_OK;
-}
-
-/* What one model's steps take. */
-typedef struct trial_steps {
-    trial_clock read, pass; /* a micro-batch */
-    trial_clock cost;       /* what is left of a network, once per mask */
-} trial_steps;
-
-/* Reads a micro-batch, and sends it through another mask than the last time, as a run does. */
-static status try_once(stage_ctx *c, evaluator *e, size_t round, uint8_t *alive, int64_t *counter, trial_steps *t)
-{
-    const study *s = c->study;
-    const study_evaluation *set = &s->evaluations[0];
-    const study_model *m = &s->models[e->model];
-    const size_t n = study_batches(&set->samples, s->config->micro_batch);
-    uint64_t parameters, macs;
-    for (size_t i = 0; i < m->graph->n_components; i++) {
-        alive[i] = (i + round) % 2;
-    }
-    const double started = log_seconds();
-    TRY(batch_read(e->scratch, s->evaluation_data, &set->samples, (round + (size_t)c->comm->rank) % n, s->config->micro_batch,
-                   &m->evaluation_preprocess, c->evaluation_mark, &e->batch));
-    const double was_read = log_seconds();
-    forward_run(e->forward, e->batch.images, alive);
-    count_batch(e, s->evaluation_data, set, m->graph->n_classes, counter);
-    const double passed = log_seconds();
-    c->tick(c->progress, (double)s->config->micro_batch);
-    arena_reset(e->scratch);
-    const double before_cost = log_seconds();
-    TRY(graph_cost_left(e->scratch, m->graph, alive, &parameters, &macs));
-    trial_lap(&t->cost, log_seconds() - before_cost);
-    trial_lap(&t->read, was_read - started);
-    trial_lap(&t->pass, passed - was_read);
-    return STATUS_OK;
-}
-
-static status try_rounds(stage_ctx *c, arena *a, evaluator *e, double budget, trial_steps *t)
-{
-    uint8_t *alive;
-    int64_t *counter;
-    TRY_ALLOC(alive, a, c->study->models[e->model].graph->n_components);
-    TRY_ALLOC(counter, a, counter_size(&c->study->evaluations[0]));
-    for (size_t round = 0; round == 0 || t->read.sum + t->pass.sum < budget; round++) {
-        TRY(try_once(c, e, round, alive, counter, t));
-    }
-    return STATUS_OK;
-}
-
-/* One model: all its sets. */
-static double trial_total(const stage_ctx *c, const mask_list *l, const trial_steps *t, size_t tried)
-{
-    const study *s = c->study;
-    double seconds = 0.0;
-    for (size_t first = 0, end; first < l->n; first = end) {
-        end = masks_set_end(l, first);
-        const size_t distinct = masks_distinct(l, first, end);
-        const size_t batches = study_batches(&s->evaluations[l->use[first].evaluation].samples, s->config->micro_batch);
-        const double images = (double)(forecast_share(batches, c->comm->size) * s->config->micro_batch) / (double)tried;
-        seconds += images * (trial_mean(&t->read) + (double)distinct * trial_mean(&t->pass));
-        seconds += (double)distinct * trial_mean(&t->cost); /* every rank works this out for itself */
-    }
-    return seconds;
-}
-
-static status try_model(stage_ctx *c, arena *a, arena *images, size_t model, double budget, double *seconds)
-{
-    trial small;
-    trial_steps steps = {0};
-    evaluator e;
-    uint64_t parameters, macs;
-    stage_ctx mine = *c;
-    graph_cost(c->study->models[model].graph, &parameters, &macs, NULL, NULL);
-    trial_open(c->study, (double)macs, budget / 2.0, &small);
-    mine.study = &small.study;
-    arena_release(a);
-    TRY(evaluator_open(&mine, a, images, model, &e));
-    TRY(try_rounds(&mine, a, &e, budget, &steps));
-    *seconds += trial_total(c, &e.masks, &steps, small.config.micro_batch);
-    return STATUS_OK;
-}
-
-static status try_all(stage_ctx *c, arena *a, arena *images, double budget, double *seconds)
-{
-    *seconds = 0.0;
-    for (size_t m = 0; m < c->study->n_models; m++) {
-        TRY(try_model(c, a, images, m, budget / (double)c->study->n_models, seconds));
-    }
-    return STATUS_OK;
-}
-
 static status run(stage_ctx *c)
 {
-    arena *a = NULL, *scratch = NULL;
+    arena *a = NULL, *small = NULL, *scratch = NULL;
     status st = arena_open("evaluate", &a);
+    if (status_ok(st)) {
+        st = arena_open("pruned network", &small);
+    }
     if (status_ok(st)) {
         st = arena_open("evaluate images", &scratch);
     }
     st = comm_agree(c->comm, st);
     if (status_ok(st)) {
-        st = run_all(c, a, scratch);
+        st = run_all(c, a, small, scratch);
     }
     arena_close(&scratch);
+    arena_close(&small);
     arena_close(&a);
     return st;
 }
@@ -381,6 +192,6 @@ const stage_def stage_evaluate = {
     .help = "measure the accuracy of every pruned network on the evaluation images",
     .work = work,
     .run = run,
-    .forecast = forecast,
-    .trial = try_all,
+    .forecast = evaluate_forecast,
+    .trial = evaluate_trial,
 };

@@ -32,6 +32,7 @@ typedef struct evaluate_point {
     uint64_t correct[CURVE_PREDICTIONS], top5[CURVE_PREDICTIONS];
     const uint64_t *class_correct[CURVE_PREDICTIONS]; /* [n_classes of the cell's task] */
     double loss_sum;
+    double seconds_per_image; /* of the compacted network, building aside; padding counts as images */
     uint64_t parameters_left, macs_left, removed;
 } evaluate_point;
 typedef struct evaluate_output {
@@ -47,7 +48,7 @@ typedef struct stage_ctx {
     void (*tick)(void *progress, double images);
     void *progress;
     file_mark *reference_mark, *evaluation_mark; /* [n_samples] of the files this rank has read, zeros else */
-    double busy_seconds, idle_seconds;             /* of this rank */
+    double busy_seconds, image_seconds, idle_seconds; /* of this rank: computing, waiting for images, waiting for other ranks */
     attribute_output attribute;
     prune_output prune;
     evaluate_output evaluate;

@@ -5,23 +5,12 @@
 
 #include "core/text.h"
 
-enum { MESSAGE_BYTES = 2048, FRAMES = 24 };
-
-typedef struct frame {
-    const char *file, *function;
-    int line;
-} frame;
-
-static _Thread_local struct {
-    char message[MESSAGE_BYTES];
-    frame frames[FRAMES];
-    size_t n_frames;
-} trace;
+static _Thread_local status_trace trace;
 
 static void push(const char *file, int line, const char *function)
 {
-    if (trace.n_frames < FRAMES) {
-        trace.frames[trace.n_frames++] = (frame){file, function, line};
+    if (trace.n_frames < STATUS_FRAMES) {
+        trace.frames[trace.n_frames++] = (status_frame_at){file, function, line};
     }
 }
 
@@ -57,7 +46,7 @@ const char *status_message(void)
 void status_print_trace(FILE *to)
 {
     for (size_t i = 0; i < trace.n_frames; i++) {
-        const frame *f = &trace.frames[i];
+        const status_frame_at *f = &trace.frames[i];
         (void)fprintf(to, "  %s %s:%d (%s)\n", i == 0 ? "failed at" : "called at", f->file, f->line, f->function);
     }
 }
@@ -66,4 +55,17 @@ void status_clear(void)
 {
     trace.message[0] = '\0';
     trace.n_frames = 0;
+}
+
+void status_leave(status_trace *out)
+{
+    *out = trace;
+    status_clear();
+}
+
+void status_take_over(const status_trace *t)
+{
+    if (trace.message[0] == '\0') {
+        trace = *t;
+    }
 }

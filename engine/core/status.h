@@ -9,6 +9,7 @@
  * The trace works when memory is gone: it is a fixed buffer per thread. The first failure wins; a failure during
  * clean-up never hides what caused it. */
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdio.h>
 
 /* What the world did wrong; the numbers are the exit codes of the program (docs/errors.md). */
@@ -53,6 +54,20 @@ status status_first(status a, status b);
 const char *status_message(void);                 /* "" while nothing failed */
 void status_print_trace(FILE *to);                /* one line a frame, for --verbose and bugs */
 void status_clear(void);
+
+/* What a thread knows of a failure, for another thread to tell. */
+enum { STATUS_MESSAGE_BYTES = 2048, STATUS_FRAMES = 24 };
+typedef struct status_frame_at {
+    const char *file, *function;
+    int line;
+} status_frame_at;
+typedef struct status_trace {
+    char message[STATUS_MESSAGE_BYTES];
+    status_frame_at frames[STATUS_FRAMES];
+    size_t n_frames;
+} status_trace;
+void status_leave(status_trace *out);        /* hands the calling thread's trace over and clears it */
+void status_take_over(const status_trace *t); /* as if the calling thread had failed so; an earlier failure of its own wins */
 
 #define FAIL(code, ...) status_fail((code), __FILE__, __LINE__, __func__, __VA_ARGS__)
 

@@ -49,40 +49,41 @@ void curve_mean_error(size_t n, const double value[], double *mean, double *stan
     *standard_error = sqrt(squares / (double)(n - 1) / (double)n);
 }
 
-/* log(sum exp(logit)) - logit[label], shifted by the largest logit so that exp cannot overflow. */
-static double cross_entropy(const float logits[], size_t n, const uint32_t classes[], uint32_t label)
+/* log(sum exp(logit)) - own, shifted by the largest logit so that exp cannot overflow. */
+static double cross_entropy(size_t n, const float logits[], float own)
 {
     double largest = -INFINITY, sum = 0.0;
     for (size_t i = 0; i < n; i++) {
-        largest = fmax(largest, (double)logits[classes[i]]);
+        largest = fmax(largest, (double)logits[i]);
     }
     for (size_t i = 0; i < n; i++) {
-        sum += exp((double)logits[classes[i]] - largest);
+        sum += exp((double)logits[i] - largest);
     }
-    return log(sum) + (largest - (double)logits[label]);
+    return log(sum) + (largest - (double)own);
 }
 
-verdict curve_verdict(size_t n_logits, const float logits[], size_t n, const uint32_t classes[], uint32_t label)
+verdict curve_verdict(size_t n_logits, size_t n, const uint32_t classes[], const float logits[], uint32_t label)
 {
-    const float own = logits[label];
-    size_t before = 0, lower = 0; /* selected classes that come before the label; that have a lower index */
-    bool defined = true, selected = false;
+    size_t slot = 0, before = 0, lower = 0; /* selected classes that come before the label; that have a lower index */
+    bool defined = true;
+    while (slot < n && classes[slot] != label) {
+        slot++;
+    }
+    assert(slot < n && label < n_logits && n <= n_logits);
+    const float own = logits[slot];
     for (size_t i = 0; i < n; i++) {
-        const float other = logits[classes[i]];
+        const float other = logits[i];
         defined = defined && !isnan(other);
-        selected = selected || classes[i] == label;
         lower += classes[i] < label;
         before += other > own || (other == own && classes[i] < label);
     }
-    assert(selected && label < n_logits && n <= n_logits);
-    (void)selected;
     if (!defined) {
         return (verdict){.loss = NAN};
     }
     /* Zeros of the classes that are not selected: all of them are larger, or as large and those of lower index come first. */
     const size_t zeros = own < 0.0f ? n_logits - n : own == 0.0f ? label - lower : 0;
     const size_t place[CURVE_PREDICTIONS] = {[PREDICTION_RESTRICTED] = before, [PREDICTION_MASKED] = before + zeros};
-    verdict v = {.loss = (float)cross_entropy(logits, n, classes, label)};
+    verdict v = {.loss = (float)cross_entropy(n, logits, own)};
     for (size_t p = 0; p < CURVE_PREDICTIONS; p++) {
         v.correct[p] = place[p] == 0;
         v.top5[p] = place[p] < 5;

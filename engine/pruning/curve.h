@@ -28,12 +28,13 @@ void curve_mean_error(size_t n, const double value[], double *mean, double *stan
 typedef enum curve_prediction { PREDICTION_RESTRICTED, PREDICTION_MASKED, CURVE_PREDICTIONS } curve_prediction;
 extern const char *const curve_prediction_names[CURVE_PREDICTIONS + 1]; /* as studies and results call them; NULL at the end */
 
-/* What evaluation counts, from one sample's logits [n_logits]. A logit of a selected class that is not a number makes all of it wrong. */
+/* What evaluation counts, from one sample's logits of the selected classes: `logits` [n], in the order of `classes` [n], of a network
+ * that has n_logits of them; `label` is one of `classes`. A logit of a selected class that is not a number makes all of it wrong. */
 typedef struct verdict {
     /* 0 or 1, by either prediction; top5 = among the five largest; ties go to the lower class index */
     int correct[CURVE_PREDICTIONS], top5[CURVE_PREDICTIONS];
     float loss; /* cross entropy over the selected classes, computed in double; the same for both */
 } verdict;
-verdict curve_verdict(size_t n_logits, const float logits[], size_t n, const uint32_t classes[], uint32_t label);
+verdict curve_verdict(size_t n_logits, size_t n, const uint32_t classes[], const float logits[], uint32_t label);
 
 #endif

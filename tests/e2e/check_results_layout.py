@@ -13,7 +13,8 @@ CURVES = {"cell": ("cell", "i8"), "rate": ("rate", "f8"), "class_slot": ("class_
           "accuracy": ("cell rate", "f8"), "loss_sum": ("cell rate", "f8"), "removed": ("cell rate", "i8"),
           "parameters_left": ("cell rate", "i8"), "macs_left": ("cell rate", "i8"), "classes": ("cell class_slot", "i8"),
           "class_total": ("cell class_slot", "i8"), "class_correct": ("cell rate class_slot", "i8"), "a_pr_mean": ("cell", "f8"),
-          "a_pr_trapezoid": ("cell", "f8"), "highest_rate_95": ("cell", "f8")}
+          "a_pr_trapezoid": ("cell", "f8"), "highest_rate_95": ("cell", "f8"), "area_parameters": ("cell", "f8"), "area_macs": ("cell", "f8"),
+          "parameters_removed_95": ("cell", "f8"), "macs_removed_95": ("cell", "f8")}
 TRACK = {"cell": ("cell", "i8"), "component": ("component", "i8"), "rate": ("rate", "f8"), "position": ("position", "i8"),
          "relevance": ("cell component", "f8"), "ranking": ("cell position", "u4"), "removed": ("cell rate", "i8"),
          "removed_at": ("cell component", "u2"), "mask": ("cell rate component", "u1")}
@@ -26,12 +27,15 @@ ROW = {"row": ("row", "i8"), "model": ("row", "text"), "kind": ("row", "text"), 
        "n_classes": ("row", "i8"), "references": ("row", "i8")}
 STABILITY = ROW | {"rate": ("rate", "f8"), "pairs": ("row", "i8"), "kendall_mean": ("row", "f8"), "jaccard_mean": ("row rate", "f8")}
 SUMMARY = ROW | {name: ("row", "f8") for name in ("accuracy", "a_pr_mean", "a_pr_mean_error", "a_pr_trapezoid",
-                                                   "a_pr_trapezoid_error", "highest_rate_95")} | {"seeds": ("row", "i8")}
+                                                   "a_pr_trapezoid_error", "highest_rate_95", "area_parameters", "area_macs",
+                                                   "parameters_removed_95", "macs_removed_95")} | {"seeds": ("row", "i8")}
 CRITERIA = {"criterion": ("criterion", "text"), "method": ("criterion", "text"), "composite": ("criterion", "text"),
             "order": ("criterion", "text"), "scope": ("criterion", "text"), "floor": ("criterion", "f8")}
 CLASSES = {"class": ("class", "i8"), "name": ("class", "text")}
 PROVENANCE = {"input": ("input", "i8"), "path": ("input", "text"), "sha256": ("input", "text"), "bytes": ("input", "i8"),
-              "rank": ("rank", "i8"), "host": ("rank", "text"), "busy": ("rank", "f8"), "idle": ("rank", "f8")}
+              "rank": ("rank", "i8"), "host": ("rank", "text"), "busy": ("rank", "f8"), "idle": ("rank", "f8"),
+              "cell": ("cell", "i8"), "rate": ("rate", "f8"), "seconds_per_image": ("cell rate", "f8"),
+              "stage": ("stage", "text"), "image_wait": ("rank stage", "f8"), "image_wait_share": ("rank stage", "f8")}
 SETS = {"set": ("set", "i8"), "seed": ("set", "u8"), "n_classes": ("set", "i8"), "references": ("set", "i8"), "images": ("set", "i8")}
 AUDIT = SETS | {"step": ("step", "i8"), "layer": ("step", "text"), "type": ("step", "text"), "rule": ("step", "text"),
                 "complete": ("step", "u1")} | {name: ("set step", "f8") for name in (

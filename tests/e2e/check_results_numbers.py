@@ -37,6 +37,28 @@ def check_masked(data):
         check(c[name].values[whole] == c[name + "_masked"].values[whole], f"/curves/{name}_masked: nothing is masked with all classes")
 
 
+def removed_share(data, name):
+    """Share of the parameters ("parameters") or multiply-adds ("macs") that is gone: cells x rates."""
+    c = data["/curves"]
+    total = np.array([data[f"/models/{m}"].attrs["total_" + name] for m in c.model.values], float)
+    return 1 - c[name + "_left"].transpose("cell", "rate").values / total[:, None]
+
+
+def check_axes(data):
+    """The curve over what else pruning removes."""
+    c = data["/curves"]
+    accuracy, rate = c.accuracy.transpose("cell", "rate").values, c.rate.values
+    kept = [np.nonzero(rate == highest)[0][0] for highest in c.highest_rate_95.values]
+    for name in ("parameters", "macs"):
+        share = removed_share(data, name)
+        check(share[:, 0] == 0, f"/curves/{name}_left: the unpruned network is not whole")
+        area = ((accuracy[:, 1:] + accuracy[:, :-1]) / 2 * np.diff(share)).sum(1)
+        check(np.isclose(c["area_" + name], area, rtol=1e-12), f"/curves/area_{name} is not the area under accuracy")
+        check(np.isclose(c[name + "_removed_95"], share[np.arange(len(kept)), kept], rtol=1e-12, atol=1e-15), f"/curves/{name}_removed_95")
+    times = data["/provenance"].seconds_per_image.values
+    check((times > 0) & np.isfinite(times), "/provenance/seconds_per_image: a time that is none")
+
+
 def check_curves(data):
     c = data["/curves"]
     n, rate = c.sizes["cell"], c.rate.values
@@ -59,6 +81,7 @@ def check_curves(data):
     check(np.isclose(c.a_pr_trapezoid, area, rtol=1e-12), "/curves/a_pr_trapezoid is not the area under accuracy")
     check(c.highest_rate_95 == [highest_rate(rate, a) for a in c.accuracy.values], "/curves/highest_rate_95")
     check((c.removed.isel(rate=0) == 0) & (np.diff(c.removed) >= 0).all(), "/curves/removed does not ascend from 0")
+    check_axes(data)
     for name in ("parameters_left", "macs_left"):
         check(np.diff(c[name]) <= 0, f"/curves/{name} grows with the rate")
 
@@ -205,6 +228,10 @@ def check_summary(data):
         for name in ("a_pr_mean", "a_pr_trapezoid"):
             values = c[name].values[cells]
             expected |= {name: values.mean(), name + "_error": standard_error(values)}
+        at = np.nonzero(c.rate.values == expected["highest_rate_95"])[0][0]
+        for name in ("parameters", "macs"):
+            expected |= {"area_" + name: c["area_" + name].values[cells].mean(),
+                         name + "_removed_95": removed_share(data, name)[cells, at].mean()}
         for name, value in expected.items():
             check(near(row[name], value), f"/summary row {r}: {name} is {row[name].item()}, expected {value}")
         for name in KEYS:

@@ -36,6 +36,12 @@ refused 65 "files of more than 268435456 bytes"         'truncate -s 300M $image
 refused 66 "$image: cannot be read: Too many levels"    'rm $image; ln -s 1.png $image'
 refused 66 "$image: cannot be read: No such file"       'rm $image; ln -s nowhere.png $image'
 refused 65 ".png: broken PNG image"                     'for i in data/train/*/*.png; do head -c 60 "$good/$i" >"$i"; done'
+# ... whoever reads it, and however far ahead: of several in a micro-batch the first
+for threads in 0 1 3; do
+    few=("${all[@]}" --set decode_threads=$threads --set micro_batch=4)
+    refused 65 "$image: broken PNG image: the file is truncated" 'head -c 60 "$good/$image" >$image' "${few[@]}"
+    refused 65 "data/val/2/0.png: expected a PNG or JPEG image, found an empty file" 'for i in 0 1; do : >data/val/2/$i.png; done' "${few[@]}" # 6 and 7 of 30
+done
 accepted                                                'cp "$sample/palette.png" $image' "${all[@]}"
 accepted                                                'cp "$sample/alpha.png" $image' "${all[@]}"
 accepted                                                'cp "$sample/grey16.png" $image' "${all[@]}"

@@ -52,6 +52,22 @@ ranks 2 plan "$config" "${one[@]}" --set "data.reference=$work/numbers" --set "d
 [ "$(grep -c "folder='10' class folders are numbers and are sorted as texts" "$work/err")" -eq 2 ] && pass ||
     fail "numbers out of order: expected a warning for each data set, found $(cat "$work/err")"
 
+# Only what the study draws is read: everything else may be of a size that no file may have. Which files were read is in the results.
+cp -r "$digits" "$work/digits"
+drawn=(--set "data.reference=$work/digits/train" --set "data.evaluation=$work/digits/val" --set 'tasks.seeds=[3]')
+study before 2 "${drawn[@]}"
+h5dump -d /provenance/path "$work/before.h5" | grep -o "\"$work/digits/[^\"]*" | tr -d '"' | sort >"$work/read"
+find "$work/digits" -name '*.png' | sort | comm -23 - "$work/read" >"$work/unread"
+[ "$(wc -l <"$work/read")" -gt 200 ] && [ "$(wc -l <"$work/unread")" -gt 500 ] && pass || fail "$(wc -l <"$work/read") images read, $(wc -l <"$work/unread") not"
+xargs truncate -s 300M <"$work/unread" # holes: they take no room
+for threads in 0 2; do
+    study after 3 "${drawn[@]}" --set decode_threads=$threads
+    same "a study whose other images cannot be read (decode_threads: $threads)" before after
+done
+truncate -s 300M "$(tail -1 "$work/read")" # the test can see a file that is read
+ranks 1 run "$config" -o "$work/none.h5" "${one[@]}" "${drawn[@]}" >/dev/null 2>"$work/err"
+[ $? -eq 65 ] && grep -q "are not read" "$work/err" && pass || fail "an image of the study that is too large: $(cat "$work/err")"
+
 # The reference program's draws: another study than ours, the same on any number of ranks.
 study torch1 1 --set data.sampling=torch
 study torch3 3 --set data.sampling=torch

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Any number of ranks writes the same file, apart from /provenance.
+# Any number of ranks, and of threads that read images, writes the same file, apart from /provenance.
 . "$(dirname "$0")/lib.sh"
 if ! command -v h5diff >/dev/null; then
     echo "skipped: h5diff is missing (Debian: hdf5-tools)"
@@ -23,6 +23,10 @@ for together in 1 2; do
 done
 POLLARD_SHARED_MEMORY=off ranks 3 run "$config" -o "$work/off.h5" "${small[@]}" >"$work/log" 2>&1 || { fail "POLLARD_SHARED_MEMORY=off"; cat "$work/log"; }
 h5diff --exclude-path /provenance "$work/1.h5" "$work/off.h5" >"$work/diff" 2>&1 && pass || { fail "shared weights and own ones differ:"; cat "$work/diff"; }
+for threads in 0 3; do
+    ranks 2 run "$config" -o "$work/threads.h5" "${small[@]}" --set decode_threads=$threads >"$work/threads.log" 2>&1 || fail "run with decode_threads: $threads"
+    h5diff --exclude-path /provenance "$work/1.h5" "$work/threads.h5" >"$work/diff" 2>&1 && pass || { fail "decode_threads: $threads gives another file"; cat "$work/diff"; }
+done
 # The comparison itself must be able to see a difference: another seed, and another number of ranks within /provenance.
 ranks 1 run "$config" -o "$work/other.h5" "${small[@]}" --set 'tasks.seeds=[0, 2]' >/dev/null 2>&1 || fail "run with other seeds"
 h5diff --exclude-path /provenance "$work/1.h5" "$work/other.h5" >/dev/null 2>&1

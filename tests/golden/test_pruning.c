@@ -1,6 +1,7 @@
 /* Rankings under every option, from the scores that the reference stored, and predictions under both conventions, against golden values. */
 #include "support/backends.h"
 #include "support/golden.h"
+#include "support/verdict.h"
 
 #include <math.h>
 #include <string.h>
@@ -280,8 +281,8 @@ static size_t check_predictions(const network *net)
         const double *logits = expected.real + s * CLASSES;
         const uint32_t masked = argmax(CLASSES, logits, all), restricted = argmax(classes.count, logits, subset);
         for (size_t k = 0; k < classes.count; k++) {
-            const verdict v = curve_verdict(CLASSES, whole + s * CLASSES, classes.count, subset, subset[k]);
-            const verdict real = curve_verdict(CLASSES, zeroed + s * CLASSES, CLASSES, all, subset[k]);
+            const verdict v = verdict_of(CLASSES, whole + s * CLASSES, classes.count, subset, subset[k]);
+            const verdict real = verdict_of(CLASSES, zeroed + s * CLASSES, CLASSES, all, subset[k]);
             assert_int_equal(v.correct[PREDICTION_MASKED], masked == subset[k]);
             assert_int_equal(v.correct[PREDICTION_RESTRICTED], restricted == subset[k]);
             assert_int_equal(v.correct[PREDICTION_MASKED], real.correct[PREDICTION_RESTRICTED]);
@@ -312,7 +313,7 @@ static size_t check_stored(const network *net, const char *path)
         }
         const uint32_t best = argmax(classes.count, logits, subset), best_masked = argmax(CLASSES, masked, all);
         for (size_t k = 0; k < classes.count; k++) {
-            const verdict v = curve_verdict(CLASSES, stored.f32 + s * CLASSES, classes.count, subset, subset[k]);
+            const verdict v = verdict_of(CLASSES, stored.f32 + s * CLASSES, classes.count, subset, subset[k]);
             assert_int_equal(v.correct[PREDICTION_RESTRICTED], best == subset[k]);
             assert_int_equal(v.correct[PREDICTION_MASKED], best_masked == subset[k]);
         }

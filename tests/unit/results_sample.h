@@ -127,9 +127,14 @@ static void sample_cell(result_cell *c, size_t model, component_kind kind, size_
                        .class_correct = class_correct,
                        .class_correct_masked = class_masked,
                        .loss_sum = reals(N_RATES, id),
+                       .seconds_per_image = reals(N_RATES, id + 1000),
                        .a_pr_mean = sum / (double)N_RATES,
                        .a_pr_trapezoid = area,
-                       .highest_rate = 0.25};
+                       .highest_rate = 0.25,
+                       .area_parameters = 0.5 + (double)id / 1024.0,
+                       .area_macs = 0.25 + (double)id / 1024.0,
+                       .parameters_removed = 0.125,
+                       .macs_removed = 0.0625};
 }
 
 static void sample_track(result_track *t, size_t model, component_kind kind, size_t criterion, size_t first, size_t n,
@@ -182,9 +187,22 @@ static void sample_rows(results *r, const result_cell *cells)
         const result_cell *c = &cells[i * N_SEEDS];
         stability[i] = (result_stability){c->model, c->criterion, c->n_classes, c->n_references,
                                           1,        c->kind,      0.5,          reals(N_RATES, i)};
-        summary[i] = (result_summary){c->model, c->criterion, c->n_classes, c->n_references,
-                                      N_SEEDS,  c->kind,      0.9,          (c[0].a_pr_mean + c[1].a_pr_mean) / 2.0,
-                                      0.01,     0.7,          0.02,         0.25};
+        summary[i] = (result_summary){.model = c->model,
+                                      .criterion = c->criterion,
+                                      .n_classes = c->n_classes,
+                                      .n_references = c->n_references,
+                                      .n_seeds = N_SEEDS,
+                                      .kind = c->kind,
+                                      .accuracy = 0.9,
+                                      .a_pr_mean = (c[0].a_pr_mean + c[1].a_pr_mean) / 2.0,
+                                      .a_pr_error = 0.01,
+                                      .a_pr_trapezoid = 0.7,
+                                      .a_pr_trapezoid_error = 0.02,
+                                      .highest_rate = 0.25,
+                                      .area_parameters = 0.5,
+                                      .area_macs = 0.4,
+                                      .parameters_removed = 0.375,
+                                      .macs_removed = 0.4375};
     }
     r->stability = stability;
     r->summary = summary;
@@ -240,6 +258,8 @@ static void sample_provenance(results *r)
                                "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855", 1};
     static const char *const hosts[] = {"node1", "node2"};
     static const double busy[] = {10.5, 9.25}, idle[] = {0.0, 1.25};
+    static const char *const stages[] = {"attribute", "prune", "evaluate"};
+    static const double wait[] = {0.5, 0.0, 2.25, 0.75, 0.0, 3.5}, share[] = {0.125, 0.0, 0.25, 0.0625, 0.0, 0.375};
     r->texts = texts;
     r->n_texts = 4;
     r->inputs = inputs;
@@ -247,6 +267,10 @@ static void sample_provenance(results *r)
     r->rank_host = hosts;
     r->rank_busy = busy;
     r->rank_idle = idle;
+    r->n_stages = COUNT(stages);
+    r->stage_name = stages;
+    r->image_wait = wait;
+    r->image_wait_share = share;
 }
 
 /* `n`: components of the larger model; large ones are chunked and compressed. */

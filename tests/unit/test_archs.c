@@ -1,5 +1,6 @@
 /* Architectures that have no golden file: CIFAR ResNets, timm's names, and what is known of published networks. */
 #include "support/backends.h"
+#include "support/made.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -24,110 +25,6 @@ static int tear_down(void **state)
     (void)state;
     arena_close(&a);
     return 0;
-}
-
-/* A checkpoint that is put together tensor by tensor. */
-enum { ROOM = 400 };
-typedef struct made {
-    tensors t;
-    tensor list[ROOM];
-} made;
-
-static made *make(void)
-{
-    made *m = arena_alloc(a, 1, sizeof *m);
-    assert_non_null(m);
-    m->t = (tensors){.source = "made", .list = m->list};
-    return m;
-}
-
-/* Random numbers in [low, high), or `data`. */
-static void put(made *m, const char *name, size_t rank, const size_t dim[], double low, double high, const float *data)
-{
-    tensor *t = &m->list[m->t.n];
-    size_t n = 1;
-    assert_true(m->t.n < ROOM);
-    *t = (tensor){.name = arena_text(a, "%s", name), .type = TENSOR_F32, .type_name = "F32", .rank = rank};
-    for (size_t i = 0; i < rank; i++) {
-        t->dim[i] = dim[i];
-        n *= dim[i];
-    }
-    float *values = arena_alloc(a, n, sizeof *values);
-    assert_non_null(values);
-    for (size_t i = 0; i < n; i++) {
-        values[i] =
-            data != NULL ? data[i] : (float)(low + (high - low) * rng_uniform(m->t.n, RNG_TEST, 0, (uint32_t)i));
-    }
-    t->data = values;
-    m->t.n++;
-}
-
-static void put_conv(made *m, const char *conv, const char *norm, size_t out, size_t in, size_t k, const float *weight)
-{
-    char name[160];
-    const char *const part[] = {"weight", "bias", "running_mean", "running_var"};
-    const double low[] = {0.8, -0.1, -0.1, 0.5}, high[] = {1.2, 0.1, 0.1, 1.5};
-    const double bound = sqrt(3.0 / (double)(in * k * k));
-    (void)snprintf(name, sizeof name, "%s.weight", conv);
-    put(m, name, 4, (const size_t[]){out, in, k, k}, -bound, bound, weight);
-    for (size_t i = 0; i < COUNT(part); i++) {
-        (void)snprintf(name, sizeof name, "%s.%s", norm, part[i]);
-        put(m, name, 1, &out, low[i], high[i], NULL);
-    }
-}
-
-/* A norm that changes nothing, but for its eps of 1e-5: var + eps = 1. */
-static void put_identity_norm(made *m, const char *norm, size_t n)
-{
-    char name[160];
-    const char *const part[] = {"weight", "bias", "running_mean", "running_var"};
-    const double value[] = {1.0, 0.0, 0.0, 1.0 - 1e-5};
-    for (size_t i = 0; i < COUNT(part); i++) {
-        (void)snprintf(name, sizeof name, "%s.%s", norm, part[i]);
-        put(m, name, 1, &n, value[i], value[i], NULL);
-    }
-}
-
-/* `blocks` blocks a stage, widths w, 2w, 4w. explicit_shortcuts: option A written out as a convolution. */
-static made *cifar_net(size_t blocks, size_t w, bool explicit_shortcuts)
-{
-    made *m = make(), *shortcuts = make();
-    char conv[100], norm[100];
-    put_conv(m, "conv1", "bn1", w, 3, 3, NULL);
-    for (size_t stage = 1, in = w; stage <= 3; stage++) {
-        const size_t out = w << (stage - 1);
-        for (size_t i = 0; i < blocks; i++) {
-            for (size_t k = 1; k <= 2; k++) {
-                (void)snprintf(conv, sizeof conv, "layer%zu.%zu.conv%zu", stage, i, k);
-                (void)snprintf(norm, sizeof norm, "layer%zu.%zu.bn%zu", stage, i, k);
-                put_conv(m, conv, norm, out, k == 1 ? in : out, 3, NULL);
-            }
-            if (explicit_shortcuts && in != out) {
-                float *identity = arena_alloc(a, out * in, sizeof *identity);
-                for (size_t c = 0; c < in; c++) {
-                    identity[((out - in) / 2 + c) * in + c] = 1.0f;
-                }
-                (void)snprintf(conv, sizeof conv, "layer%zu.%zu.shortcut.0.weight", stage, i);
-                (void)snprintf(norm, sizeof norm, "layer%zu.%zu.shortcut.1", stage, i);
-                put(shortcuts, conv, 4, (const size_t[]){out, in, 1, 1}, 0.0, 0.0, identity);
-                put_identity_norm(shortcuts, norm, out);
-            }
-            in = out;
-        }
-    }
-    put(m, "linear.weight", 2, (const size_t[]){10, 4 * w}, -0.5, 0.5, NULL);
-    put(m, "linear.bias", 1, (const size_t[]){10}, -0.1, 0.1, NULL);
-    for (size_t i = 0; i < shortcuts->t.n; i++) { /* behind, so that both networks have the same numbers */
-        m->list[m->t.n++] = shortcuts->list[i];
-    }
-    return m;
-}
-
-static const graph *build(const made *m)
-{
-    const graph *g = NULL;
-    assert_ok(graph_build(a, &m->t, &g));
-    return g;
 }
 
 static float *random_images(const graph *g, size_t batch)
@@ -166,7 +63,7 @@ static answer explain(const graph *g)
 static void subsampling_is_the_convolution_it_stands_for(void **state)
 {
     (void)state;
-    const graph *g = build(cifar_net(1, 20, false)), *h = build(cifar_net(1, 20, true));
+    const graph *g = made_build(made_cifar_net(a, 1, 20, false)), *h = made_build(made_cifar_net(a, 1, 20, true));
     const answer x = explain(g), y = explain(h);
     assert_string_equal(g->architecture, "resnet_cifar");
     assert_int_equal(g->input.dim[1], 32);
@@ -204,7 +101,7 @@ static void blocks_decide_the_groups(void **state)
         const char *groups; /* a letter a block */
     } cases[] = {{3, "lllmmmhhh"}, {1, "lmh"}, {5, "llllmmmmmmmhhhh"}};
     for (size_t i = 0; i < COUNT(cases); i++) {
-        const graph *g = build(cifar_net(cases[i].blocks, 4, false));
+        const graph *g = made_build(made_cifar_net(a, cases[i].blocks, 4, false));
         size_t block = 0;
         for (size_t l = 0; l < g->n_layers; l++) {
             const node *n = &g->nodes[g->layers[l]];
@@ -222,7 +119,7 @@ static void narrowing_is_refused(void **state)
 {
     (void)state;
     const graph *g = NULL;
-    made *m = cifar_net(1, 4, false);
+    made *m = made_cifar_net(a, 1, 4, false);
     for (size_t i = 0; i < m->t.n; i++) {
         if (strcmp(m->list[i].name, "layer2.0.conv1.weight") == 0) {
             m->list[i].dim[0] = 2;
@@ -295,13 +192,13 @@ static void names_of_timm_make_the_same_network(void **state)
 
 static made *timm_vit(size_t features, size_t blocks, size_t hidden, size_t tokens)
 {
-    made *m = make();
+    made *m = made_open(a);
     char name[160];
     const size_t e = features;
-    put(m, "cls_token", 3, (const size_t[]){1, 1, e}, 0, 1, NULL);
-    put(m, "pos_embed", 3, (const size_t[]){1, tokens, e}, 0, 1, NULL);
-    put(m, "patch_embed.proj.weight", 4, (const size_t[]){e, 3, 16, 16}, 0, 1, NULL);
-    put(m, "patch_embed.proj.bias", 1, &e, 0, 1, NULL);
+    made_put(m, "cls_token", 3, (const size_t[]){1, 1, e}, 0, 1, NULL);
+    made_put(m, "pos_embed", 3, (const size_t[]){1, tokens, e}, 0, 1, NULL);
+    made_put(m, "patch_embed.proj.weight", 4, (const size_t[]){e, 3, 16, 16}, 0, 1, NULL);
+    made_put(m, "patch_embed.proj.bias", 1, &e, 0, 1, NULL);
     for (size_t i = 0; i < blocks; i++) {
         const struct {
             const char *name;
@@ -314,13 +211,13 @@ static made *timm_vit(size_t features, size_t blocks, size_t hidden, size_t toke
                      {"mlp.fc2.weight", 2, {e, hidden}}, {"mlp.fc2.bias", 1, {e}}};
         for (size_t k = 0; k < COUNT(parts); k++) {
             (void)snprintf(name, sizeof name, "blocks.%zu.%s", i, parts[k].name);
-            put(m, name, parts[k].rank, parts[k].dim, 0, 1, NULL);
+            made_put(m, name, parts[k].rank, parts[k].dim, 0, 1, NULL);
         }
     }
-    put(m, "norm.weight", 1, &e, 0, 1, NULL);
-    put(m, "norm.bias", 1, &e, 0, 1, NULL);
-    put(m, "head.weight", 2, (const size_t[]){10, e}, 0, 1, NULL);
-    put(m, "head.bias", 1, (const size_t[]){10}, 0, 1, NULL);
+    made_put(m, "norm.weight", 1, &e, 0, 1, NULL);
+    made_put(m, "norm.bias", 1, &e, 0, 1, NULL);
+    made_put(m, "head.weight", 2, (const size_t[]){10, e}, 0, 1, NULL);
+    made_put(m, "head.bias", 1, (const size_t[]){10}, 0, 1, NULL);
     return m;
 }
 
@@ -328,7 +225,7 @@ static made *timm_vit(size_t features, size_t blocks, size_t hidden, size_t toke
 static void heads_of_published_networks_are_known(void **state)
 {
     (void)state;
-    const graph *g = build(timm_vit(192, 12, 768, 197));
+    const graph *g = made_build(timm_vit(192, 12, 768, 197));
     assert_int_equal(g->input.dim[1], 224);
     assert_int_equal(g->nodes[g->layers[0]].n_components, 3);
     const made *others[] = {timm_vit(192, 12, 384, 65), timm_vit(192, 6, 768, 65), timm_vit(96, 12, 384, 65)};
@@ -339,7 +236,7 @@ static void heads_of_published_networks_are_known(void **state)
     const fact six = {"num_heads", "6", "config"};
     stated->t.facts = &six;
     stated->t.n_facts = 1;
-    assert_int_equal(build(stated)->nodes[build(stated)->layers[0]].n_components, 6);
+    assert_int_equal(made_build(stated)->nodes[made_build(stated)->layers[0]].n_components, 6);
     arena_reset(a);
 }
 

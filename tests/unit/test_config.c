@@ -68,6 +68,7 @@ static void absent_keys_get_their_defaults(void **state)
     assert_int_equal(c->n_rates, 20);
     assert_string_equal(c->rate_text[19], "0.95");
     assert_int_equal(c->micro_batch, 16);
+    assert_int_equal(c->decode_threads, 1);
     assert_string_equal(c->backend, "auto");
     assert_int_equal(c->rows, ROWS_STREAM);
     assert_non_null(strstr(c->resolved, "\nrows: stream\n"));
@@ -205,6 +206,7 @@ static void the_resolved_text_gives_the_same_study(void **state)
                                         "  seeds: [9223372036854775807, 0]\n",
                                         "rates: [0, 0.3, 0.7]\n",
                                         "micro_batch: 8\n",
+                                        "decode_threads: 1\n",
                                         "    epsilon: 0.1\n",
                                         "    order: least-first\n    scope: layer\n    floor: 0\n",
                                         "    order: most-first\n    scope: global\n    floor: 0.25\n",
@@ -228,6 +230,7 @@ static void overrides_win(void **state)
                                        "rates.step=0.1",
                                        "models[0].name=x",
                                        "micro_batch=4",
+                                       "decode_threads=3",
                                        "backend=onednn", /* built in or not */
                                        "rows=keep",
                                        "convolutions=winograd",
@@ -243,6 +246,7 @@ static void overrides_win(void **state)
     assert_int_equal(c->n_rates, 10);
     assert_string_equal(c->models[0].name, "x");
     assert_int_equal(c->micro_batch, 4);
+    assert_int_equal(c->decode_threads, 3);
     assert_string_equal(c->backend, "onednn");
     assert_non_null(strstr(c->resolved, "backend: onednn\n"));
     assert_int_equal(c->rows, ROWS_KEEP);

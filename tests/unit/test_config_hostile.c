@@ -80,6 +80,8 @@ static const bad_case bad_cases[] = {
     {"micro_batch: 8", "micro_batch: 010", "23:14", "found 010"},
     {"micro_batch: 8", "micro_batch: 18446744073709551624", "23:14",
      "expected an integer in [1, 1024], found 18446744073709551624"},
+    {"micro_batch: 8", "decode_threads: 65", "23:17", "decode_threads: expected an integer in [0, 64], found 65"},
+    {"micro_batch: 8", "decode_threads: auto", "23:17", "found 'auto'"},
     {"micro_batch: 8", "micro_batch: many", "23:14", "found 'many'"},
     {"    heads: 4", "    heads: '4'", "9:12",
      "models[0].heads: expected an integer in [1, 4096], found the quoted text '4'; leave out the quotes"},

@@ -1,5 +1,6 @@
 #include "support/golden.h"
 #include "support/support.h"
+#include "support/verdict.h"
 
 #include <math.h>
 #include <string.h>
@@ -151,7 +152,7 @@ static void verdict_knows_only_the_selected_classes(void **state)
     enum { R = PREDICTION_RESTRICTED, M = PREDICTION_MASKED };
     const float logits[] = {1.0f, 9.0f, 2.0f, 0.0f};
     const uint32_t classes[] = {3, 0, 2};
-    const verdict best = curve_verdict(4, logits, 3, classes, 2), second = curve_verdict(4, logits, 3, classes, 0);
+    const verdict best = verdict_of(4, logits, 3, classes, 2), second = verdict_of(4, logits, 3, classes, 0);
     assert_true(best.correct[R] == 1 && best.correct[M] == 1);
     assert_true(second.correct[R] == 0 && second.correct[M] == 0);
     assert_true(second.top5[R] == 1 && second.top5[M] == 1);
@@ -166,17 +167,17 @@ static void masked_logits_are_zeros_that_compete(void **state)
     const uint32_t classes[] = {1, 3};
     const float negative[] = {7.0f, -1.0f, 7.0f,
                               -2.0f}; /* all selected ones below 0: nothing is right but among the classes */
-    assert_true(curve_verdict(4, negative, 2, classes, 1).correct[R] == 1);
-    assert_true(curve_verdict(4, negative, 2, classes, 1).correct[M] == 0);
+    assert_true(verdict_of(4, negative, 2, classes, 1).correct[R] == 1);
+    assert_true(verdict_of(4, negative, 2, classes, 1).correct[M] == 0);
     const float zero[] = {-7.0f, 0.0f, -7.0f,
                           -1.0f}; /* as large as the zeros: class 0 comes before class 1, class 2 does not */
-    assert_true(curve_verdict(4, zero, 2, classes, 1).correct[M] == 0);
+    assert_true(verdict_of(4, zero, 2, classes, 1).correct[M] == 0);
     const float minus_zero[] = {-0.0f, -7.0f, -7.0f, -1.0f};
     const uint32_t first[] = {0, 3};
-    assert_true(curve_verdict(4, minus_zero, 2, first, 0).correct[M] == 1);
+    assert_true(verdict_of(4, minus_zero, 2, first, 0).correct[M] == 1);
     const uint32_t all[] = {0, 1, 2, 3}; /* nothing is masked: the same */
     for (uint32_t label = 0; label < 4; label++) {
-        const verdict v = curve_verdict(4, negative, 4, all, label);
+        const verdict v = verdict_of(4, negative, 4, all, label);
         assert_int_equal(v.correct[M], v.correct[R]);
     }
 }
@@ -213,7 +214,7 @@ static void verdicts_are_their_definitions(void **state)
             masked[drawn[i]] = restricted[drawn[i]] = logits[drawn[i]];
         }
         const uint32_t label = classes[t % n];
-        const verdict v = curve_verdict(n_logits, logits, n, classes, label);
+        const verdict v = verdict_of(n_logits, logits, n, classes, label);
         const size_t place[CURVE_PREDICTIONS] = {place_of(n_logits, restricted, label),
                                                  place_of(n_logits, masked, label)};
         for (size_t p = 0; p < CURVE_PREDICTIONS; p++) {
@@ -231,7 +232,7 @@ static void verdict_gives_ties_to_the_lower_class(void **state)
     const float logits[] = {1.0f, 1.0f, 1.0f, 1.0f, 1.0f, 1.0f, 1.0f};
     const uint32_t classes[] = {6, 5, 4, 3, 2, 1, 0}; /* lower class, not earlier in the list */
     for (uint32_t label = 0; label < 7; label++) {
-        const verdict v = curve_verdict(7, logits, 7, classes, label);
+        const verdict v = verdict_of(7, logits, 7, classes, label);
         for (size_t p = 0; p < CURVE_PREDICTIONS; p++) {
             assert_int_equal(v.correct[p], label == 0);
             assert_int_equal(v.top5[p], label < 5);
@@ -253,14 +254,14 @@ static void verdict_survives_large_logits_and_nan(void **state)
     (void)state;
     const uint32_t classes[] = {0, 1, 2};
     const float large[] = {3e38f, -3e38f, 0.0f};
-    const verdict v = curve_verdict(3, large, 3, classes, 0);
+    const verdict v = verdict_of(3, large, 3, classes, 0);
     assert_true(v.correct[PREDICTION_RESTRICTED] == 1 && v.correct[PREDICTION_MASKED] == 1 && v.loss == 0.0f);
-    assert_true(curve_verdict(3, large, 3, classes, 2).loss == 3e38f);
+    assert_true(verdict_of(3, large, 3, classes, 2).loss == 3e38f);
     const float broken[] = {1.0f, NAN, 2.0f};
-    assert_all_wrong(curve_verdict(3, broken, 3, classes, 2));
-    assert_all_wrong(curve_verdict(3, broken, 3, classes, 1));
+    assert_all_wrong(verdict_of(3, broken, 3, classes, 2));
+    assert_all_wrong(verdict_of(3, broken, 3, classes, 1));
     const uint32_t healthy[] = {0, 2};
-    const verdict other = curve_verdict(3, broken, 2, healthy, 2); /* what is masked is 0, whatever it was */
+    const verdict other = verdict_of(3, broken, 2, healthy, 2); /* what is masked is 0, whatever it was */
     assert_true(other.correct[PREDICTION_RESTRICTED] == 1 && other.correct[PREDICTION_MASKED] == 1);
 }
 

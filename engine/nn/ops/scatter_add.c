@@ -9,9 +9,9 @@
 typedef struct scatter_attr {
     size_t channels;
     struct {
-        bool whole;        /* it has every channel of the sum, in its place */
-        int32_t *place;    /* [channels of the sum] in the input; 0 where it has not the channel */
-        int32_t *has;      /* 1 or 0 */
+        bool whole;     /* it has every channel of the sum, in its place */
+        int32_t *place; /* [channels of the sum] in the input; 0 where it has not the channel */
+        int32_t *has;   /* 1 or 0 */
     } in[MAX_INPUTS];
 } scatter_attr;
 
@@ -147,7 +147,8 @@ static void put_input(const op_call *c, size_t i, put how)
     }
     if (in.rank != 3) {
         const size_t features = shape_channels(in);
-        put_tokens(c->batch * n_in / features, a->channels, how, a->in[i].place, a->in[i].has, features, c->in[i], c->out);
+        put_tokens(c->batch * n_in / features, a->channels, how, a->in[i].place, a->in[i].has, features, c->in[i],
+                   c->out);
         return;
     }
     for (size_t b = 0; b < c->batch; b++) {

@@ -7,6 +7,7 @@
 /* *kept [n_nodes][channels of the node's output], 1 = stays: it is not exactly 0 because components are dead, and something reads it.
  * A producer of a residual sum keeps its own rows; the sum keeps what any of its summands has.
  * alive [n_components], NULL = all; logits [n_classes], which of them are wanted, NULL = all. */
-MUST_CHECK status graph_channels_kept(arena *a, const graph *g, const uint8_t alive[], const uint8_t logits[], uint8_t ***kept);
+MUST_CHECK status graph_channels_kept(arena *a, const graph *g, const uint8_t alive[], const uint8_t logits[],
+                                      uint8_t ***kept);
 
 #endif

@@ -1,10 +1,18 @@
 #!/usr/bin/env python3
-"""The smallest files of each kind for the fuzz targets. JPEGs need Pillow; networks are random numbers in torchvision's names."""
+"""The smallest files of each kind for the fuzz targets. JPEGs need Pillow; networks are random numbers in torchvision's names.
+
+result.h5 is what `pollard run` makes of vgg.safetensors and three images; tensors.pickle is the data.pkl of tests/unit/checkpoints/zip.pt.
+"""
 import json
 import pathlib
+import pickle
 import struct
 
 here = pathlib.Path(__file__).parent
+
+
+(here / "values.pickle").write_bytes(pickle.dumps({"epoch": 3, "best": 0.5, "names": ["a", "b"], "nest": {"t": (1, 2, None, True), "l": [[[]]]},
+                                                   "large": 1 << 80, "bytes": b"x"}, protocol=4))
 
 
 def save(name, shapes, metadata=None, kind="F32"):

@@ -1,0 +1,253 @@
+/* What the evaluate stage will do, take and last. */
+#include <math.h>
+#include <string.h>
+
+#include "core/rng.h"
+#include "stages/counters.h"
+#include "stages/evaluate_parts.h"
+
+enum { MOST_RUN = 16 };                                /* micro-batches: cutting costs less than one of them */
+static const size_t most_run_bytes = (size_t)1 << 28; /* of images */
+
+static size_t images_bytes(const study *s, size_t model)
+{
+    return forecast_block(s->config->micro_batch * shape_count(s->models[model].logits_graph->input), sizeof(float));
+}
+
+size_t evaluate_most_run(const study *s, size_t model, int ranks)
+{
+    size_t most = 1;
+    for (size_t i = 0; i < s->n_evaluations; i++) {
+        const size_t mine = forecast_share(study_batches(&s->evaluations[i].samples, s->config->micro_batch), ranks);
+        most = mine > most ? mine : most;
+    }
+    const size_t fit = most_run_bytes / images_bytes(s, model);
+    most = most > MOST_RUN ? MOST_RUN : most;
+    return most <= fit ? most : fit == 0 ? 1 : fit;
+}
+
+status evaluator_open(const stage_ctx *c, arena *a, arena *small, arena *scratch, size_t model, evaluator *out)
+{
+    const study *s = c->study;
+    *out = (evaluator){.model = model, .scratch = scratch, .most_run = evaluate_most_run(s, model, c->comm->size)};
+    TRY_ALLOC(out->run, a, out->most_run);
+    for (size_t i = 0; i < out->most_run; i++) {
+        TRY_ALLOC(out->run[i].images, a, s->config->micro_batch * shape_count(s->models[model].logits_graph->input));
+    }
+    TRY(masks_collect(a, s, model, c->prune.removed_at, c->prune.removed, &out->masks));
+    return pruned_open(a, s, model, small, &out->pruned);
+}
+
+/* One model's masks, set by set. `counters` and `passes` are added to. */
+static void forecast_sets(const study *s, const mask_list *l, size_t *counters, stage_forecast *out)
+{
+    for (size_t first = 0, end; first < l->n; first = end) {
+        const study_evaluation *set = &s->evaluations[l->use[first].evaluation];
+        end = masks_set_end(l, first);
+        const size_t distinct = masks_distinct(l, first, end), batches = study_batches(&set->samples, s->config->micro_batch);
+        out->items += batches;
+        out->passes += batches * distinct;
+        out->unshared += batches * (end - first);
+        out->masks += end - first;
+        out->distinct += distinct;
+        out->at_most = out->at_most || l->use[end - 1].unknown != 0; /* these come last */
+        out->kept += distinct * forecast_block(CURVE_PREDICTIONS * set->n_classes, sizeof(uint64_t));
+        *counters += forecast_block(distinct * counters_size(set), sizeof(int64_t));
+    }
+}
+
+static status forecast_model(const stage_ctx *c, arena *scratch, size_t model, stage_forecast *out)
+{
+    const study *s = c->study;
+    const size_t network = pruned_bytes(scratch, s, model);
+    stage_forecast one = {0};
+    mask_list masks;
+    size_t counters = 0;
+    if (network == SIZE_MAX) {
+        return (status){ST_CONFIG};
+    }
+    arena_reset(scratch);
+    TRY(masks_collect(scratch, s, model, c->prune.removed_at, c->prune.removed, &masks));
+    forecast_sets(s, &masks, &counters, out);
+    forecast_add(&one, "a pruned network", network);
+    forecast_add(&one, "micro-batches read ahead",
+                 batch_source_bytes(s->config->micro_batch, shape_count(s->models[model].logits_graph->input), s->config->decode_threads,
+                                    evaluate_most_run(s, model, c->comm->size)));
+    forecast_add(&one, "micro-batches of images", evaluate_most_run(s, model, c->comm->size) * images_bytes(s, model));
+    forecast_add(&one, "masks", masks_bytes(s, model));
+    forecast_add(&one, "counters", counters);
+    forecast_add(&one, "counters of other ranks", c->comm->size > 1 ? counters : 0);
+    if (forecast_bytes(&one) > forecast_bytes(out)) {
+        memcpy(out->part, one.part, sizeof out->part);
+        out->n_parts = one.n_parts;
+    }
+    return STATUS_OK;
+}
+
+static status count_images(const study *s, arena *scratch, size_t *out)
+{
+    uint8_t *read;
+    arena_reset(scratch);
+    TRY_ALLOC(read, scratch, s->evaluation_data->n_samples);
+    for (size_t i = 0; i < s->n_evaluations; i++) {
+        const sample_list *list = &s->evaluations[i].samples;
+        for (size_t k = 0; k < list->n; k++) {
+            *out += !read[list->sample[k]];
+            read[list->sample[k]] = 1;
+        }
+    }
+    return STATUS_OK;
+}
+
+status evaluate_forecast(stage_ctx *c, arena *scratch, stage_forecast *out)
+{
+    const study *s = c->study;
+    *out = (stage_forecast){.kept = forecast_block(s->n_cells * s->config->n_rates, sizeof(evaluate_point))};
+    TRY(count_images(s, scratch, &out->images));
+    for (size_t m = 0; m < s->n_models; m++) {
+        TRY(forecast_model(c, scratch, m, out));
+    }
+    return STATUS_OK;
+}
+
+/* What one model's steps take, measured with the whole network and with half of its components; between and beyond them time is taken
+ * to follow the multiply-adds that are left. */
+enum { WHOLE, HALF, TRIED };
+typedef struct trial_steps {
+    trial_clock read, cut[TRIED], pass[TRIED]; /* a micro-batch; a network; a micro-batch */
+    trial_clock cost;                          /* what is left of a network, once per mask */
+    uint64_t macs[TRIED];
+} trial_steps;
+
+/* Reads a micro-batch, and sends it through one of the two networks. */
+static status try_once(stage_ctx *c, evaluator *e, size_t round, uint8_t *alive, int64_t *counter, trial_steps *t)
+{
+    const study *s = c->study;
+    const study_evaluation *set = &s->evaluations[0];
+    const study_model *m = &s->models[e->model];
+    const size_t n = study_batches(&set->samples, s->config->micro_batch), tried = round % TRIED;
+    uint64_t parameters;
+    const mask_use mask = {.alive = alive, .rate = tried};
+    for (size_t i = 0; i < m->graph->n_components; i++) {
+        alive[i] = tried == WHOLE || (i + round / TRIED) % 2;
+    }
+    const double started = log_seconds();
+    TRY(batch_read(e->scratch, s->evaluation_data, &set->samples, (round + (size_t)c->comm->rank) % n, s->config->micro_batch,
+                   &m->evaluation_preprocess, c->evaluation_mark, &e->run[0]));
+    trial_lap(&t->read, log_seconds() - started);
+    e->n_run = 0;
+    const double before_cut = log_seconds();
+    TRY(evaluate_run(c, e, set, &mask, 1, counter));
+    trial_lap(&t->cut[tried], log_seconds() - before_cut);
+    e->n_run = 1;
+    const double before_pass = log_seconds();
+    TRY(evaluate_run(c, e, set, &mask, 1, counter));
+    trial_lap(&t->pass[tried], fmax(0.0, log_seconds() - before_pass - trial_mean(&t->cut[tried])));
+    arena_reset(e->scratch);
+    const double before_cost = log_seconds();
+    TRY(graph_cost_left(e->scratch, m->graph, alive, &parameters, &t->macs[tried]));
+    trial_lap(&t->cost, log_seconds() - before_cost);
+    return STATUS_OK;
+}
+
+static status try_rounds(stage_ctx *c, arena *a, evaluator *e, double budget, trial_steps *t)
+{
+    const study_evaluation *set = &c->study->evaluations[0];
+    uint8_t *alive;
+    int64_t *counter;
+    TRY_ALLOC(alive, a, c->study->models[e->model].graph->n_components);
+    TRY_ALLOC(counter, a, counters_size(set));
+    pruned_want(&e->pruned, set->n_classes, set->classes);
+    const double started = log_seconds();
+    for (size_t round = 0; round < TRIED || log_seconds() - started < budget; round++) {
+        TRY(try_once(c, e, round, alive, counter, t));
+    }
+    return STATUS_OK;
+}
+
+/* Seconds at so many multiply-adds, on the line through both measurements, and no less than nothing. */
+static double on_line(const trial_clock at[TRIED], const uint64_t macs[TRIED], double x)
+{
+    const double whole = trial_mean(&at[WHOLE]), half = trial_mean(&at[HALF]);
+    const double slope = macs[WHOLE] > macs[HALF] ? (whole - half) / (double)(macs[WHOLE] - macs[HALF]) : 0.0;
+    return fmax(0.0, half + slope * (x - (double)macs[HALF]));
+}
+
+/* Multiply-adds under a mask; under one that is not known yet, those of a random one. */
+static status mask_macs(arena *scratch, const study *s, size_t model, const mask_use *u, const size_t *const removed[], double *out)
+{
+    const study_model *m = &s->models[model];
+    const study_cell *cell = &s->cells[u->cell];
+    uint64_t parameters, macs;
+    const uint8_t *alive = u->alive;
+    arena_reset(scratch);
+    if (u->unknown != 0) {
+        const size_t n = m->n_components[cell->kind];
+        uint8_t *drawn;
+        size_t *room, *gone;
+        TRY_ALLOC(drawn, scratch, m->graph->n_components);
+        TRY_ALLOC(room, scratch, n);
+        TRY_ALLOC(gone, scratch, n);
+        memset(drawn, 1, m->graph->n_components);
+        rng_subset(0, RNG_SCORES, 0, n, removed[u->cell][u->rate], room, gone);
+        for (size_t i = 0; i < removed[u->cell][u->rate]; i++) {
+            drawn[m->component[cell->kind][gone[i]]] = 0;
+        }
+        alive = drawn;
+    }
+    TRY(graph_cost_left(scratch, m->graph, alive, &parameters, &macs));
+    *out = (double)macs;
+    return STATUS_OK;
+}
+
+/* One model: all its sets. */
+static status trial_total(const stage_ctx *c, arena *scratch, const evaluator *e, const trial_steps *t, size_t tried, double *seconds)
+{
+    const study *s = c->study;
+    const mask_list *l = &e->masks;
+    for (size_t first = 0, end; first < l->n; first = end) {
+        const size_t batches = study_batches(&s->evaluations[l->use[first].evaluation].samples, s->config->micro_batch);
+        const size_t mine = forecast_share(batches, c->comm->size), most = evaluate_most_run(s, e->model, c->comm->size);
+        const double passes = (double)(mine * s->config->micro_batch) / (double)tried, runs = ceil((double)mine / (double)most);
+        const double reading = passes * trial_mean(&t->read);
+        double computing = 0.0;
+        end = masks_set_end(l, first);
+        for (size_t u = first; u < end; u = masks_end(l, u)) {
+            double macs = 0.0;
+            TRY(mask_macs(scratch, s, e->model, &l->use[u], c->prune.removed, &macs));
+            computing += passes * on_line(t->pass, t->macs, macs) + runs * on_line(t->cut, t->macs, macs);
+            computing += trial_mean(&t->cost); /* every rank works this out for itself */
+        }
+        *seconds += s->config->decode_threads == 0 ? reading + computing : fmax(reading, computing);
+    }
+    return STATUS_OK;
+}
+
+static status try_model(stage_ctx *c, arena *a, arena *small, arena *images, size_t model, double budget, double *seconds)
+{
+    trial narrow;
+    trial_steps steps = {0};
+    evaluator e;
+    uint64_t parameters, macs;
+    stage_ctx mine = *c;
+    graph_cost(c->study->models[model].graph, &parameters, &macs, NULL, NULL);
+    trial_open(c->study, (double)macs, budget / 4.0, &narrow);
+    mine.study = &narrow.study;
+    arena_release(a);
+    TRY(evaluator_open(&mine, a, small, images, model, &e));
+    TRY(try_rounds(&mine, a, &e, budget, &steps));
+    return trial_total(c, images, &e, &steps, narrow.config.micro_batch, seconds);
+}
+
+status evaluate_trial(stage_ctx *c, arena *a, arena *images, double budget, double *seconds)
+{
+    arena *small = NULL;
+    *seconds = 0.0;
+    status st = arena_open("pruned network", &small);
+    for (size_t m = 0; m < c->study->n_models && status_ok(st); m++) {
+        arena_release(small);
+        st = try_model(c, a, small, images, m, budget / (double)c->study->n_models, seconds);
+    }
+    arena_close(&small);
+    return st;
+}

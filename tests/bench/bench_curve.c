@@ -1,0 +1,197 @@
+/* What a curve costs: twenty rates of nested random masks, each as a compacted network that is built and run on the same images, against
+ * one evaluation of the whole network by the same kernels (docs/benchmarks.md). A JSON line for every network and kind of component, with
+ * seconds of the processor.
+ *
+ * usage: bench_curve BACKEND direct|winograd BATCH IMAGES SIZE SHRINK NETWORK... */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bench/clock.h"
+#include "bench/networks.h"
+#include "core/rng.h"
+#include "nn/forward.h"
+#include "nn/passes/compact.h"
+#include "nn/passes/needed_rows.h"
+
+enum { RATES = 20, DENSE_RUNS = 3 };
+
+typedef struct setting {
+    const backend_def *backend;
+    bool winograd;
+    size_t batch, batches, size, shrink;
+} setting;
+
+typedef struct cost {
+    double build, run; /* seconds of the processor */
+    double macs;       /* of the whole network's */
+} cost;
+
+typedef struct bench {
+    const setting *s;
+    arena *network, *small; /* the whole network; the one of a mask */
+    const graph *g, *whole; /* with the needed rows only; as it is defined */
+    const float *images;
+    uint8_t *alive;
+    uint64_t macs;
+} bench;
+
+/* The first `removed` of a random order of the components of one kind. */
+static void prune(bench *b, size_t n, const size_t component[], const size_t order[], size_t removed)
+{
+    memset(b->alive, 1, b->g->n_components);
+    for (size_t i = 0; i < removed && i < n; i++) {
+        b->alive[component[order[i]]] = 0;
+    }
+}
+
+/* As stages/evaluate.c does it: build the small network, and send all images through. */
+static status evaluate(bench *b, cost *out)
+{
+    const setting *s = b->s;
+    const graph *small;
+    forward *f;
+    uint64_t parameters, macs;
+    const double started = clock_processor();
+    arena_reset(b->small);
+    TRY(graph_compact(b->small, b->g, b->alive, NULL, s->backend->block(), &small));
+    TRY(forward_build_for_logits(b->small, small, s->backend, s->batch, s->winograd, &f));
+    const double built = clock_processor();
+    for (size_t i = 0; i < s->batches; i++) {
+        forward_run(f, b->images, NULL);
+        if (!isfinite(forward_logits(f)[0])) {
+            return FAIL(ST_BUG, "expected finite logits, found %g", (double)forward_logits(f)[0]);
+        }
+    }
+    out->run = clock_processor() - built;
+    out->build = built - started;
+    TRY(graph_cost_left(b->small, b->whole, b->alive, &parameters, &macs));
+    out->macs = (double)macs / (double)b->macs;
+    return STATUS_OK;
+}
+
+static int by_size(const void *a, const void *b)
+{
+    const double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+static void print(const bench *b, const char *network, component_kind kind, double dense, const cost c[RATES])
+{
+    double total = 0.0, building = 0.0, floor = 0.0;
+    for (size_t r = 0; r < RATES; r++) {
+        total += c[r].build + c[r].run;
+        building += c[r].build;
+        floor += c[r].macs;
+    }
+    printf("{\"bench\": \"curve\", \"network\": \"%s\", \"kind\": \"%s\", \"backend\": \"%s\", \"convolutions\": "
+           "\"%s\", \"batch\": %zu, "
+           "\"images\": %zu, \"size\": %zu, \"shrink\": %zu, \"rates\": %d, \"curve_to_dense\": %.2f, \"floor\": %.2f, "
+           "\"dense_seconds\": %.4f, "
+           "\"building_share\": %.4f, \"by_rate\": [",
+           network, component_kind_name(kind), b->s->backend->name, b->s->winograd ? "winograd" : "direct", b->s->batch,
+           b->s->batch * b->s->batches, b->s->size, b->s->shrink, RATES, total / dense, floor, dense, building / total);
+    for (size_t r = 0; r < RATES;
+         r++) { /* rate, share of multiply-adds, share of the dense time; building in micro-batches */
+        printf("%s[%.2f, %.4f, %.4f, %.3f]", r == 0 ? "" : ", ", (double)r / RATES, c[r].macs,
+               (c[r].build + c[r].run) / dense, c[r].build / (c[r].run / (double)b->s->batches));
+    }
+    printf("]}\n");
+    (void)fflush(stdout);
+}
+
+static status measure(bench *b, const char *network, component_kind kind)
+{
+    size_t n, *order, *scratch;
+    const size_t *component;
+    double dense[DENSE_RUNS];
+    cost c[RATES], again;
+    TRY(graph_components(b->network, b->g, kind, &n, &component));
+    if (n == 0) {
+        return STATUS_OK;
+    }
+    TRY_ALLOC(order, b->network, n);
+    TRY_ALLOC(scratch, b->network, n);
+    rng_subset(3, RNG_TEST, (uint32_t)kind, n, n, scratch, order);
+    prune(b, n, component, order, 0);
+    TRY(evaluate(b, &again)); /* touches the memory, and makes the kernels of the whole network */
+    for (size_t r = 0; r < RATES; r++) {
+        if (r % (RATES / (DENSE_RUNS - 1)) == 0 || r == RATES - 1) { /* before, in the middle, and near the end */
+            prune(b, n, component, order, 0);
+            TRY(evaluate(b, &again));
+            dense[(r + 1) / (RATES / (DENSE_RUNS - 1))] = again.run;
+        }
+        prune(b, n, component, order, (size_t)((double)n * (double)r / RATES));
+        TRY(evaluate(b, &c[r]));
+    }
+    qsort(dense, DENSE_RUNS, sizeof dense[0], by_size);
+    print(b, network, kind, dense[DENSE_RUNS / 2], c);
+    return STATUS_OK;
+}
+
+static status measure_network(bench *b, const network_def *d)
+{
+    const size_t n_images = b->s->batch;
+    uint64_t parameters;
+    float *images;
+    arena_release(b->network);
+    arena_release(b->small);
+    TRY(network_build(b->network, d, b->s->size, b->s->shrink, &b->whole));
+    TRY(graph_needed_rows(b->network, b->whole, &b->g));
+    graph_cost(b->whole, &parameters, &b->macs, NULL, NULL);
+    const size_t n = n_images * shape_count(b->g->input);
+    TRY_ALLOC(images, b->network, n);
+    TRY_ALLOC(b->alive, b->network, b->g->n_components);
+    for (size_t i = 0; i < n; i++) {
+        images[i] = (float)(4.0 * rng_uniform(2, RNG_TEST, 0, (uint32_t)i) - 2.0);
+    }
+    b->images = images;
+    for (component_kind k = COMPONENT_FILTER; k < (component_kind)COMPONENT_KINDS; k++) {
+        TRY(measure(b, d->name, k));
+    }
+    return STATUS_OK;
+}
+
+static status run(const setting *s, int n, char *names[])
+{
+    bench b = {.s = s};
+    TRY(arena_open("bench network", &b.network));
+    TRY(arena_open("bench curve", &b.small));
+    TRY(s->backend->start());
+    status st = STATUS_OK;
+    for (int i = 0; i < n && status_ok(st); i++) {
+        const network_def *d = NULL;
+        for (size_t k = 0; k < network_count; k++) {
+            d = strcmp(network_table[k].name, names[i]) == 0 ? &network_table[k] : d;
+        }
+        st = d == NULL ? FAIL(ST_USAGE, "no network '%s'", names[i]) : measure_network(&b, d);
+    }
+    arena_close(&b.small);
+    arena_close(&b.network);
+    return st;
+}
+
+int main(int argc, char *argv[])
+{
+    if (argc < 8 || backend_find(argv[1]) == NULL) {
+        (void)fprintf(stderr, "usage: bench_curve BACKEND direct|winograd BATCH IMAGES SIZE SHRINK NETWORK...\n");
+        return ST_USAGE;
+    }
+    setting s = {.backend = backend_find(argv[1]),
+                 .winograd = strcmp(argv[2], "winograd") == 0,
+                 .batch = (size_t)strtoul(argv[3], NULL, 10),
+                 .size = (size_t)strtoul(argv[5], NULL, 10),
+                 .shrink = (size_t)strtoul(argv[6], NULL, 10)};
+    const size_t images = (size_t)strtoul(argv[4], NULL, 10);
+    if (s.batch == 0 || images % s.batch != 0) {
+        (void)fprintf(stderr, "bench_curve: expected IMAGES to be a multiple of BATCH\n");
+        return ST_USAGE;
+    }
+    s.batches = images / s.batch;
+    const status st = run(&s, argc - 7, argv + 7);
+    if (!status_ok(st)) {
+        (void)fprintf(stderr, "bench_curve: error: %s\n", status_message());
+    }
+    return st.code;
+}
