@@ -2,6 +2,8 @@
 # Bad surroundings: memory that ranks of a node share. How to read the lines: bad_input.sh.
 . "$(dirname "$0")/bad_input.sh"
 program=$POLLARD
+blocks() { find /dev/shm -name 'pollard-*' 2>/dev/null | sort; }
+named=$(blocks)
 
 # on3 CODE MESSAGE NAME: 3 ranks leave with the code and one message; CODE 0: with the result of one rank. The environment is the caller's.
 fresh ''
@@ -86,12 +88,11 @@ for together in 1 2; do
     fresh 'printf "\000\000\300\177" | dd of=net/model.safetensors bs=1 seek=400000 conv=notrunc status=none'
     POLLARD_RANKS_PER_NODE=$together on3 65 "expected finite numbers, found nan at [" "a number on every node of $together"
 done
-# Blocks have a name for a moment only; one that is there now may be of another program, and then it is not there for long.
-left=$(find /dev/shm -name 'pollard-*' 2>/dev/null)
+# Blocks have a name for a moment only; a new one that is there now may be of another program, and then it is not there for long.
+left=$(comm -13 <(echo "$named") <(blocks))
 if [ -n "$left" ]; then
     sleep 2
-    # shellcheck disable=SC2086
-    left=$(ls $left 2>/dev/null)
+    left=$(comm -12 <(echo "$left") <(blocks))
 fi
 [ -z "$left" ] && pass || fail "blocks are left: $left"
 finish
