@@ -108,6 +108,10 @@ class Results:
         """The table that `pollard run` prints, with both forms of A_PR: pandas.DataFrame."""
         return _with_first(self.group("summary").to_dataframe().reset_index(drop=True), _ROW)
 
+    def differences_frame(self):
+        """How much better one criterion is than another, paired over the seeds: one row per pair of criteria."""
+        return self.group("differences").to_dataframe().reset_index(drop=True)
+
     def stability_frame(self):
         """How alike the rankings of different seeds are: one row per group of seeds and rate."""
         return _with_first(self.group("stability").to_dataframe().reset_index().drop(columns="row"), [*_ROW, "rate"])

@@ -79,6 +79,13 @@ typedef struct result_summary {
     double area_parameters, area_macs, parameters_removed, macs_removed; /* as in result_cell, means over the seeds */
 } result_summary;
 
+/* A_PR of one criterion less that of another, over the seeds of both (pruning/paired.h). */
+typedef struct result_difference {
+    size_t model, criterion, other, n_classes, n_references, n_seeds; /* references: of the criteria that need any */
+    component_kind kind;
+    double mean, error, low, high;
+} result_difference;
+
 /* What was explained together: the reference images of a task. */
 typedef struct result_set {
     uint64_t seed;
@@ -124,7 +131,7 @@ typedef struct result_text { /* a named text of /provenance */
 
 typedef struct results {
     const char *study;
-    size_t n_models, n_criteria, n_rates, n_cells, n_tracks, n_stability, n_summary, n_audits, n_rows;
+    size_t n_models, n_criteria, n_rates, n_cells, n_tracks, n_stability, n_summary, n_differences, n_audits, n_rows;
     const result_model *models;
     const char *const *criterion_name;   /* [n_criteria] */
     const ranking_options *criterion_ranking; /* [n_criteria] */
@@ -139,6 +146,7 @@ typedef struct results {
     const result_track *tracks;
     const result_stability *stability;
     const result_summary *summary;
+    const result_difference *differences;
     const result_audit *audits;
     const result_rows *rows; /* empty unless the study keeps them */
     /* /provenance: everything that is timed, dated or tied to a host, and what identifies the inputs */

@@ -218,6 +218,19 @@ static const inspect_column summary_columns[] = {
     {"macs_removed_95", "multiply-adds gone", AS_PERCENT},
 };
 
+static const inspect_column difference_columns[] = {
+    {"model", "model", AS_TEXT},
+    {"kind", "pruned", AS_TEXT},
+    {"n_classes", "classes", AS_COUNT},
+    {"references", "references", AS_COUNT},
+    {"criterion", "criterion", AS_TEXT},
+    {"other", "less", AS_TEXT},
+    {"difference", "difference", AS_REAL},
+    {"difference_error", "+-", AS_REAL},
+    {"low_95", "from", AS_REAL},
+    {"high_95", "to", AS_REAL},
+};
+
 static const inspect_column stability_columns[] = {
     {"model", "model", AS_TEXT},
     {"kind", "pruned", AS_TEXT},
@@ -350,7 +363,7 @@ static status print_curves(inspector *in)
 static bool is_column(const char *name)
 {
     static const char *const columns[] = {"input", "path", "sha256", "bytes", "rank", "host", "busy", "idle",
-                                          "stage", "image_wait", "image_wait_share"};
+                                          "stage", "image_wait", "image_wait_share", "cell", "rate", "seconds_per_image"};
     for (size_t i = 0; i < COUNT(columns); i++) {
         if (strcmp(name, columns[i]) == 0) {
             return true;
@@ -401,6 +414,8 @@ static status print_all(inspector *in)
     TRY(print_rules(in));
     TRY(print_group(in, "Summary: means over the seeds, +- standard errors", "/summary", COUNT(summary_columns),
                     summary_columns));
+    TRY(print_group(in, "Differences of A_PR, paired over the seeds, with 95 % confidence intervals", "/differences", COUNT(difference_columns),
+                    difference_columns));
     TRY(print_group(in, "Stability of the rankings over pairs of seeds", "/stability", COUNT(stability_columns),
                     stability_columns));
     TRY(print_curves(in));

@@ -1,8 +1,9 @@
-/* /stability and /summary: what is known over the seeds of a (model, kind, criterion, classes, references). */
+/* /stability, /summary and /differences: what is known over the seeds of a (model, kind, criterion, classes, references). */
 #include "io/results_parts.h"
 
 #define STABILITY(field) offsetof(result_stability, field)
 #define SUMMARY(field) offsetof(result_summary, field)
+#define DIFFERENCE(field) offsetof(result_difference, field)
 
 static const h5_column stability[] = {
     COLUMN("model", "row", H5_STRING, NULL, "model", FROM_INDEX, STABILITY(model), LIST_MODELS),
@@ -48,6 +49,22 @@ static const h5_column summary[] = {
            FROM_REAL, SUMMARY(macs_removed), 0),
 };
 
+static const h5_column differences[] = {
+    COLUMN("model", "row", H5_STRING, NULL, "model", FROM_INDEX, DIFFERENCE(model), LIST_MODELS),
+    COLUMN("kind", "row", H5_STRING, NULL, "what is pruned: filters, neurons or heads", FROM_ENUM, DIFFERENCE(kind),
+           LIST_KINDS),
+    COLUMN("criterion", "row", H5_STRING, NULL, "criterion", FROM_INDEX, DIFFERENCE(criterion), LIST_CRITERIA),
+    COLUMN("other", "row", H5_STRING, NULL, "criterion that it is compared with", FROM_INDEX, DIFFERENCE(other), LIST_CRITERIA),
+    COLUMN("n_classes", "row", H5_COUNT, "1", "classes of the tasks", FROM_SIZE, DIFFERENCE(n_classes), 0),
+    COLUMN("references", "row", H5_COUNT, "1", "reference images per class", FROM_SIZE, DIFFERENCE(n_references), 0),
+    COLUMN("seeds", "row", H5_COUNT, "1", "seeds", FROM_SIZE, DIFFERENCE(n_seeds), 0),
+    COLUMN("difference", "row", H5_REAL, "1", "A_PR (mean over the rates) of criterion less that of other, mean over the seeds", FROM_REAL,
+           DIFFERENCE(mean), 0),
+    COLUMN("difference_error", "row", H5_REAL, "1", "its standard error over the seeds", FROM_REAL, DIFFERENCE(error), 0),
+    COLUMN("low_95", "row", H5_REAL, "1", "lower end of its 95 % confidence interval (Student's t)", FROM_REAL, DIFFERENCE(low), 0),
+    COLUMN("high_95", "row", H5_REAL, "1", "upper end of its 95 % confidence interval (Student's t)", FROM_REAL, DIFFERENCE(high), 0),
+};
+
 static status put_stability(const results_writer *w)
 {
     const results *r = w->r;
@@ -77,8 +94,23 @@ cleanup:
     return h5_group_close(st, &g);
 }
 
+static status put_differences(const results_writer *w)
+{
+    const results *r = w->r;
+    const h5_table rows = {r->n_differences, sizeof *r->differences, r->differences, 0, w->names};
+    status st = STATUS_OK;
+    h5_group g;
+    TRY(h5_group_create(w->file, "/differences", &g));
+    TRY_OR(cleanup, st, h5_attr_text(&g, "coordinates", "model kind criterion other n_classes references"));
+    TRY_OR(cleanup, st, results_put_numbering(&g, "row", r->n_differences, "row of the table"));
+    TRY_OR(cleanup, st, h5_put_table(&g, &rows, COUNT(differences), differences));
+cleanup:
+    return h5_group_close(st, &g);
+}
+
 status results_put_statistics(const results_writer *w)
 {
     TRY(put_stability(w));
-    return put_summary(w);
+    TRY(put_summary(w));
+    return put_differences(w);
 }

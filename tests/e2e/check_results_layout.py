@@ -29,6 +29,8 @@ STABILITY = ROW | {"rate": ("rate", "f8"), "pairs": ("row", "i8"), "kendall_mean
 SUMMARY = ROW | {name: ("row", "f8") for name in ("accuracy", "a_pr_mean", "a_pr_mean_error", "a_pr_trapezoid",
                                                    "a_pr_trapezoid_error", "highest_rate_95", "area_parameters", "area_macs",
                                                    "parameters_removed_95", "macs_removed_95")} | {"seeds": ("row", "i8")}
+DIFFERENCES = ROW | {"other": ("row", "text"), "seeds": ("row", "i8")} | {
+    name: ("row", "f8") for name in ("difference", "difference_error", "low_95", "high_95")}
 CRITERIA = {"criterion": ("criterion", "text"), "method": ("criterion", "text"), "composite": ("criterion", "text"),
             "order": ("criterion", "text"), "scope": ("criterion", "text"), "floor": ("criterion", "f8")}
 CLASSES = {"class": ("class", "i8"), "name": ("class", "text")}
@@ -44,7 +46,7 @@ ROWS = SETS | {"sample": ("sample", "i8"), "class": ("class", "i8"), "component"
                "sample_class": ("sample", "i8"), "samples": ("class", "i8"), "member": ("set sample", "u1"),
                "score": ("sample component", "f4"), "mean": ("class component", "f8"), "variance": ("class component", "f8")}
 PARTS = {"/models/": MODEL, "/audit/": AUDIT, "/rows/": ROWS}
-FIXED = {"/curves": CURVES, "/stability": STABILITY, "/summary": SUMMARY, "/criteria": CRITERIA, "/classes": CLASSES,
+FIXED = {"/curves": CURVES, "/stability": STABILITY, "/summary": SUMMARY, "/differences": DIFFERENCES, "/criteria": CRITERIA, "/classes": CLASSES,
          "/provenance": PROVENANCE}
 
 

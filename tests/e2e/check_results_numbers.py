@@ -240,6 +240,36 @@ def check_summary(data):
     check(data["/stability"].sizes["row"] == s.sizes["row"], "/stability and /summary: rows")
 
 
+def check_differences(data):
+    """Both ends of the interval are half a width from the mean, and a t with that many seeds has its 2.5 % beyond them."""
+    d, c = data["/differences"], data["/curves"]
+    seen = set()
+    for r in range(d.sizes["row"]):
+        row = d.isel(row=r)
+        pair = []
+        for name in (row.criterion.item(), row.other.item()):
+            there = (c.model == row.model) & (c.kind == row.kind) & (c.n_classes == row.n_classes) & (c.criterion == name)
+            there &= (c.references == row.references) | (c.references == 0)
+            cells = c.isel(cell=np.nonzero(there.values)[0]).sortby("seed")
+            pair.append(cells.a_pr_mean.values)
+        off = pair[0] - pair[1]
+        check(near(row.difference, off.mean()) and near(row.difference_error, standard_error(off)), f"/differences row {r}: difference")
+        check(row.seeds.item() == len(off), f"/differences row {r}: seeds")
+        half = (row.high_95 - row.low_95).item() / 2
+        if len(off) > 1:
+            check(near((row.high_95 + row.low_95) / 2, off.mean()), f"/differences row {r}: the interval is not around the difference")
+        if len(off) == 3 and half > 0:  # two degrees of freedom: P(|T| < t) = t / sqrt(2 + t^2)
+            t = half / standard_error(off)
+            check(abs(t / (2 + t * t) ** 0.5 - 0.95) < 1e-9, f"/differences row {r}: the interval is not of 95 %")
+        seen.add(tuple(str(row[name].item()) for name in ("model", "kind", "criterion", "other", "n_classes", "references")))
+    check(len(seen) == d.sizes["row"], "/differences has a row twice")
+    rows = {tuple(str(x) for x in k) for k in zip(*(data["/summary"][name].values.tolist() for name in KEYS))}
+    order = list(dict.fromkeys(c.criterion.values.tolist()))
+    expected = {(a[0], a[1], a[2], b[2], a[3], max(a[4], b[4], key=int)) for a in rows for b in rows
+                if a[:2] == b[:2] and a[3] == b[3] and (a[4] == b[4] or "0" in (a[4], b[4])) and order.index(a[2]) < order.index(b[2])}
+    check(seen == expected, "/differences does not have every pair of criteria that can be compared")
+
+
 def check_numbers(data):
     check_curves(data)
     for group, d in data.items():
@@ -249,3 +279,4 @@ def check_numbers(data):
             check_model(group, d)
     check_stability(data)
     check_summary(data)
+    check_differences(data)

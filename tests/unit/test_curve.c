@@ -7,6 +7,7 @@
 
 #include "core/rng.h"
 #include "pruning/curve.h"
+#include "pruning/paired.h"
 
 static arena *scratch;
 
@@ -265,9 +266,45 @@ static void verdict_survives_large_logits_and_nan(void **state)
     assert_true(other.correct[PREDICTION_RESTRICTED] == 1 && other.correct[PREDICTION_MASKED] == 1);
 }
 
+/* Quantiles of Student's t as tables have them; closed forms for one and two degrees of freedom. */
+static void student_is_the_tables(void **state)
+{
+    (void)state;
+    static const struct {
+        double freedom, p, t;
+    } table[] = {{1, 0.975, 12.706204736174698}, {2, 0.975, 4.302652729749464},  {4, 0.975, 2.7764451051977987},
+                 {9, 0.975, 2.2621571627982},  {19, 0.975, 2.0930240544082634}, {19, 0.95, 1.729132811521367},
+                 {30, 0.995, 2.7499956535672237}, {1000, 0.975, 1.9623390808264078}};
+    for (size_t i = 0; i < COUNT(table); i++) {
+        assert_true(fabs(student_quantile(table[i].p, table[i].freedom) / table[i].t - 1.0) < 1e-9);
+        assert_true(fabs(student_quantile(1.0 - table[i].p, table[i].freedom) / table[i].t + 1.0) < 1e-9);
+        assert_true(fabs(student_probability(table[i].t, table[i].freedom) - table[i].p) < 1e-11);
+    }
+    for (double t = -40.0; t <= 40.0; t += 0.37) {
+        assert_true(fabs(student_probability(t, 1.0) - (0.5 + atan(t) / acos(-1.0))) < 1e-13);
+        assert_true(fabs(student_probability(t, 2.0) - (0.5 + t / (2.0 * sqrt(2.0 + t * t)))) < 1e-13);
+    }
+}
+
+static void differences_are_paired(void **state)
+{
+    (void)state;
+    static const double a[] = {0.9, 0.7, 0.5}, b[] = {0.8, 0.5, 0.4};
+    const paired p = paired_difference(3, a, b, 0.95);
+    /* off the mean by -1/30, 2/30, -1/30 */
+    assert_true(fabs(p.mean - 0.4 / 3.0) < 1e-15);
+    assert_true(fabs(p.error - sqrt((1.0 + 4.0 + 1.0) / 900.0 / 2.0 / 3.0)) < 1e-15);
+    assert_true(fabs(p.high - p.mean - 4.302652729749464 * p.error) < 1e-12 && fabs(p.low + p.high - 2.0 * p.mean) < 1e-15);
+    const paired one = paired_difference(1, a, b, 0.95), same = paired_difference(3, a, a, 0.95);
+    assert_true(fabs(one.mean - 0.1) < 1e-15 && isnan(one.error) && isnan(one.low) && isnan(one.high));
+    assert_true(same.mean == 0.0 && same.error == 0.0 && same.low == 0.0 && same.high == 0.0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(student_is_the_tables),
+        cmocka_unit_test(differences_are_paired),
         cmocka_unit_test(areas_by_hand),
         cmocka_unit_test(area_is_that_of_the_reference),
         cmocka_unit_test(highest_rate_ends_at_the_first_fall),
