@@ -253,7 +253,7 @@ static status print_memory(arena *a, FILE *to, const dry_run_report *r)
     }
     TRY(add_memory(&t, "result", "tables", m->tables));
     TRY(add_memory(&t, "result", "HDF5, and the file in memory", m->file));
-    rows_print(&t, to, m->networks > 0.0 ? "Memory of rank 0 alone:" : "Memory of rank 0:");
+    rows_print(&t, to, "Memory of rank 0:");
     (void)fprintf(to, "  At most %.1f MiB at once, in %s.\n", m->most / 1048576.0, m->when);
     return STATUS_OK;
 }
