@@ -157,6 +157,29 @@ static void blocks_go_with_their_arena(void **state)
     assert_int_equal(files_left(), 0);
 }
 
+/* The pages are taken before anybody touches them, so that none can be missing later. Others use the folder too: several looks. */
+static void pages_are_taken_at_once(void **state)
+{
+    (void)state;
+    enum { LOOKS = 4 };
+    static const size_t bytes = (size_t)32 << 20;
+    size_t taken = 0;
+    for (int i = 0; i < LOOKS; i++) {
+        node_block b;
+        arena *a;
+        assert_ok(arena_open("block", &a));
+        const double before = node_shared_room(&world);
+        assert_ok(comm_agree(&world, STATUS_OK));
+        assert_ok(node_block_open(&world, a, "the bytes", bytes, &b));
+        const double after = node_shared_room(&world);
+        taken += before < 0.0 || before - after >= (double)bytes;
+        assert_ok(comm_agree(&world, STATUS_OK));
+        arena_close(&a);
+        assert_ok(comm_agree(&world, STATUS_OK));
+    }
+    assert_true(taken > 0 || !world.shares);
+}
+
 /* The ranks that are not to blame hear of it, and all go on afterwards. */
 static void assert_fails_on(bool here, status st, status_code code, const char *text)
 {
@@ -341,6 +364,7 @@ int main(int argc, char **argv)
         cmocka_unit_test_setup_teardown(what_the_leader_writes_all_see, open_memory, close_memory),
         cmocka_unit_test_setup_teardown(it_is_one_copy_and_read_only, open_memory, close_memory),
         cmocka_unit_test_setup_teardown(blocks_go_with_their_arena, open_memory, close_memory),
+        cmocka_unit_test_setup_teardown(pages_are_taken_at_once, open_memory, close_memory),
         cmocka_unit_test_setup_teardown(too_much_is_refused_before_it_is_touched, open_memory, close_memory),
         cmocka_unit_test_setup_teardown(a_folder_that_cannot_be_used_is_named, open_memory, close_memory),
         cmocka_unit_test_setup_teardown(one_failure_while_filling_reaches_all, open_memory, close_memory),
