@@ -54,6 +54,13 @@ if inside 1m true 2>/dev/null; then
     tiny 256k 69 "the weights of model 'net' take 0.5 MiB that the ranks of this node share; expected as much room, found 0.2 MiB"
     tiny 640k 69 "the weights in the order of the kernels take" # enough for the network, not for what attribute wants
     tiny 8m 0 ''
+    fresh ''
+    POLLARD_SHARED_MEMORY=$work/shm inside 640k "$launch" 3 "$program" plan study.yaml >"$work/stdout.3" 2>"$work/stderr.3"
+    grep -q 'IT WILL NOT FIT (shared memory lacks room for' "$work/stdout.3" && grep -q '^Time: not tried' "$work/stdout.3" && pass ||
+        { fail "a plan does not see that shared memory is too small"; cat "$work/stdout.3" "$work/stderr.3"; }
+    POLLARD_SHARED_MEMORY=$work/shm inside 8m "$launch" 3 "$program" plan study.yaml >"$work/stdout.3" 2>"$work/stderr.3"
+    grep -q 'Memory that the 3 ranks of the node of rank 0 share:' "$work/stdout.3" && ! grep -q 'IT WILL NOT FIT' "$work/stdout.3" && pass ||
+        { fail "a plan with enough shared memory"; cat "$work/stdout.3" "$work/stderr.3"; }
     # Ranks that see folders of their own, as in containers.
     printf '#!/bin/sh\nmount -t tmpfs tmpfs "$work/shm" && exec "$@"\n' >"$work/contained"
     chmod +x "$work/contained"
