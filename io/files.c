@@ -159,7 +159,14 @@ status file_foresee_writable(const char *path)
     return check_target(path);
 }
 
-static status write_rest(int fd, const char *path, const unsigned char *data, size_t size)
+/* What is to be written, part by part. */
+typedef struct source {
+    size_t total;
+    file_next_part *next;
+    void *context;
+} source;
+
+static status write_part(int fd, const char *path, const unsigned char *data, size_t size, size_t before, size_t total)
 {
     for (size_t done = 0; done < size;) {
         const ssize_t n = write(fd, data + done, size - done);
@@ -167,9 +174,21 @@ static status write_rest(int fd, const char *path, const unsigned char *data, si
             continue;
         }
         if (n <= 0) {
-            return FAIL(ST_CANT_WRITE, "%s: cannot be written after %zu of %zu bytes: %s; choose another output with -o", path, done, size, strerror(errno));
+            return FAIL(ST_CANT_WRITE, "%s: cannot be written after %zu of %zu bytes: %s; choose another output with -o", path, before + done, total, strerror(errno));
         }
         done += (size_t)n;
+    }
+    return STATUS_OK;
+}
+
+static status write_rest(int fd, const char *path, const source *from)
+{
+    for (size_t done = 0; done < from->total;) {
+        const void *data = NULL;
+        size_t size = 0;
+        TRY(from->next(from->context, &data, &size));
+        TRY(write_part(fd, path, data, size, done, from->total));
+        done += size;
     }
     if (fsync(fd) != 0) {
         return FAIL(ST_CANT_WRITE, "%s: cannot be flushed to the disk: %s; choose another output with -o", path, strerror(errno));
@@ -178,12 +197,12 @@ static status write_rest(int fd, const char *path, const unsigned char *data, si
 }
 
 /* A limit on the size of files (ulimit -f) shall be an error like a full disk, not a signal that leaves half a file. */
-static status write_all(int fd, const char *path, const unsigned char *data, size_t size)
+static status write_all(int fd, const char *path, const source *from)
 {
     const struct sigaction ignore = {.sa_handler = SIG_IGN};
     struct sigaction old;
     const bool ignored = sigaction(SIGXFSZ, &ignore, &old) == 0;
-    const status st = write_rest(fd, path, data, size);
+    const status st = write_rest(fd, path, from);
     if (ignored) {
         (void)sigaction(SIGXFSZ, &old, NULL);
     }
@@ -206,8 +225,9 @@ status file_commit(const char *temporary, const char *path)
     return STATUS_OK;
 }
 
-status file_write_atomic(const char *path, const void *data, size_t size)
+status file_write_parts(const char *path, size_t total, file_next_part *next, void *context)
 {
+    const source from = {total, next, context};
     char folder[4096], temporary[4096];
     TRY(split(path, folder, temporary, sizeof folder));
     TRY(make_folders(folder));
@@ -215,7 +235,7 @@ status file_write_atomic(const char *path, const void *data, size_t size)
     if (fd < 0) {
         return FAIL(ST_CANT_WRITE, "%s: cannot be made: %s; choose another output with -o", temporary, strerror(errno));
     }
-    status st = write_all(fd, temporary, data, size);
+    status st = write_all(fd, temporary, &from);
     if (close(fd) != 0 && status_ok(st)) {
         st = FAIL(ST_CANT_WRITE, "%s: cannot be closed: %s; choose another output with -o", temporary, strerror(errno));
     }
@@ -226,6 +246,20 @@ status file_write_atomic(const char *path, const void *data, size_t size)
         (void)unlink(temporary);
     }
     return st;
+}
+
+static status the_only_part(void *context, const void **data, size_t *size)
+{
+    const file_bytes *bytes = context;
+    *data = bytes->data;
+    *size = bytes->size;
+    return STATUS_OK;
+}
+
+status file_write_atomic(const char *path, const void *data, size_t size)
+{
+    file_bytes bytes = {data, size};
+    return file_write_parts(path, size, the_only_part, &bytes);
 }
 
 char *path_join(arena *a, const char *folder, const char *name)

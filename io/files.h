@@ -17,6 +17,10 @@ MUST_CHECK status file_read(arena *a, const char *path, size_t most, file_bytes 
 
 /* Writes tmp file beside it, fsync, rename, fsync of the folder. Errors: ST_CANT_WRITE; then nothing is left behind. */
 MUST_CHECK status file_write_atomic(const char *path, const void *data, size_t size);
+/* The same of what does not lie in memory as a whole: `next` gives one part after the other, each valid until it is called again, `total`
+ * bytes together. */
+typedef status file_next_part(void *context, const void **data, size_t *size);
+MUST_CHECK status file_write_parts(const char *path, size_t total, file_next_part *next, void *context);
 
 /* The last step of such a write for a file that something else filled and closed (HDF5): rename, fsync of the folder. */
 MUST_CHECK status file_commit(const char *temporary, const char *path);

@@ -120,6 +120,8 @@ MUST_CHECK status h5_get_reals(arena *a, const h5_file *f, const char *path, siz
                                const double **out);
 MUST_CHECK status h5_get_counts(arena *a, const h5_file *f, const char *path, size_t rank, size_t dims[],
                                 const int64_t **out);
+MUST_CHECK status h5_get_seeds(arena *a, const h5_file *f, const char *path, size_t rank, size_t dims[],
+                               const uint64_t **out); /* all 64 bits */
 MUST_CHECK status h5_get_texts(arena *a, const h5_file *f, const char *path, size_t rank, size_t dims[],
                                const char *const **out);
 MUST_CHECK status h5_get_attr_text(arena *a, const h5_file *f, const char *object, const char *name, const char **out);

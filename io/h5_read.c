@@ -7,19 +7,19 @@
 /* More than any study has cells x rates; larger sizes are a damaged file, not a reason to ask for all memory. */
 enum { MOST_ELEMENTS = 1 << 24, MOST_LINKS = 1 << 16 };
 
-typedef enum content { REALS, COUNTS, TEXTS } content;
-static const char *const content_name[] = {"real numbers", "integers", "texts"};
+typedef enum content { REALS, COUNTS, SEEDS, TEXTS } content;
+static const char *const content_name[] = {"real numbers", "integers", "integers", "texts"};
 
 static hid_t memory_type(content c)
 {
-    return c == TEXTS ? h5_text_type() : H5Tcopy(c == REALS ? H5T_NATIVE_DOUBLE : H5T_NATIVE_INT64);
+    return c == TEXTS ? h5_text_type() : H5Tcopy(c == REALS ? H5T_NATIVE_DOUBLE : c == SEEDS ? H5T_NATIVE_UINT64 : H5T_NATIVE_INT64);
 }
 
 static status check_type(const h5_file *f, const char *object, hid_t type, content c)
 {
     const H5T_class_t found = H5Tget_class(type);
     const bool fits = c == REALS    ? found == H5T_FLOAT
-                      : c == COUNTS ? found == H5T_INTEGER
+                      : c != TEXTS  ? found == H5T_INTEGER
                                     : found == H5T_STRING && H5Tis_variable_str(type) > 0;
     return fits ? STATUS_OK
                 : FAIL(ST_DATA, "%s: %s: expected %s, found another type; " FILE_DAMAGED,
@@ -127,6 +127,14 @@ status h5_get_counts(arena *a, const h5_file *f, const char *path, size_t rank, 
 {
     const void *data = NULL;
     TRY(get(a, f, path, COUNTS, rank, dims, &data));
+    *out = data;
+    return STATUS_OK;
+}
+
+status h5_get_seeds(arena *a, const h5_file *f, const char *path, size_t rank, size_t dims[], const uint64_t **out)
+{
+    const void *data = NULL;
+    TRY(get(a, f, path, SEEDS, rank, dims, &data));
     *out = data;
     return STATUS_OK;
 }

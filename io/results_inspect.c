@@ -6,6 +6,7 @@
 #include "io/guard.h"
 #include "io/h5.h"
 #include "io/results.h"
+#include "io/results_carry.h"
 #include "io/results_inspect_audit.h"
 #include "io/results_inspect_waits.h"
 #include "io/text_table.h"
@@ -109,24 +110,12 @@ static status attr_text(inspector *in, const char *object, const char *name, con
 
 static status print_study(inspector *in)
 {
-    int64_t version = 0;
     const char *study = "", *source = "", *prediction = "";
-    if (!h5_has_attr(&in->file, "/", "schema_version")) {
-        return FAIL(ST_DATA,
-                    "%s: an HDF5 file without the attribute 'schema_version'; expected a result of 'pollard run'",
-                    in->file.path);
-    }
-    TRY(h5_get_attr_count(&in->file, "/", "schema_version", &version));
-    if (version != RESULTS_SCHEMA_VERSION) {
-        return FAIL(ST_DATA,
-                    "%s: schema_version is %" PRId64
-                    ", this program reads %d; use the Pollard that wrote it or a newer one",
-                    in->file.path, version, (int)RESULTS_SCHEMA_VERSION);
-    }
+    TRY(results_check_schema(&in->file));
     TRY(attr_text(in, "/", "study", &study));
     TRY(attr_text(in, "/", "source", &source));
     TRY(attr_text(in, "/", "prediction", &prediction));
-    (void)fprintf(in->to, "Study '%s', written by %s, schema %" PRId64 "; accuracies are '%s'\n", study, source, version,
+    (void)fprintf(in->to, "Study '%s', written by %s, schema %d; accuracies are '%s'\n", study, source, (int)RESULTS_SCHEMA_VERSION,
                   prediction);
     return STATUS_OK;
 }

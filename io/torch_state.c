@@ -111,6 +111,8 @@ static status attach(collector *c, const torch_tensor *t, uint64_t n, tensor *to
         TRY(find_data(c, to->name, t, &first));
     }
     if (to->type != TENSOR_F32) {
+        to->stored = is_contiguous(t) ? first : NULL;
+        to->stored_bytes = (size_t)n * t->storage->type->bytes;
         return STATUS_OK;
     }
     if (n > 0 && strcmp(to->type_name, "F32") == 0 && is_contiguous(t) && (uintptr_t)first % alignof(float) == 0) {

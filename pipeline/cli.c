@@ -141,7 +141,8 @@ static status parse_option(int argc, char *const argv[], int *i, cli *out)
         return take_set(value, out);
     }
     if (value[0] == '\0') {
-        return FAIL(ST_USAGE, "%s: expected the name of a file, found nothing", o->brief != NULL ? o->brief : o->name);
+        return FAIL(ST_USAGE, "%s: expected %s, found nothing", o->brief != NULL ? o->brief : o->name,
+                    o->kind == OPTION_FILE ? "the name of a file" : "a value");
     }
     *(const char **)place = value;
     return STATUS_OK;

@@ -14,6 +14,8 @@ typedef struct cli {
     const char *output; /* -o, or NULL */
     size_t n_sets;
     const char *sets[CLI_MAX_SETS]; /* --set */
+    const char *model, *kind, *criterion, *task, *references, *seed, *rate, *checkpoint; /* of export, or NULL */
+    bool force;     /* --force */
     bool dry_run;   /* --dry-run */
     bool composite; /* --composite */
     bool verbose;

@@ -18,13 +18,18 @@ static const char *mpi_version(arena *a)
     return arena_text(a, "%s", text);
 }
 
+const char *provenance_program(void)
+{
+    return "pollard " POLLARD_VERSION " (" POLLARD_REVISION ")";
+}
+
 const char *provenance_version(arena *a, const backend_def *b)
 {
     const char *mpi = mpi_version(a), *io = io_versions(a);
     if (mpi == NULL || io == NULL) {
         return NULL;
     }
-    return arena_text(a, "pollard %s (%s)\ncompiler %s\nMPI %s\n%s %s\n%s", POLLARD_VERSION, POLLARD_REVISION, __VERSION__, mpi,
+    return arena_text(a, "%s\ncompiler %s\nMPI %s\n%s %s\n%s", provenance_program(), __VERSION__, mpi,
                       b->name, b->version(), io);
 }
 

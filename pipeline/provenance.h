@@ -22,6 +22,7 @@ typedef struct provenance_run {
     const stage_time *stage;  /* [stage_count] */
 } provenance_run;
 
+const char *provenance_program(void); /* "pollard 0.1.0 (4d4d8e8)" */
 /* Several lines: ours, compiler, libraries, among them the backend's with the kernels it chose. NULL when memory is gone. */
 const char *provenance_version(arena *a, const backend_def *backend);
 

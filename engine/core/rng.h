@@ -12,6 +12,7 @@ typedef enum rng_purpose {
     RNG_REFERENCES = 2, /* which images of a class are explained; stream = class */
     RNG_SCORES = 3,     /* the `random` criterion; index = component */
     RNG_NOISE = 4,      /* smoothgrad: the seed is the sample, stream = draw, index = pair of pixels */
+    RNG_IMAGES = 5,     /* of `pollard export`, where it finds none; index = pixel */
     RNG_TEST = 99
 } rng_purpose;
 

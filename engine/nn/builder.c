@@ -15,6 +15,8 @@ struct builder {
     weight_block *weights;
     const tensor **sorted; /* [t->n] by name */
     bool *used;            /* [t->n] */
+    graph_tensor *taken;   /* [n_taken] of [t->n] */
+    size_t n_taken;
     status st;
     node *nodes;
     size_t n_nodes, room;
@@ -57,6 +59,7 @@ status builder_open(arena *a, const tensors *t, weight_block *weights, builder *
     TRY_ALLOC(b, a, 1);
     *b = (builder){.a = a, .t = t, .weights = weights};
     TRY_ALLOC(b->used, a, t->n);
+    TRY_ALLOC(b->taken, a, t->n);
     TRY(sort_names(b));
     *out = b;
     return STATUS_OK;
@@ -265,6 +268,10 @@ static status take(builder *b, const char *name, size_t rank, const size_t dim[]
     if (b->weights->fills) {
         memcpy(*copy, t->data, count * sizeof **copy);
     }
+    graph_tensor *taken = &b->taken[b->n_taken++];
+    *taken = (graph_tensor){.rank = t->rank, .data = *copy};
+    memcpy(taken->dim, t->dim, sizeof taken->dim);
+    TRY_TEXT(taken->name, b->a, "%s", name);
     b->used[t - b->t->list] = true;
     *found = t;
     return STATUS_OK;
@@ -503,6 +510,8 @@ status builder_close(builder *b, const char *architecture, const graph **out)
         .n_layers = b->n_layers,
         .layers = b->layers,
         .n_components = b->n_components,
+        .n_tensors = b->n_taken,
+        .tensors = b->taken,
     };
     *out = g;
     return STATUS_OK;

@@ -56,6 +56,13 @@ typedef struct node {
     bool inserted; /* by a pass, to move numbers: no layer of the architecture, and no entry of a composite is for it */
 } node;
 
+/* A tensor of the checkpoint that the network uses. */
+typedef struct graph_tensor {
+    const char *name;
+    size_t rank, dim[MAX_TENSOR_DIMS];
+    const float *data; /* the graph's copy, which weight and bias of nodes point into and batch norms were folded from (and into) */
+} graph_tensor;
+
 typedef struct graph {
     const char *architecture; /* "vgg", "resnet", "vit" */
     size_t n_nodes;
@@ -65,6 +72,8 @@ typedef struct graph {
     size_t n_layers; /* prunable layers in module order (docs/attribution.md, section f) */
     const node_id *layers;
     size_t n_components; /* over all layers and kinds; a component's index is its node's first_component + c */
+    size_t n_tensors;
+    const graph_tensor *tensors; /* in the order in which the architecture takes them */
 } graph;
 
 /* Components of one kind: *out [n] are their indices in the vector of all components, in module order. */

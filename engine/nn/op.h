@@ -61,6 +61,15 @@ typedef struct op_cost {
     uint64_t parameters, macs; /* multiply-adds per sample */
 } op_cost;
 
+/* An attribute of a layer, for whoever writes the network down: "kernel" = [3, 3], "heads" = 12, "eps" = 1e-6. */
+typedef struct op_fact {
+    const char *name;
+    size_t n;        /* numbers in `count`; 0: `real` */
+    size_t count[2];
+    double real;
+} op_fact;
+enum { MAX_OP_FACTS = 6 };
+
 /* A layer of a whole network that is to be compacted. */
 typedef struct shrink_call {
     arena *arena;
@@ -111,6 +120,7 @@ typedef struct op_def {
      * weights; *map: its output. NULL: it takes its inputs and gives its output whole. */
     status (*shrink)(const shrink_call *c, node *out, channel_map *map);
     bool (*takes_whole)(const node *n); /* shrink() wants all channels of its inputs, each in its place; NULL: never */
+    size_t (*facts)(const node *n, op_fact out[MAX_OP_FACTS]); /* its attributes; returns how many. NULL: it has none */
     /* What the layer costs with these channels of its first input and its output; NULL = all of them. NULL hook: nothing. */
     op_cost (*cost)(const node *n, const shape in[], const uint8_t *in_live, const uint8_t *out_live);
 } op_def;

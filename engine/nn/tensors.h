@@ -12,6 +12,8 @@ typedef struct tensor {
     const char *type_name; /* as the file calls it: "F32", "I64" */
     size_t rank, dim[MAX_TENSOR_DIMS];
     const float *data; /* TENSOR_F32 only, which is what can be read as float32 whatever the file calls it; row-major; aligned to 4 bytes */
+    const unsigned char *stored; /* [stored_bytes] TENSOR_OTHER: as the file has it, row-major; NULL where it does not lie so */
+    size_t stored_bytes;
 } tensor;
 
 typedef struct fact {

@@ -185,6 +185,8 @@ static status attach(const reader *r, tensor *t, const span *s)
     const unsigned char *from = r->data + s->begin;
     const number_type *type = number_type_called(t->type_name);
     if (t->type != TENSOR_F32) {
+        t->stored = from;
+        t->stored_bytes = (size_t)(s->end - s->begin);
         return STATUS_OK;
     }
     if (strcmp(t->type_name, "F32") == 0 && (uintptr_t)from % alignof(float) == 0) {

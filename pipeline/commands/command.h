@@ -11,6 +11,7 @@ struct comm;
 typedef enum option_kind {
     OPTION_FLAG, /* bool */
     OPTION_FILE, /* const char *: the name of a file */
+    OPTION_TEXT, /* const char *: another word */
     OPTION_SET   /* KEY=VALUE, any number of times: cli.sets */
 } option_kind;
 

@@ -371,9 +371,97 @@ static void layers_that_cannot_shrink_get_their_input_whole(void **state)
     arena_close(&s.a);
 }
 
+/* A branch whose padded width is the stream's is not the stream: the sum must not be written over it. In either order. */
+static void a_padded_branch_is_no_stream(void **state)
+{
+    (void)state;
+    enum { E = MAX_BLOCK };
+    static const linear_attr same = {.out_features = E};
+    static const token_row_attr row = {.row = 1};
+    float w[E * E + 5 * E], images[BATCH * E * 4];
+    for (size_t i = 0; i < COUNT(w); i++) {
+        w[i] = (float)rng_uniform(1, RNG_TEST, 0, (uint32_t)i) - 0.5f;
+    }
+    for (size_t i = 0; i < COUNT(images); i++) {
+        images[i] = (float)rng_uniform(2, RNG_TEST, 0, (uint32_t)i) - 0.5f;
+    }
+    for (size_t first = 0; first < 2; first++) {
+        node nodes[] = {
+            {.op = &op_input, .name = "input", .out = {3, {E, 2, 2}}},
+            {.op = &op_tokens,
+             .name = "tokens",
+             .n_in = 1,
+             .in = {0},
+             .weight = w,
+             .n_weight = E,
+             .bias = w,
+             .n_bias = 5 * E},
+            {.op = &op_linear,
+             .name = "branch",
+             .n_in = 1,
+             .in = {1},
+             .attr = &same,
+             .weight = w,
+             .n_weight = E * E,
+             .bias = w,
+             .n_bias = E,
+             .components = COMPONENT_NEURON,
+             .n_components = E,
+             .first_component = 0},
+            {.op = &op_add, .name = "sum", .n_in = 2, .in = {first == 0 ? 1 : 2, first == 0 ? 2 : 1}},
+            {.op = &op_token_row, .name = "row", .n_in = 1, .in = {3}, .attr = &row},
+        };
+        static const node_id layers[] = {2};
+        const graph g = {.architecture = "test",
+                         .n_nodes = COUNT(nodes),
+                         .nodes = nodes,
+                         .input = nodes[0].out,
+                         .n_classes = E,
+                         .n_layers = 1,
+                         .layers = layers,
+                         .n_components = E};
+        for (node_id id = 1; id < g.n_nodes; id++) {
+            const shape in[] = {nodes[nodes[id].in[0]].out, nodes[nodes[id].in[1]].out};
+            assert_ok(nodes[id].op->infer(&nodes[id], in, &nodes[id].out));
+        }
+        subject s = {.name = "padded branch", .g = &g, .images = images};
+        assert_ok(arena_open("test", &s.a));
+        for (uint64_t seed = 0; seed < 4; seed++) {
+            kill(&s, COMPONENT_NONE, 0.3, seed);
+            compare(&s, first == 0 ? "stream first" : "branch first", NULL);
+        }
+        arena_close(&s.a);
+    }
+}
+
+/* What is cut takes memory too: with the plan's own small change, no more than is said, and not much less. */
+static void memory_of_cuts_is_counted(void **state)
+{
+    (void)state;
+    enum { SMALL_CHANGE = 512 << 10 };
+    arena *a = NULL, *run = NULL;
+    forward *f = NULL;
+    const graph *small = NULL;
+    assert_ok(arena_open("test", &a));
+    assert_ok(arena_open("run", &run));
+    const graph *g = made_build(made_cifar_net(a, 1, 64, false));
+    uint8_t *alive = arena_alloc(a, g->n_components, 1);
+    for (size_t i = 0; i < g->n_components; i++) {
+        alive[i] = i % 8 != 0;
+    }
+    assert_ok(graph_compact(a, g, alive, NULL, test_backend()->block(), &small));
+    assert_ok(forward_build_for_logits(run, small, test_backend(), BATCH, false, &f));
+    const size_t told = forward_bytes_for_logits(small, test_backend(), BATCH, false);
+    assert_in_range(arena_bytes(run), told - SMALL_CHANGE, told + SMALL_CHANGE);
+    arena_close(&run);
+    arena_close(&a);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_padded_branch_is_no_stream),
+        cmocka_unit_test(memory_of_cuts_is_counted),
         cmocka_unit_test(random_masks_give_the_masked_logits),
         cmocka_unit_test(a_layer_may_be_empty),
         cmocka_unit_test(only_wanted_logits_are_computed),

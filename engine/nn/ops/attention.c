@@ -155,6 +155,13 @@ static status shrink(const shrink_call *c, node *out, channel_map *map)
     return STATUS_OK;
 }
 
+static size_t facts(const node *n, op_fact out[MAX_OP_FACTS])
+{
+    const attention_attr *a = n->attr;
+    out[0] = (op_fact){"heads", 1, {a->heads, 0}, 0.0};
+    return 1;
+}
+
 const op_def op_attention = {
     .name = "attention",
     .help = "softmax(q k'/sqrt(d)) v, per head",
@@ -178,4 +185,5 @@ const op_def op_attention = {
     .needs = needs,
     .shrink = shrink,
     .cost = cost,
+    .facts = facts,
 };

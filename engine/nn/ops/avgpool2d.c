@@ -119,6 +119,13 @@ static void gradient(const relevance_call *c)
     }
 }
 
+static size_t facts(const node *n, op_fact out[MAX_OP_FACTS])
+{
+    const avgpool_attr *a = n->attr;
+    out[0] = (op_fact){"output", 2, {a->output[0], a->output[1]}, 0.0};
+    return 1;
+}
+
 const op_def op_avgpool2d = {
     .name = "avgpool2d",
     .help = "adaptive average",
@@ -135,4 +142,5 @@ const op_def op_avgpool2d = {
     .gradient = gradient,
     .live = op_live_same,
     .shrink = op_shrink_same,
+    .facts = facts,
 };

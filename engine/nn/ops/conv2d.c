@@ -139,6 +139,17 @@ static status shrink(const shrink_call *c, node *out, channel_map *map)
     return op_cut_weights(c, &row, &column, in_group, a->kernel[0] * a->kernel[1], out);
 }
 
+static size_t facts(const node *n, op_fact out[MAX_OP_FACTS])
+{
+    const conv_attr *a = n->attr;
+    out[0] = (op_fact){"kernel", 2, {a->kernel[0], a->kernel[1]}, 0.0};
+    out[1] = (op_fact){"stride", 2, {a->stride[0], a->stride[1]}, 0.0};
+    out[2] = (op_fact){"padding", 2, {a->padding[0], a->padding[1]}, 0.0};
+    out[3] = (op_fact){"dilation", 2, {a->dilation[0], a->dilation[1]}, 0.0};
+    out[4] = (op_fact){"groups", 1, {a->groups, 0}, 0.0};
+    return 5;
+}
+
 const op_def op_conv2d = {
     .name = "conv2d",
     .help = "two-dimensional convolution",
@@ -150,4 +161,5 @@ const op_def op_conv2d = {
     .shrink = shrink,
     .takes_whole = takes_whole,
     .cost = cost,
+    .facts = facts,
 };

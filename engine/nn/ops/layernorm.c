@@ -146,6 +146,13 @@ static op_cost cost(const node *n, const shape in[], const uint8_t *in_live, con
     return (op_cost){.parameters = n->n_weight + n->n_bias};
 }
 
+static size_t facts(const node *n, op_fact out[MAX_OP_FACTS])
+{
+    const layernorm_attr *a = n->attr;
+    out[0] = (op_fact){.name = "eps", .real = a->eps};
+    return 1;
+}
+
 const op_def op_layernorm = {
     .name = "layernorm",
     .help = "layer normalisation",
@@ -161,4 +168,5 @@ const op_def op_layernorm = {
     .by_row = 1,
     .in_place = true,
     .cost = cost,
+    .facts = facts,
 };

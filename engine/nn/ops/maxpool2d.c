@@ -160,6 +160,15 @@ static void relevance(const relevance_call *c)
     }
 }
 
+static size_t facts(const node *n, op_fact out[MAX_OP_FACTS])
+{
+    const maxpool_attr *a = n->attr;
+    out[0] = (op_fact){"kernel", 1, {a->kernel, 0}, 0.0};
+    out[1] = (op_fact){"stride", 1, {a->stride, 0}, 0.0};
+    out[2] = (op_fact){"padding", 1, {a->padding, 0}, 0.0};
+    return 3;
+}
+
 const op_def op_maxpool2d = {
     .name = "maxpool2d",
     .help = "maximum of a window",
@@ -175,4 +184,5 @@ const op_def op_maxpool2d = {
     .gradient = relevance,
     .live = op_live_same,
     .shrink = op_shrink_same,
+    .facts = facts,
 };

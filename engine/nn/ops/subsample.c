@@ -87,6 +87,14 @@ static status shrink(const shrink_call *c, node *out, channel_map *map)
     return STATUS_OK;
 }
 
+static size_t facts(const node *n, op_fact out[MAX_OP_FACTS])
+{
+    const subsample_attr *a = n->attr;
+    out[0] = (op_fact){"stride", 1, {a->stride, 0}, 0.0};
+    out[1] = (op_fact){"before", 1, {a->before, 0}, 0.0};
+    return 2;
+}
+
 const op_def op_subsample = {
     .name = "subsample",
     .help = "every s-th pixel, between channels of zeros",
@@ -101,4 +109,5 @@ const op_def op_subsample = {
     .gradient = relevance, /* linear: its transpose is its derivative */
     .live = live,
     .shrink = shrink,
+    .facts = facts,
 };

@@ -34,6 +34,13 @@ static void relevance(const relevance_call *c)
     }
 }
 
+static size_t facts(const node *n, op_fact out[MAX_OP_FACTS])
+{
+    const token_row_attr *a = n->attr;
+    out[0] = (op_fact){"row", 1, {a->row, 0}, 0.0};
+    return 1;
+}
+
 const op_def op_token_row = {
     .name = "token_row",
     .help = "one token's row",
@@ -48,4 +55,5 @@ const op_def op_token_row = {
     .gradient = relevance,
     .live = op_live_same,
     .shrink = op_shrink_same,
+    .facts = facts,
 };

@@ -79,6 +79,13 @@ static status add_node(compaction *p, node_id id)
 status graph_compact(arena *a, const graph *g, const uint8_t alive[], const uint8_t logits[], size_t block,
                      const graph **out)
 {
+    const channel_map *map;
+    return graph_compact_mapped(a, g, alive, logits, block, out, &map);
+}
+
+status graph_compact_mapped(arena *a, const graph *g, const uint8_t alive[], const uint8_t logits[], size_t block,
+                            const graph **out, const channel_map **map)
+{
     compaction p = {.a = a, .g = g, .block = block};
     graph *small;
     TRY(graph_channels_kept(a, g, alive, logits, &p.kept));
@@ -96,5 +103,6 @@ status graph_compact(arena *a, const graph *g, const uint8_t alive[], const uint
     small->n_layers = small->n_components = 0;
     small->layers = NULL;
     *out = small;
+    *map = p.map;
     return STATUS_OK;
 }
