@@ -13,10 +13,58 @@ static void comm_fatal(const comm *c, const char *what)
     (void)MPI_Abort(c->mpi, ST_ENVIRONMENT);
 }
 
+/* What rank 0 has in its environment, for all: launchers hand on variables to some ranks and not to others. "" where it has none. */
+static void environment(const comm *c, const char *name, size_t size, char *out)
+{
+    const char *mine = c->rank == 0 ? getenv(name) : NULL;
+    (void)snprintf(out, size, "%s", mine == NULL ? "" : mine);
+    if (MPI_Bcast(out, (int)size, MPI_CHAR, 0, c->mpi) != MPI_SUCCESS) {
+        comm_fatal(c, "a broadcast failed");
+    }
+}
+
+/* How many ranks of a host are a node. The same on all ranks. */
+static status read_environment(comm *c, int *most)
+{
+    char text[32], *end;
+    environment(c, "POLLARD_RANKS_PER_NODE", sizeof text, text);
+    environment(c, "POLLARD_SHARED_MEMORY", sizeof c->shared_folder, c->shared_folder);
+    const long value = strtol(text, &end, 10);
+    if (text[0] != '\0' && (*end != '\0' || value < 1 || value > INT_MAX)) {
+        return FAIL(ST_ENVIRONMENT, "POLLARD_RANKS_PER_NODE: expected a number of 1 or more, or nothing, found '%s'", text);
+    }
+    *most = text[0] == '\0' ? INT_MAX : (int)value;
+    if (strcmp(c->shared_folder, "off") == 0) {
+        *most = 1;
+    }
+    if (c->shared_folder[0] == '\0') {
+        (void)snprintf(c->shared_folder, sizeof c->shared_folder, "/dev/shm");
+    }
+    return STATUS_OK;
+}
+
+/* Ranks of one host, in stretches of `most`. */
+static void find_node(comm *c, int most)
+{
+    MPI_Comm host = MPI_COMM_NULL;
+    int rank = 0;
+    if (MPI_Comm_split_type(c->mpi, MPI_COMM_TYPE_SHARED, c->rank, MPI_INFO_NULL, &host) != MPI_SUCCESS ||
+        MPI_Comm_rank(host, &rank) != MPI_SUCCESS || MPI_Comm_split(host, rank / most, c->rank, &c->node) != MPI_SUCCESS ||
+        MPI_Comm_free(&host) != MPI_SUCCESS || MPI_Comm_set_errhandler(c->node, MPI_ERRORS_RETURN) != MPI_SUCCESS ||
+        MPI_Comm_rank(c->node, &c->node_rank) != MPI_SUCCESS || MPI_Comm_size(c->node, &c->node_size) != MPI_SUCCESS) {
+        comm_fatal(c, "no communicator of the ranks of a node");
+    }
+    int largest = c->node_size;
+    if (MPI_Allreduce(MPI_IN_PLACE, &largest, 1, MPI_INT, MPI_MAX, c->mpi) != MPI_SUCCESS) {
+        comm_fatal(c, "a reduction failed");
+    }
+    c->shares = largest > 1;
+}
+
 status comm_start(int *argc, char ***argv, comm *out)
 {
-    int provided = 0;
-    *out = (comm){.mpi = MPI_COMM_NULL};
+    int provided = 0, most = 1;
+    *out = (comm){.mpi = MPI_COMM_NULL, .node = MPI_COMM_NULL};
     if (MPI_Init_thread(argc, argv, MPI_THREAD_FUNNELED, &provided) != MPI_SUCCESS) {
         return FAIL(ST_ENVIRONMENT, "MPI cannot be started; check that the program runs under the mpirun of the MPI it was built with");
     }
@@ -28,6 +76,8 @@ status comm_start(int *argc, char ***argv, comm *out)
     if (provided < MPI_THREAD_FUNNELED) {
         return FAIL(ST_ENVIRONMENT, "this MPI offers no MPI_THREAD_FUNNELED");
     }
+    TRY(read_environment(out, &most));
+    find_node(out, most);
     return STATUS_OK;
 }
 
@@ -35,6 +85,9 @@ void comm_finish(comm *c)
 {
     int started = 0;
     if (MPI_Initialized(&started) == MPI_SUCCESS && started) {
+        if (c->node != MPI_COMM_NULL) {
+            (void)MPI_Comm_free(&c->node);
+        }
         if (c->mpi != MPI_COMM_NULL) {
             (void)MPI_Comm_free(&c->mpi);
         }
@@ -105,26 +158,53 @@ status comm_agree(comm *c, status local)
     return FAIL(ST_PEER, "rank %d failed; its own message says why", rank);
 }
 
-status comm_share_bytes(comm *c, arena *a, const void **data, size_t *size)
+/* The bytes of rank 0 of `within` for its ranks. */
+static status share_bytes(comm *c, MPI_Comm within, bool first, arena *a, const void **data, size_t *size)
 {
-    unsigned long long bytes = c->rank == 0 ? *size : 0;
-    if (MPI_Bcast(&bytes, 1, MPI_UNSIGNED_LONG_LONG, 0, c->mpi) != MPI_SUCCESS) {
+    unsigned long long bytes = first ? *size : 0;
+    if (MPI_Bcast(&bytes, 1, MPI_UNSIGNED_LONG_LONG, 0, within) != MPI_SUCCESS) {
         comm_fatal(c, "a broadcast failed");
     }
     unsigned char *copy = arena_alloc(a, (size_t)bytes + 1, 1);
     TRY(comm_agree(c, copy == NULL ? (status){ST_ENVIRONMENT} : STATUS_OK));
-    if (c->rank == 0 && bytes > 0) {
+    if (first && bytes > 0) {
         memcpy(copy, *data, (size_t)bytes);
     }
     for (size_t done = 0; done < bytes; done += piece) {
         const size_t n = bytes - done < piece ? (size_t)bytes - done : piece;
-        if (MPI_Bcast(copy + done, (int)n, MPI_BYTE, 0, c->mpi) != MPI_SUCCESS) {
+        if (MPI_Bcast(copy + done, (int)n, MPI_BYTE, 0, within) != MPI_SUCCESS) {
             comm_fatal(c, "a broadcast failed");
         }
     }
     *data = copy;
     *size = (size_t)bytes;
     return STATUS_OK;
+}
+
+status comm_share_bytes(comm *c, arena *a, const void **data, size_t *size)
+{
+    return share_bytes(c, c->mpi, c->rank == 0, a, data, size);
+}
+
+status comm_share_in_node(comm *c, arena *a, const void **data, size_t *size)
+{
+    return share_bytes(c, c->node, c->node_rank == 0, a, data, size);
+}
+
+void comm_bcast_in_node(const comm *c, size_t n, void *value)
+{
+    if (MPI_Bcast(value, (int)n, MPI_BYTE, 0, c->node) != MPI_SUCCESS) {
+        comm_fatal(c, "a broadcast failed");
+    }
+}
+
+status comm_same_in_node(comm *c, const char *what, uint64_t mine)
+{
+    uint64_t both[2] = {mine, ~mine}; /* the largest, and the complement of the smallest */
+    if (MPI_Allreduce(MPI_IN_PLACE, both, 2, MPI_UINT64_T, MPI_MAX, c->node) != MPI_SUCCESS) {
+        comm_fatal(c, "a reduction failed");
+    }
+    return comm_agree(c, both[0] == ~both[1] ? STATUS_OK : FAIL(ST_BUG, "%s: expected the same on all ranks of a node, found different ones", what));
 }
 
 /* In place, in pieces; every rank passes the same n. */

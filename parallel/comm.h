@@ -15,9 +15,16 @@ typedef struct comm {
     MPI_Comm mpi; /* our own duplicate, MPI_ERRORS_RETURN */
     int rank, size;
     bool raised; /* this rank has rung the alarm since the last agreement */
+    MPI_Comm node; /* ranks that share memory; the first of them in the order of `mpi` is their leader, rank 0 */
+    int node_rank, node_size;
+    bool shares; /* some node has several ranks: the same on all */
+    char shared_folder[256]; /* where blocks of memory that they share are made (parallel/node.h) */
 } comm;
 
-/* Errors: ST_ENVIRONMENT. comm_finish() is safe after a failure too. */
+/* Of the environment counts what rank 0 has of it:
+ *   POLLARD_SHARED_MEMORY    the folder for memory that ranks of a node share (/dev/shm), or `off`: every rank has its own copy
+ *   POLLARD_RANKS_PER_NODE   so many ranks of a host count as a node of their own (for tests; all)
+ * Errors: ST_ENVIRONMENT, on every rank. comm_finish() is safe after a failure too. */
 MUST_CHECK status comm_start(int *argc, char ***argv, comm *out);
 void comm_finish(comm *c);
 
@@ -30,6 +37,15 @@ bool comm_alarm(comm *c, status local);
 
 /* Rank 0's bytes for everybody: in: rank 0's *data [*size]; out: every rank's own copy in `a`, with a zero byte behind it. */
 MUST_CHECK status comm_share_bytes(comm *c, arena *a, const void **data, size_t *size);
+
+/* The same within each node: the leader's bytes for its ranks, the leader's own included. The verdict is one of all ranks. */
+MUST_CHECK status comm_share_in_node(comm *c, arena *a, const void **data, size_t *size);
+
+void comm_bcast_in_node(const comm *c, size_t n, void *value); /* n bytes of the leader, in place */
+
+/* Whether all ranks of a node bring the same number, which stands for something that they must have made alike; `what` that is, for the
+ * message. Errors, on every rank of all nodes: ST_BUG. */
+MUST_CHECK status comm_same_in_node(comm *c, const char *what, uint64_t mine);
 
 /* Adds n integers over all ranks, in place. */
 void comm_sum_i64(const comm *c, size_t n, int64_t value[]);

@@ -70,13 +70,14 @@ static status forecast(comm *c, arena *a, arena *work, arena *images, sampler *s
     out->stage = stage;
     out->seconds = seconds;
     dry_run_memory_sum(stage, s, c->rank == 0, &out->memory);
+    out->memory.lacks = dry_run_memory_lacks(c, stage);
     TRY(dry_run_memory_of_nodes(c, a, &out->memory, &out->node));
     out->tried = out->node.fits;
     if (out->tried) {
         const double started = log_seconds();
         TRY(try_stages(c, a, &ctx, work, images, budget, seconds));
         out->trial_seconds = log_seconds() - started;
-        out->memory.now = dry_run_resident();
+        out->memory.now = dry_run_taken();
         dry_run_memory_sum(stage, s, c->rank == 0, &out->memory);
         TRY(dry_run_memory_of_nodes(c, a, &out->memory, &out->node));
     }
@@ -87,7 +88,7 @@ status dry_run_forecast(comm *c, const arena *planned, arena *a, const plan *p, 
 {
     arena *work = NULL, *images = NULL;
     *out = (dry_run_report){.plan = p, .ranks = c->size};
-    dry_run_memory_start(planned, &out->memory);
+    dry_run_memory_start(c, planned, p, &out->memory);
     status st = arena_open("plan", &work);
     if (status_ok(st)) {
         st = arena_open("plan images", &images);

@@ -6,16 +6,19 @@
 #include "pipeline/plan.h"
 #include "stages/stage.h"
 
-/* Memory of one rank, in bytes. */
+/* Memory of one rank, in bytes; its own, where nothing else is said. */
 typedef struct rank_memory {
+    size_t ranks; /* of its node */
     double program;      /* the program and its libraries */
     double study;        /* networks and lists of images */
+    double networks;     /* that the ranks of the node share */
     double start;        /* the most until these are there */
     double image;        /* image files on their way to the network: one a thread that decodes */
     double rows;         /* scores of single images in the file, before compression */
     double tables, file; /* at the end: what goes into the result; the file, of rank 0 */
-    double now;          /* taken at this moment */
-    double most;         /* the most at once */
+    double now;          /* taken at this moment, shared memory in equal parts */
+    double most, shared; /* where it is most at once: its own, and what the ranks of the node share beside it */
+    double lacks;        /* room in the folder for shared memory that there ought to be; 0: it suffices */
     const char *when;    /* name of the stage of `most`, or "start" or "result" */
 } rank_memory;
 
@@ -24,6 +27,7 @@ typedef struct node_memory {
     const char *host;
     size_t n_nodes, ranks;
     double needed, available; /* available < 0: unknown */
+    double lacks;             /* of rank_memory */
     const char *from;         /* who says so, on this rank's node */
     bool fits;                /* also within each rank's own limit */
 } node_memory;

@@ -4,6 +4,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "parallel/node.h"
 #include "pipeline/doctor/machine.h"
 #include "pipeline/dry_run_parts.h"
 #include "pipeline/gather.h"
@@ -29,29 +30,73 @@ static bool read_pages(double *address, double *resident)
     return read;
 }
 
+/* "NAME:   1234 kB" of a file in /proc/self, in bytes; false where it is not there. */
+static bool read_line(const char *path, const char *name, double *out)
+{
+    char line[256];
+    const size_t length = strlen(name);
+    bool found = false;
+    FILE *f = fopen(path, "r");
+    while (f != NULL && !found && fgets(line, sizeof line, f) != NULL) {
+        found = strncmp(line, name, length) == 0 && line[length] == ':';
+    }
+    if (f != NULL) {
+        (void)fclose(f);
+    }
+    *out = found ? 1024.0 * (double)strtoul(line + length + 1, NULL, 10) : 0.0;
+    return found;
+}
+
+/* Of memory that is shared with other processes, what this one has touched: not libraries, which are files. */
+static double shared_resident(void)
+{
+    double bytes;
+    (void)read_line("/proc/self/status", "RssShmem", &bytes);
+    return bytes;
+}
+
 double dry_run_resident(void)
 {
     double address, resident;
-    return read_pages(&address, &resident) ? resident : most_resident();
+    return (read_pages(&address, &resident) ? resident : most_resident()) - shared_resident();
+}
+
+double dry_run_taken(void)
+{
+    double bytes;
+    return read_line("/proc/self/smaps_rollup", "Pss", &bytes) ? bytes : dry_run_resident();
 }
 
 /* Limits (ulimit -v) count addresses, of which a process has more than memory. */
 static double most_addresses(const rank_memory *m)
 {
     double address, resident;
-    return read_pages(&address, &resident) && m->most > resident ? address + m->most - resident : m->most;
+    const double all = m->most + m->shared;
+    if (!read_pages(&address, &resident)) {
+        return all;
+    }
+    const double has = resident - shared_resident() + m->networks;
+    return all > has ? address + all - has : address;
 }
 
-void dry_run_memory_start(const arena *planned, rank_memory *out)
+void dry_run_memory_start(const comm *c, const arena *planned, const plan *p, rank_memory *out)
 {
-    *out = (rank_memory){.study = (double)arena_bytes(planned), .start = most_resident(), .now = dry_run_resident()};
-    out->program = out->now > out->study ? out->now - out->study : 0.0;
+    const double resident = dry_run_resident();
+    *out = (rank_memory){.ranks = (size_t)c->node_size,
+                         .study = (double)arena_bytes(planned),
+                         .start = most_resident() - shared_resident(),
+                         .now = dry_run_taken()};
+    out->program = resident > out->study ? resident - out->study : 0.0;
+    for (size_t i = 0; i < p->study.n_models; i++) {
+        out->networks += (double)p->inputs[i].shared_bytes;
+    }
 }
 
-static void keep_most(double bytes, const char *when, rank_memory *out)
+static void keep_most(double bytes, double shared, const char *when, rank_memory *out)
 {
-    if (bytes > out->most) {
+    if (bytes + shared / (double)out->ranks > out->most + out->shared / (double)out->ranks) {
         out->most = bytes;
+        out->shared = shared;
         out->when = when;
     }
 }
@@ -74,21 +119,31 @@ void dry_run_memory_sum(const stage_forecast stage[], const study *s, bool write
 {
     const size_t samples = s->reference_data->n_samples + s->evaluation_data->n_samples;
     double kept = out->program + out->study + (double)(samples * sizeof(file_mark));
-    out->most = 0.0;
-    keep_most(out->start, "start", out);
+    out->most = out->shared = 0.0;
+    keep_most(out->start, out->networks, "start", out);
     for (size_t i = 0; i < stage_count; i++) {
         kept += (double)stage[i].kept;
-        keep_most(kept + (double)forecast_bytes(&stage[i]) + out->image, stage_table[i]->name, out);
+        keep_most(kept + (double)forecast_bytes(&stage[i]) + out->image, out->networks + (double)stage[i].shared, stage_table[i]->name, out);
     }
     out->tables = (double)gather_bytes(s) + inputs_bytes(stage);
     out->rows = s->config->rows == ROWS_KEEP ? (double)gather_rows_file_bytes(s) : 0.0;
     out->file = writes ? out->tables + out->rows + hdf5_bytes : 0.0; /* made in memory, of the same contents */
-    keep_most(kept + out->tables + out->file, "result", out);
+    keep_most(kept + out->tables + out->file, out->networks, "result", out);
+}
+
+double dry_run_memory_lacks(const comm *c, const stage_forecast stage[])
+{
+    double most = 0.0;
+    for (size_t i = 0; i < stage_count; i++) {
+        most = (double)stage[i].shared > most ? (double)stage[i].shared : most;
+    }
+    const double room = node_shared_room(c);
+    return c->node_rank == 0 && room >= 0.0 && room < most ? most - room : 0.0;
 }
 
 typedef struct all_ranks {
     const char *const *host;
-    const double *most, *now, *addresses, *available, *limit;
+    const double *most, *now, *addresses, *available, *limit, *lacks;
 } all_ranks;
 
 static status gather_ranks(comm *c, arena *a, const rank_memory *mine, const machine *m, all_ranks *out)
@@ -96,7 +151,9 @@ static status gather_ranks(comm *c, arena *a, const rank_memory *mine, const mac
     char host[256] = "unknown";
     (void)gethostname(host, sizeof host - 1);
     TRY(comm_gather_text(c, a, host, &out->host));
-    TRY(comm_gather_f64(c, a, mine->most, &out->most));
+    /* What ranks share, their first rank brings. */
+    TRY(comm_gather_f64(c, a, mine->most + (c->node_rank == 0 ? mine->shared : 0.0), &out->most));
+    TRY(comm_gather_f64(c, a, mine->lacks, &out->lacks));
     TRY(comm_gather_f64(c, a, mine->now, &out->now));
     TRY(comm_gather_f64(c, a, most_addresses(mine), &out->addresses));
     TRY(comm_gather_f64(c, a, m->memory_from == NULL ? -1.0 : m->memory, &out->available));
@@ -111,11 +168,12 @@ static node_memory add_up(const all_ranks *all, size_t n, size_t first)
         if (strcmp(all->host[i], sum.host) == 0) {
             sum.ranks++;
             sum.needed += all->most[i];
+            sum.lacks += all->lacks[i];
             sum.available += sum.available < 0.0 ? 0.0 : all->now[i];
             sum.fits = sum.fits && (all->limit[i] == 0.0 || all->addresses[i] <= all->limit[i]);
         }
     }
-    sum.fits = sum.fits && (sum.available < 0.0 || sum.needed <= sum.available);
+    sum.fits = sum.fits && sum.lacks == 0.0 && (sum.available < 0.0 || sum.needed <= sum.available);
     return sum;
 }
 

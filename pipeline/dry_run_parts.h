@@ -3,9 +3,11 @@
 /* What the files of the dry run share. */
 #include "pipeline/dry_run.h"
 
-double dry_run_resident(void);                                     /* bytes of this process that are in memory */
-void dry_run_memory_start(const arena *planned, rank_memory *out); /* as soon as the plan is built */
+double dry_run_resident(void); /* bytes of this process alone that are in memory */
+double dry_run_taken(void);    /* the same with its part of what it shares */
+void dry_run_memory_start(const comm *c, const arena *planned, const plan *p, rank_memory *out); /* as soon as the plan is built */
 void dry_run_memory_sum(const stage_forecast stage[], const study *s, bool writes, rank_memory *out);
+double dry_run_memory_lacks(const comm *c, const stage_forecast stage[]); /* of the folder for shared memory, before a stage has run */
 /* Collective. */
 MUST_CHECK status dry_run_memory_of_nodes(comm *c, arena *a, const rank_memory *mine, node_memory *out);
 

@@ -213,6 +213,25 @@ static status add_memory(rows *t, const char *when, const char *what, double byt
     return rows_add(t, cells);
 }
 
+/* One copy for all ranks of a node; nothing where ranks share none. */
+static status print_shared(arena *a, FILE *to, const dry_run_report *r)
+{
+    static const char *const heading[] = {"when", "what", "MiB"};
+    const rank_memory *m = &r->memory;
+    rows t;
+    if (m->networks == 0.0) {
+        return STATUS_OK;
+    }
+    TRY(rows_open(a, COUNT(heading), heading, 2, 1 + stage_count, &t));
+    TRY(add_memory(&t, "always", "weights of the networks", m->networks));
+    for (size_t i = 0; i < stage_count; i++) {
+        TRY(add_memory(&t, stage_table[i]->name, "weights in the order of the kernels", (double)r->stage[i].shared));
+    }
+    rows_print(&t, to, arena_text(a, "Memory that the %zu ranks of the node of rank 0 share:", m->ranks));
+    (void)fprintf(to, "  %.1f MiB in %s.\n", m->shared / 1048576.0, m->when);
+    return STATUS_OK;
+}
+
 static status print_memory(arena *a, FILE *to, const dry_run_report *r)
 {
     static const char *const heading[] = {"when", "what", "MiB"};
@@ -266,6 +285,11 @@ static void print_node(FILE *to, const dry_run_report *r)
     }
     (void)fprintf(to, " of %.1f MiB (%s).\n", n->available / 1048576.0, n->from == NULL ? "unknown" : n->from);
     if (!n->fits) {
+        if (n->lacks > 0.0) {
+            (void)fprintf(to, "  IT WILL NOT FIT (shared memory lacks room for %.1f MiB). Make it larger, or set POLLARD_SHARED_MEMORY (docs/plan.md).\n",
+                          n->lacks / 1048576.0);
+            return;
+        }
         (void)fprintf(to, "  IT WILL NOT FIT (%s). Use fewer ranks a node or a smaller micro_batch (now %zu).\n",
                       n->needed > n->available ? "free memory" : "ulimit -v", r->plan->study.config->micro_batch);
     }
@@ -313,6 +337,7 @@ status dry_run_print(arena *a, FILE *to, const dry_run_report *r)
     TRY(print_work(a, to, r));
     TRY(print_memory(a, to, r));
     print_rows(to, s);
+    TRY(print_shared(a, to, r));
     print_node(to, r);
     TRY(print_time(a, to, r));
     if (fflush(to) != 0) {

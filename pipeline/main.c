@@ -27,12 +27,13 @@ static int run_parallel(const cli *cl, status st, int argc, char **argv)
 {
     comm c;
     const status started = comm_start(&argc, &argv, &c);
-    if (!status_ok(started)) {
+    if (!status_ok(started) && c.mpi == MPI_COMM_NULL) {
         (void)fprintf(stderr, "pollard: error: %s\n", status_message());
         comm_finish(&c);
         return started.code;
     }
     log_start(c.rank, cl->verbose ? LOG_DEBUG : LOG_INFO);
+    st = status_ok(started) ? st : started;
     if (status_ok(st)) {
         st = cl->command->run(&c, cl, argc, argv);
     }

@@ -8,8 +8,17 @@
 #include "io/sha256.h"
 #include "nn/arch.h"
 #include "nn/passes/needed_rows.h"
+#include "parallel/node.h"
+#include "pipeline/tensor_list.h"
 
 const size_t model_largest_checkpoint = (size_t)1 << 36;
+
+static void digest_of(file_bytes bytes, char digest[65])
+{
+    uint8_t raw[32];
+    sha256(bytes.data, bytes.size, raw);
+    sha256_text(raw, digest);
+}
 
 status share_file(comm *c, arena *a, const char *path, bool optional, size_t most, file_bytes *out, char digest[65])
 {
@@ -37,9 +46,7 @@ status share_file(comm *c, arena *a, const char *path, bool optional, size_t mos
     arena_close(&local);
     digest[0] = '\0';
     if (status_ok(st) && found) {
-        uint8_t raw[32];
-        sha256(out->data, out->size, raw);
-        sha256_text(raw, digest);
+        digest_of(*out, digest);
     }
     return st;
 }
@@ -99,13 +106,70 @@ static status choose_kinds(arena *a, study_model *m)
     return STATUS_OK;
 }
 
-static status build(arena *a, arena *scratch, const config_model *cm, const model_inputs *in, file_bytes checkpoint,
-                    file_bytes json, study_model *out)
+/* Every node has to see the file that rank 0 sees. */
+static status check_digest(const char *path, const char *digest, const char *of_rank_0)
 {
-    tensors *t = NULL;
-    const graph *g = NULL;
-    TRY(model_tensors(scratch, cm->checkpoint, checkpoint, in->json_path, json, cm, &t));
-    TRY(graph_build(a, t, &g));
+    return strcmp(digest, of_rank_0) == 0
+               ? STATUS_OK
+               : FAIL(ST_DATA, "%s: expected the file that rank 0 reads (SHA-256 %s), found another on this node (%s); put the same file on every node",
+                      path, of_rank_0, digest);
+}
+
+/* On the first rank of each node alone; *out is empty elsewhere. */
+static status read_checkpoint(comm *c, arena *scratch, file_bytes *out, model_inputs *in)
+{
+    const char *const *digest;
+    status st = STATUS_OK;
+    *out = (file_bytes){NULL, 0};
+    if (c->node_rank == 0) {
+        st = file_read(scratch, in->checkpoint_path, model_largest_checkpoint, out);
+        if (status_ok(st)) {
+            digest_of(*out, in->checkpoint_sha256);
+        }
+    }
+    TRY(comm_agree(c, st));
+    TRY(comm_gather_text(c, scratch, in->checkpoint_sha256, &digest));
+    TRY(comm_agree(c, c->node_rank == 0 ? check_digest(in->checkpoint_path, in->checkpoint_sha256, digest[0]) : STATUS_OK));
+    memcpy(in->checkpoint_sha256, digest[0], sizeof in->checkpoint_sha256);
+    in->checkpoint_bytes = out->size;
+    comm_bcast_in_node(c, sizeof in->checkpoint_bytes, &in->checkpoint_bytes);
+    return STATUS_OK;
+}
+
+/* What the checkpoint says, on every rank; the numbers only where it was read. */
+static status share_tensors(comm *c, arena *scratch, const config_model *cm, file_bytes checkpoint, file_bytes json,
+                            const model_inputs *in, tensors **out)
+{
+    const bool reads = c->node_rank == 0;
+    const void *list = NULL;
+    size_t size = 0;
+    status st = reads ? model_tensors(scratch, cm->checkpoint, checkpoint, in->json_path, json, cm, out) : STATUS_OK;
+    if (reads && status_ok(st)) {
+        st = tensor_list_write(scratch, *out, &list, &size);
+    }
+    TRY(comm_agree(c, st));
+    TRY(comm_share_in_node(c, scratch, &list, &size));
+    return comm_agree(c, reads ? STATUS_OK : tensor_list_read(scratch, list, size, out));
+}
+
+/* The same graph on every rank; one copy of its weights on each node. */
+static status build_graph(comm *c, arena *a, const config_model *cm, const tensors *t, model_inputs *in, const graph **out)
+{
+    char what[128];
+    node_block b;
+    (void)snprintf(what, sizeof what, "the weights of model '%.80s'", cm->name);
+    if (!c->shares) {
+        return comm_agree(c, graph_build(a, t, out));
+    }
+    TRY(node_block_open(c, a, what, graph_weights(t) * sizeof(float), &b));
+    weight_block w = {.data = b.data, .n = b.bytes / sizeof(float), .fills = c->node_rank == 0};
+    TRY(node_block_ready(c, &b, graph_build_in(a, t, &w, out)));
+    in->shared_bytes = b.shared ? b.bytes : 0;
+    return comm_same_in_node(c, what, w.key);
+}
+
+static status describe(arena *a, const config_model *cm, const tensors *t, const graph *g, study_model *out)
+{
     if (g->input.rank != 3 || g->input.dim[0] != 3) {
         return FAIL(ST_DATA, "%s: expected a network for images of 3 channels, found one for %zu", cm->checkpoint,
                     g->input.dim[0]);
@@ -122,20 +186,29 @@ static status build(arena *a, arena *scratch, const config_model *cm, const mode
     return choose_kinds(a, out);
 }
 
-status model_load(comm *c, arena *a, arena *scratch, const config_model *cm, study_model *out, model_inputs *inputs)
+/* The files, and then the network. */
+static status load(comm *c, arena *a, arena *scratch, const config_model *cm, study_model *out, model_inputs *in)
 {
     file_bytes checkpoint, json;
+    tensors *t = NULL;
+    const graph *g = NULL;
+    TRY(read_checkpoint(c, scratch, &checkpoint, in));
+    TRY(share_file(c, scratch, in->json_path, true, MODEL_LARGEST_JSON, &json, in->json_sha256));
+    in->json_bytes = json.size;
+    TRY(share_tensors(c, scratch, cm, checkpoint, json, in, &t));
+    TRY(build_graph(c, a, cm, t, in, &g));
+    return comm_agree(c, describe(a, cm, t, g, out));
+}
+
+status model_load(comm *c, arena *a, arena *scratch, const config_model *cm, study_model *out, model_inputs *inputs)
+{
     char *folder = path_folder(a, cm->checkpoint);
     char *json_path = folder == NULL ? NULL : path_join(a, folder, "model.json");
     TRY(comm_agree(c, json_path == NULL ? (status){ST_ENVIRONMENT} : STATUS_OK));
     *inputs = (model_inputs){.checkpoint_path = cm->checkpoint, .json_path = json_path};
     *out = (study_model){.config = cm};
     arena_reset(scratch);
-    TRY(share_file(c, scratch, cm->checkpoint, false, model_largest_checkpoint, &checkpoint, inputs->checkpoint_sha256));
-    TRY(share_file(c, scratch, json_path, true, MODEL_LARGEST_JSON, &json, inputs->json_sha256));
-    inputs->checkpoint_bytes = checkpoint.size;
-    inputs->json_bytes = json.size;
-    return comm_agree(c, build(a, scratch, cm, inputs, checkpoint, json, out));
+    return load(c, a, scratch, cm, out, inputs);
 }
 
 /* Compares the next element of a list of names with `name` and moves behind it. Elements end at a comma; a comma or backslash within

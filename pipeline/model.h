@@ -1,6 +1,6 @@
 #ifndef PIPELINE_MODEL_H
 #define PIPELINE_MODEL_H
-/* Trained networks of a study: read once by rank 0, shared, built on every rank. */
+/* Trained networks of a study: read once on each node, their weights in memory that its ranks share, built on every rank. */
 #include "parallel/comm.h"
 #include "stages/study.h"
 
@@ -19,12 +19,14 @@ typedef struct model_inputs { /* for /provenance */
     const char *checkpoint_path, *json_path;
     char checkpoint_sha256[65], json_sha256[65]; /* json_sha256 "" where there is no model.json */
     size_t checkpoint_bytes, json_bytes;
+    size_t shared_bytes; /* of weights that the ranks of a node share; 0: each rank has its own */
 } model_inputs;
 
 enum { MODEL_LARGEST_JSON = 1 << 24 };
 extern const size_t model_largest_checkpoint; /* bytes */
 
-/* Collective. `scratch` holds the file while it is parsed. Errors: ST_NO_INPUT, ST_DATA, ST_CONFIG. */
+/* Collective. The first rank of each node reads the file, into `scratch`, and folds its weights. Errors: ST_NO_INPUT, ST_DATA (also where nodes
+ * see different files), ST_CONFIG, ST_ENVIRONMENT. */
 MUST_CHECK status model_load(comm *c, arena *a, arena *scratch, const config_model *cm, study_model *out, model_inputs *inputs);
 
 /* The model must tell as many classes apart as there are folders, and where it knows a folder's name, at that folder's place; other

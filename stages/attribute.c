@@ -1,6 +1,7 @@
 /* Explains every reference image once per (model, criterion with scores of its own) and adds its row, exactly, to every reference set that contains it. */
 #include <string.h>
 
+#include "parallel/node_weights.h"
 #include "stages/batch_source.h"
 #include "stages/rows.h"
 #include "stages/stage.h"
@@ -40,16 +41,19 @@ typedef struct explainer {
     row_keeper rows_kept; /* with `rows: keep` */
     batch batch;
     batch_source *images; /* of all explainers, one after the other */
+    weight_list weights;  /* that the ranks of a node share */
 } explainer;
 
+/* Local. Explains nothing before explainer_ready(). */
 static status explainer_open(const stage_ctx *c, arena *a, batch_source *images, size_t model, size_t criterion, explainer *out)
 {
     const study *s = c->study;
     const config_criterion *cc = &s->config->criteria[criterion];
     const size_t micro_batch = s->config->micro_batch;
     explainer *e = out;
-    *e = (explainer){.model = &s->models[model], .method = cc->method, .images = images};
-    const criterion_setup setup = study_setup(s, model, criterion);
+    *e = (explainer){.model = &s->models[model], .method = cc->method, .images = images, .weights = weights_open(a)};
+    criterion_setup setup = study_setup(s, model, criterion);
+    setup.weights = node_weights_list(c->comm, &e->weights);
     e->n_values = criterion_row(e->method, &setup);
     e->passes = criterion_passes(e->method, &setup);
     TRY_ALLOC(e->sums, a, s->n_references * e->n_values);
@@ -59,6 +63,13 @@ static status explainer_open(const stage_ctx *c, arena *a, batch_source *images,
     TRY_ALLOC(e->batch.images, a, micro_batch * shape_count(setup.graph->input));
     TRY(rows_open(c, a, model, criterion, &e->rows_kept));
     return e->method->open(a, &setup, &e->state);
+}
+
+/* Collective. */
+static status explainer_ready(const stage_ctx *c, arena *a, status opened, explainer *e)
+{
+    TRY(comm_agree(c->comm, opened));
+    return node_weights_place(c->comm, a, &e->weights);
 }
 
 static bool contains(const sample_list *list, size_t sample)
@@ -149,8 +160,8 @@ static status explain(stage_ctx *c, arena *a, batch_source *images, size_t model
 {
     explainer e;
     const double started = log_seconds(), waited = c->image_seconds;
-    status st = explainer_open(c, a, images, model, criterion, &e);
-    st = explain_share(c, &e, st, item);
+    TRY(explainer_ready(c, a, explainer_open(c, a, images, model, criterion, &e), &e));
+    const status st = explain_share(c, &e, STATUS_OK, item);
     const double finished = log_seconds();
     c->busy_seconds += finished - started - (c->image_seconds - waited);
     TRY(comm_agree(c->comm, st));
@@ -242,18 +253,23 @@ static status run_all(stage_ctx *c, arena *a, arena *order)
     return st;
 }
 
-/* What an explainer takes. */
+/* What an explainer takes. Weights in the kernels' order are counted by themselves where ranks share memory. */
 static status forecast_memory(const stage_ctx *c, size_t model, size_t criterion, stage_forecast *out)
 {
     const study *s = c->study;
     const config_criterion *cc = &s->config->criteria[criterion];
     const graph *g = s->models[model].graph;
-    const criterion_setup setup = study_setup(s, model, criterion);
+    weight_list weights = weights_open(NULL);
+    criterion_setup setup = study_setup(s, model, criterion);
+    setup.weights = node_weights_list(c->comm, &weights);
     const size_t micro_batch = s->config->micro_batch, n_values = criterion_row(cc->method, &setup);
     const size_t sums = forecast_block(s->n_references * n_values, sizeof(exact_sum));
     size_t method = 0;
     TRY(cc->method->bytes(&setup, &method));
+    const size_t weight_bytes = weights.floats * sizeof(float);
+    out->shared = c->comm->node_size > 1 ? weight_bytes : 0;
     forecast_add(out, "activations and relevance", method);
+    forecast_add(out, "weights in the order of the kernels", weight_bytes - out->shared);
     forecast_add(out, "sums of relevance", sums);
     forecast_add(out, "sums of other ranks", c->comm->size > 1 ? sums : 0);
     forecast_add(out, "rows of relevance", forecast_block(micro_batch * n_values, sizeof(float)));
@@ -272,9 +288,11 @@ static status forecast_pair(const stage_ctx *c, size_t model, size_t criterion, 
     stage_forecast one = {0};
     const size_t batches = study_batches(&c->study->explained, c->study->config->micro_batch);
     TRY(forecast_memory(c, model, criterion, &one));
-    if (forecast_bytes(&one) > forecast_bytes(out)) {
+    const size_t ranks = (size_t)c->comm->node_size;
+    if (ranks * forecast_bytes(&one) + one.shared > ranks * forecast_bytes(out) + out->shared) {
         memcpy(out->part, one.part, sizeof out->part);
         out->n_parts = one.n_parts;
+        out->shared = one.shared;
     }
     out->kept += one.kept;
     out->items += batches;
@@ -306,7 +324,7 @@ static status forecast(stage_ctx *c, arena *scratch, stage_forecast *out)
     return STATUS_OK;
 }
 
-/* Micro-batches as they come, again and again, until the time is over. Ranks begin in different places. */
+/* Collective. Micro-batches as they come, again and again, until the time is over. Ranks begin in different places. */
 static status try_batches(stage_ctx *c, arena *a, size_t model, size_t criterion, double budget, trial_clock *clock)
 {
     const study *s = c->study;
@@ -323,19 +341,22 @@ static status try_batches(stage_ctx *c, arena *a, size_t model, size_t criterion
                                .mark = c->reference_mark,
                                .waited = &c->image_seconds};
     batch_source *images = NULL;
-    explainer e;
-    TRY(batch_source_open(&setup, &images));
-    status st = explainer_open(c, a, images, model, criterion, &e);
+    explainer e = {.n_values = 0};
+    status st = batch_source_open(&setup, &images);
+    if (status_ok(st)) {
+        st = explainer_open(c, a, images, model, criterion, &e);
+    }
+    st = explainer_ready(c, a, st, &e);
     for (size_t index = begin; status_ok(st) && (clock->n == 0 || clock->sum < budget); index = (index + 1) % n) {
         const double started = log_seconds();
         st = explain_batch(c, &e, index);
         trial_lap(clock, log_seconds() - started);
     }
     batch_source_close(&images);
-    return st;
+    return comm_agree(c->comm, st);
 }
 
-/* Seconds for one image. */
+/* Collective. Seconds for one image. */
 static status try_pair(const stage_ctx *c, arena *a, size_t model, size_t criterion, double budget, double *seconds)
 {
     static const double walk_costs = 3.0; /* of a pass, in forward passes, roughly */

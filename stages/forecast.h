@@ -20,7 +20,8 @@ typedef struct stage_forecast {
     size_t masks, distinct; /* points of curves, and the masks that these are at most */
     size_t n_parts;
     forecast_part part[FORECAST_PARTS];
-    size_t kept; /* bytes of output, which stay until the end */
+    size_t shared; /* bytes that the ranks of a node have together while the stage runs, beside the parts */
+    size_t kept;   /* bytes of output, which stay until the end */
 } stage_forecast;
 
 void forecast_add(stage_forecast *f, const char *name, size_t bytes);

@@ -64,7 +64,7 @@ typedef struct stage_def {
      * rankings that need no images, and NULL for the others. Local; `scratch` is reset. */
     status (*forecast)(stage_ctx *c, arena *scratch, stage_forecast *out);
     /* After all forecasts: does a little of the work, for about `budget` seconds or the shortest piece that there is. *seconds: what run() will
-     * take on a rank like this one, of c->comm->size. Local; `a` and `images` are reset. */
+     * take on a rank like this one, of c->comm->size. Collective; `a` and `images` are reset. */
     status (*trial)(stage_ctx *c, arena *a, arena *images, double budget, double *seconds);
 } stage_def;
 

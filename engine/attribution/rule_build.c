@@ -64,24 +64,82 @@ static status mapped(arena *a, const rule_map *map, bool minus, size_t n, const 
     return STATUS_OK;
 }
 
-/* A product whose weights are a map of the layer's. Where the plan packs them, the plain array is only needed here. */
+/* A product whose weights are a map of the layer's: packed where the plan packs, else what is not the layer's own, weights and then bias. */
+typedef struct term_weights {
+    const node *n;
+    rule_term term;
+    bool with_bias, copies, copies_bias;
+    product *product;
+} term_weights;
+
+static status pack_term(const term_weights *t, arena *scratch, float *to)
+{
+    const float *w, *bias = NULL;
+    TRY(mapped(scratch, &t->term.weights, t->term.minus, t->n->n_weight, t->n->weight, &w));
+    if (t->with_bias) {
+        TRY(mapped(scratch, &t->term.bias, t->term.minus, t->n->n_bias, t->n->bias, &bias));
+    }
+    return product_pack(t->product, w, bias, to);
+}
+
+static status make_term(const void *of, float *to)
+{
+    const term_weights *t = of;
+    const float sign = t->term.minus ? -1.0f : 1.0f;
+    if (t->product->plan->n_packed > 0) {
+        arena *scratch = NULL;
+        TRY(arena_open("rule weights", &scratch));
+        const status st = pack_term(t, scratch, to);
+        arena_close(&scratch);
+        return st;
+    }
+    if (t->copies) {
+        kernel_map(t->n->n_weight, &t->term.weights, sign, t->n->weight, to);
+    }
+    if (t->copies_bias) {
+        kernel_map(t->n->n_bias, &t->term.bias, sign, t->n->bias, to + (t->copies ? t->n->n_weight : 0));
+    }
+    return STATUS_OK;
+}
+
+static void use_term(void *of, const float *at)
+{
+    const term_weights *t = of;
+    product *p = t->product;
+    const bool packs = p->plan->n_packed > 0;
+    p->w = packs || t->copies ? at : t->n->weight;
+    p->bias = packs || !t->with_bias ? NULL : t->copies_bias ? at + (t->copies ? t->n->n_weight : 0) : t->n->bias;
+}
+
+/* Memory that load takes: of the plan's own, or of what many share. */
+static status want(builder *b, const weight_order *o)
+{
+    if (b->l->weights == NULL) {
+        b->p->floats += o->n;
+    } else if (!b->load) {
+        weights_count(b->l->weights, o->n);
+    }
+    return b->load ? weights_want(b->l->weights, b->a, o) : STATUS_OK;
+}
+
 static status build_product(builder *b, conv_pass pass, const rule_term *t, product *out)
 {
     const node *n = b->l->n;
-    const float *w, *bias = NULL;
+    term_weights *of;
     TRY(product_plan(b->a, b->l->backend, b->l->shape, b->l->batch, pass, false, out));
-    const bool packs = out->plan->n_packed > 0, copies = !packs && (!is_all(&t->weights) || t->minus);
-    const bool copies_bias = !packs && pass.bias && (!is_all(&t->bias) || t->minus);
+    TRY_ALLOC(of, b->a, 1);
+    const size_t packed = out->plan->n_packed;
+    *of = (term_weights){.n = n,
+                         .term = *t,
+                         .with_bias = pass.bias,
+                         .copies = packed == 0 && (!is_all(&t->weights) || t->minus),
+                         .copies_bias = packed == 0 && pass.bias && (!is_all(&t->bias) || t->minus),
+                         .product = out};
     b->n_op = out->plan->n_work > b->n_op ? out->plan->n_work : b->n_op;
-    b->p->floats += product_floats(out) + (copies ? n->n_weight : 0) + (copies_bias ? n->n_bias : 0);
-    if (!b->load) {
-        return STATUS_OK;
-    }
-    TRY(mapped(packs ? b->scratch : b->a, &t->weights, t->minus, n->n_weight, n->weight, &w));
-    if (pass.bias) {
-        TRY(mapped(packs ? b->scratch : b->a, &t->bias, t->minus, n->n_bias, n->bias, &bias));
-    }
-    return product_load(b->a, w, bias, out);
+    return want(b, &(weight_order){.n = packed + (of->copies ? n->n_weight : 0) + (of->copies_bias ? n->n_bias : 0),
+                                   .of = of,
+                                   .make = make_term,
+                                   .use = use_term});
 }
 
 static bool is_constant(const rule_term *t)

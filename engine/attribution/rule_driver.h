@@ -18,6 +18,7 @@ typedef struct rule_layer {
     bool gated;       /* R_out is 0 wherever the output is not above 0 */
     bool by_terms;    /* every table term by term, as it is written: what the short ways are compared with */
     rule_pixels pixels;
+    weight_list *weights; /* where products want their weights; NULL: in the plan's arena. The node must live as long as the plan */
 } rule_layer;
 
 /* Lives in `a`. load false: sizes only, not to run. Errors: ST_CONFIG where the rule needs pixels that the layer does not see. */
@@ -26,7 +27,8 @@ MUST_CHECK status rule_build(arena *a, const rule_def *rule, const double parame
 /* How often a call computes the product that the layer is, forward or transposed. */
 size_t rule_products(const rule_plan *p);
 size_t rule_workspace(const rule_plan *p); /* floats */
-size_t rule_floats(const rule_plan *p);    /* of weights and the like of its own, which load takes from the arena */
+size_t rule_floats(const rule_plan *p);    /* of weights and the like of its own, which load takes from the arena; not what it wants of
+                                              `weights`, which is counted there where load is false */
 
 /* Arrays as stored (nn/images.h), relevance as in nn/op.h. */
 typedef struct rule_call {

@@ -106,9 +106,13 @@ static status build_product(builder *b, conv_pass pass, product *out)
 {
     const node *n = b->l->n;
     TRY(product_plan(b->a, b->l->backend, b->l->shape, b->l->batch, pass, false, out));
-    *b->floats += product_floats(out);
     b->p->scratch.op = out->plan->n_work > b->p->scratch.op ? out->plan->n_work : b->p->scratch.op;
-    return b->load ? product_load(b->a, n->weight, pass.bias ? n->bias : NULL, out) : STATUS_OK;
+    if (b->l->weights == NULL) {
+        *b->floats += product_floats(out);
+    } else if (!b->load) {
+        weights_count(b->l->weights, product_floats(out));
+    }
+    return b->load ? product_want(b->l->weights, b->a, n->weight, pass.bias ? n->bias : NULL, out) : STATUS_OK;
 }
 
 static const weight_part absolute_part = {1.0f, -1.0f}, positive_part = {1.0f, 0.0f}, negative_part = {0.0f, 1.0f};

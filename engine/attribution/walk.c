@@ -57,7 +57,8 @@ static status build_rules(arena *a, walk *w, bool load)
                                   .nonnegative = s->nonnegative,
                                   .gated = s->gated,
                                   .by_terms = (w->options.without & REWRITE_SIGNS) != 0,
-                                  .pixels = w->c->pixels};
+                                  .pixels = w->c->pixels,
+                                  .weights = w->options.weights};
         TRY(rule_build(a, s->rule->rule, s->rule->parameters, &layer, load, &w->rules[i]));
         const size_t work = rule_workspace(w->rules[i]);
         w->program.work_floats = work > w->program.work_floats ? work : w->program.work_floats;
@@ -83,7 +84,7 @@ status walk_build_with(arena *a, const graph *g, const composite *c, const backe
     TRY_ALLOC(w, a, 1);
     *w = described(g, c, backend, batch, options);
     TRY(compile(a, w));
-    TRY(forward_build_for_walk(a, g, backend, batch, w->program.relu_allowed, &w->forward));
+    TRY(forward_build_for_walk(a, g, backend, batch, w->program.relu_allowed, options->weights, &w->forward));
     TRY(build_rules(a, w, true));
     for (node_id id = 0; options->keep && id < g->n_nodes; id++) { /* walk_read_relevance() wants room for an array in plain order */
         const size_t floats = batch * shape_count(g->nodes[id].out);
@@ -125,7 +126,7 @@ size_t walk_bytes(const walk *w)
 static status needs(arena *scratch, walk *w, size_t *bytes)
 {
     TRY(compile(scratch, w));
-    const size_t activations = forward_bytes_for_walk(w->g, w->backend, w->batch, w->program.relu_allowed);
+    const size_t activations = forward_bytes_for_walk(w->g, w->backend, w->batch, w->program.relu_allowed, w->options.weights);
     if (activations == SIZE_MAX) {
         return (status){ST_CONFIG};
     }

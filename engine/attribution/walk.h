@@ -26,6 +26,7 @@ typedef struct walk_options {
     bool to_input;       /* relevance goes down to the image; else no further than a component is on the way */
     const bool *watched; /* [n_nodes] it also goes to these nodes and shows them to the visitor of walk_backward(); NULL: none. Borrowed */
     unsigned without;    /* rewrites that are not made */
+    weight_list *weights; /* where weights in the kernels' order are wanted; NULL: in the walk's arena. Not before they are there may it run */
 } walk_options;
 
 /* Graph and composite are borrowed for the life of the walk. Errors: ST_CONFIG (composite_resolve), ST_ENVIRONMENT (memory). */
@@ -33,7 +34,8 @@ MUST_CHECK status walk_build(arena *a, const graph *g, const composite *c, const
                              walk **out);
 MUST_CHECK status walk_build_with(arena *a, const graph *g, const composite *c, const backend_def *backend, size_t batch,
                                   const walk_options *options, walk **out);
-/* Bytes that a walk will take, activations and relevance together. Errors: those of walk_build. */
+/* Bytes that a walk will take, activations and relevance together; what it wants of options->weights is counted there. Errors: those of
+ * walk_build. */
 MUST_CHECK status walk_needs(const graph *g, const composite *c, const backend_def *backend, size_t batch, size_t *bytes);
 MUST_CHECK status walk_needs_with(const graph *g, const composite *c, const backend_def *backend, size_t batch,
                                   const walk_options *options, size_t *bytes);

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "nn/builder.h"
+#include "nn/sizes.h"
 
 #define ARCH(name) extern const arch_def arch_##name;
 #include "nn/archs/archs.def"
@@ -53,7 +54,26 @@ static status unknown(const tensors *t, const char *name)
                 arch_names);
 }
 
+/* An architecture takes every tensor at most once, and adds a bias to convolutions that have none. */
+size_t graph_weights(const tensors *t)
+{
+    size_t floats = 0;
+    for (size_t i = 0; i < t->n; i++) {
+        const tensor *one = &t->list[i];
+        size_t count = 0;
+        if (one->type == TENSOR_F32 && one->rank <= MAX_TENSOR_DIMS && sizes_product(one->rank, one->dim, &count)) {
+            floats += weights_rounded(count) + (one->rank == 4 ? weights_rounded(one->dim[0]) : 0);
+        }
+    }
+    return floats;
+}
+
 status graph_build(arena *a, const tensors *t, const graph **out)
+{
+    return graph_build_in(a, t, &(weight_block){.a = a, .fills = true}, out);
+}
+
+status graph_build_in(arena *a, const tensors *t, weight_block *weights, const graph **out)
 {
     const char *name = tensors_fact(t, "arch");
     const arch_def *arch = choose(t, name);
@@ -61,7 +81,7 @@ status graph_build(arena *a, const tensors *t, const graph **out)
     if (arch == NULL) {
         return unknown(t, name);
     }
-    TRY(builder_open(a, t, &b));
+    TRY(builder_open(a, t, weights, &b));
     arch->build(b);
     return builder_close(b, arch->name, out);
 }

@@ -4,6 +4,7 @@
  * and wires the nodes; depth, widths and patch size come from the tensors, what shapes cannot tell from the facts. */
 #include "nn/graph.h"
 #include "nn/tensors.h"
+#include "nn/weights.h"
 
 typedef struct builder builder; /* nn/builder.h */
 
@@ -24,5 +25,10 @@ extern const size_t arch_count;
  * Weights are checked to be finite and copied (folded) into `a`; `t` is borrowed for the call.
  * Errors: ST_DATA naming the tensor with expected and found shape, or the missing fact and where to state it. */
 MUST_CHECK status graph_build(arena *a, const tensors *t, const graph **out);
+
+/* The same with the weights in a block of at least graph_weights() floats, which several ranks may see. Those that do not fill it need no
+ * data in `t`; their graph is the same, and complete when those that do have succeeded. */
+MUST_CHECK status graph_build_in(arena *a, const tensors *t, weight_block *weights, const graph **out);
+size_t graph_weights(const tensors *t);
 
 #endif

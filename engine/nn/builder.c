@@ -12,6 +12,7 @@
 struct builder {
     arena *a;
     const tensors *t;
+    weight_block *weights;
     const tensor **sorted; /* [t->n] by name */
     bool *used;            /* [t->n] */
     graph_tensor *taken;   /* [n_taken] of [t->n] */
@@ -52,11 +53,11 @@ static const tensor *find(const builder *b, const char *name)
     return found == NULL ? NULL : *found;
 }
 
-status builder_open(arena *a, const tensors *t, builder **out)
+status builder_open(arena *a, const tensors *t, weight_block *weights, builder **out)
 {
     builder *b;
     TRY_ALLOC(b, a, 1);
-    *b = (builder){.a = a, .t = t};
+    *b = (builder){.a = a, .t = t, .weights = weights};
     TRY_ALLOC(b->used, a, t->n);
     TRY_ALLOC(b->taken, a, t->n);
     TRY(sort_names(b));
@@ -84,6 +85,20 @@ void *builder_alloc(builder *b, size_t n, size_t size)
     void *p = builder_failed(b) ? NULL : arena_alloc(b->a, n, size);
     if (p == NULL) {
         builder_fail(b, (status){ST_ENVIRONMENT});
+    }
+    return p;
+}
+
+bool builder_fills(const builder *b)
+{
+    return b->weights->fills;
+}
+
+float *builder_weights(builder *b, size_t n)
+{
+    float *p = NULL;
+    if (!builder_failed(b)) {
+        builder_fail(b, weight_block_take(b->weights, n, &p));
     }
     return p;
 }
@@ -239,16 +254,20 @@ static status take(builder *b, const char *name, size_t rank, const size_t dim[]
         return missing(b, name, rank, dim);
     }
     TRY(check_shape(b, t, rank, dim, &count));
-    if (t->type != TENSOR_F32 || t->data == NULL) {
+    if (t->type != TENSOR_F32 || (t->data == NULL && b->weights->fills)) {
         return FAIL(ST_DATA, "%s: tensor '%s': expected type F32, found %s; convert the checkpoint to float32",
                     b->t->source, t->name, t->type_name);
     }
-    TRY(check_finite(b, t, count));
+    if (b->weights->fills) {
+        TRY(check_finite(b, t, count));
+    }
     if (b->used[t - b->t->list]) {
         return FAIL(ST_BUG, "the architecture takes the tensor '%s' twice", name);
     }
-    TRY_ALLOC(*copy, b->a, count);
-    memcpy(*copy, t->data, count * sizeof **copy);
+    TRY(weight_block_take(b->weights, count, copy));
+    if (b->weights->fills) {
+        memcpy(*copy, t->data, count * sizeof **copy);
+    }
     graph_tensor *taken = &b->taken[b->n_taken++];
     *taken = (graph_tensor){.rank = t->rank, .data = *copy};
     memcpy(taken->dim, t->dim, sizeof taken->dim);

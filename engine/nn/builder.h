@@ -4,9 +4,10 @@
  * architecture reads as a plain list of layers; graph_build() reports it. */
 #include "nn/arch.h"
 #include "nn/op.h"
+#include "nn/weights.h"
 
 /* Rank-local and short-lived: made and read by graph_build(). */
-MUST_CHECK status builder_open(arena *a, const tensors *t, builder **out);
+MUST_CHECK status builder_open(arena *a, const tensors *t, weight_block *weights, builder **out);
 /* The finished graph, or the first failure. Every tensor must have been taken or ignored; the last node gives the logits. */
 MUST_CHECK status builder_close(builder *b, const char *architecture, const graph **out);
 
@@ -17,8 +18,12 @@ void builder_fail(builder *b, status st); /* st was recorded by FAIL */
 const char *builder_text(builder *b, const char *fmt, ...) PRINTF_LIKE(2, 3);
 void *builder_alloc(builder *b, size_t n, size_t size);
 
+/* Whether this rank writes the weights; else it must not, and what they are is not known here yet. */
+bool builder_fills(const builder *b);
+/* Zeroed floats among the graph's weights; NULL after a failure. */
+float *builder_weights(builder *b, size_t n);
 /* Takes the tensor `name` and marks it used; must have exactly this shape (a dimension of 0 matches any and is returned in found[],
- * which may be NULL) and finite numbers. A copy that belongs to the graph, so that it may be changed; NULL after a failure. */
+ * which may be NULL) and finite numbers. A copy that belongs to the graph, so that it may be changed by who fills; NULL after a failure. */
 float *builder_take(builder *b, const char *name, size_t rank, const size_t dim[], size_t found[]);
 bool builder_has(const builder *b, const char *name);
 void builder_ignore(builder *b, const char *name); /* known and not needed */

@@ -19,7 +19,7 @@ static batch_norm take_norm(builder *b, const char *name, size_t channels)
     n.bias = builder_take(b, builder_text(b, "%s.bias", name), 1, &channels, NULL);
     n.mean = builder_take(b, builder_text(b, "%s.running_mean", name), 1, &channels, NULL);
     n.var = builder_take(b, builder_text(b, "%s.running_var", name), 1, &channels, NULL);
-    for (size_t c = 0; !builder_failed(b) && c < channels; c++) {
+    for (size_t c = 0; !builder_failed(b) && builder_fills(b) && c < channels; c++) {
         if (n.var[c] < 0.0f) {
             builder_fail(b, FAIL(ST_DATA,
                                  "%s: tensor '%s.running_var': expected a variance of at least 0, found %g at [%zu]",
@@ -58,12 +58,12 @@ node_id builder_conv(builder *b, node_id in, const conv_layer *layer)
     if (layer->bias) {
         bias = builder_take(b, builder_text(b, "%s.bias", layer->name), 1, dim, NULL);
     } else if (layer->norm != NULL) {
-        bias = builder_alloc(b, dim[0], sizeof *bias);
+        bias = builder_weights(b, dim[0]);
     }
     batch_norm n = {.weight = NULL};
     if (layer->norm != NULL) {
         n = take_norm(b, layer->norm, dim[0]);
-        if (!builder_failed(b)) {
+        if (!builder_failed(b) && builder_fills(b)) {
             fold(b, layer->name, &n, dim[0], channels * k * k, weight, bias);
         }
     }

@@ -44,6 +44,7 @@ typedef struct run_plan {
     size_t batch;
     forward_keep keep;
     bool winograd;
+    weight_list *weights; /* NULL: weights in the kernels' order are the run's own */
     fusion fusion;
     size_t *last;      /* [n_nodes] step of the last reader */
     product *products; /* [n_nodes] of those that are one and run */
@@ -221,6 +222,12 @@ static void cutting_floats(const run_plan *p, size_t *passing, size_t *staying)
     }
 }
 
+/* Masks and cuts are a rank's own. */
+static bool is_wanted(const run_plan *p, node_id id)
+{
+    return p->weights != NULL && p->g->nodes[id].cut == NULL && !p->products[id].maskable;
+}
+
 /* One layer after the other is packed, so the most that one of them works in counts. */
 static size_t plan_bytes(const run_plan *p)
 {
@@ -229,7 +236,7 @@ static size_t plan_bytes(const run_plan *p)
     for (node_id id = 0; id < p->g->n_nodes; id++) {
         const product *one = &p->products[id];
         if (one->plan != NULL) {
-            floats += product_floats(one);
+            floats += is_wanted(p, id) ? 0 : product_floats(one);
             packing = one->plan->n_pack_work > packing ? one->plan->n_pack_work : packing;
         }
     }
@@ -255,6 +262,11 @@ static size_t needed_bytes(run_plan *p, const bool relu_allowed[])
     if (status_ok(st)) {
         st = plan_run(scratch, p->keep == KEEP_ALL ? none : relu_allowed, p);
     }
+    for (node_id id = 0; status_ok(st) && id < p->g->n_nodes; id++) {
+        if (p->products[id].plan != NULL && is_wanted(p, id)) {
+            weights_count(p->weights, product_floats(&p->products[id]));
+        }
+    }
     const size_t bytes = status_ok(st) ? plan_bytes(p) : SIZE_MAX;
     arena_close(&scratch);
     return bytes;
@@ -265,9 +277,9 @@ size_t forward_bytes(const graph *g, const backend_def *backend, size_t batch, f
     return needed_bytes(&(run_plan){.g = g, .backend = backend, .batch = batch, .keep = keep}, NULL);
 }
 
-size_t forward_bytes_for_walk(const graph *g, const backend_def *backend, size_t batch, const bool relu_allowed[])
+size_t forward_bytes_for_walk(const graph *g, const backend_def *backend, size_t batch, const bool relu_allowed[], weight_list *weights)
 {
-    return needed_bytes(&(run_plan){.g = g, .backend = backend, .batch = batch, .keep = KEEP_WALK}, relu_allowed);
+    return needed_bytes(&(run_plan){.g = g, .backend = backend, .batch = batch, .keep = KEEP_WALK, .weights = weights}, relu_allowed);
 }
 
 size_t forward_bytes_for_logits(const graph *g, const backend_def *backend, size_t batch, bool winograd)
@@ -316,8 +328,9 @@ static status build_step(arena *a, const run_plan *p, node_id id, float *cutting
     collect_shapes(p->g, id, s->in_shape);
     if (n->op->product != NULL) {
         s->product = &p->products[id];
-        TRY(n->cut == NULL ? product_load(a, n->weight, n->bias, s->product)
-                           : product_load_cut(a, n->weight, n->bias, n->cut, cutting, s->product));
+        TRY(is_wanted(p, id)  ? product_want(p->weights, a, n->weight, n->bias, s->product)
+            : n->cut == NULL ? product_load(a, n->weight, n->bias, s->product)
+                             : product_load_cut(a, n->weight, n->bias, n->cut, cutting, s->product));
     }
     return STATUS_OK;
 }
@@ -362,9 +375,9 @@ status forward_build_for_logits(arena *a, const graph *g, const backend_def *bac
 }
 
 status forward_build_for_walk(arena *a, const graph *g, const backend_def *backend, size_t batch,
-                              const bool relu_allowed[], forward **out)
+                              const bool relu_allowed[], weight_list *weights, forward **out)
 {
-    run_plan p = {.g = g, .backend = backend, .batch = batch, .keep = KEEP_WALK};
+    run_plan p = {.g = g, .backend = backend, .batch = batch, .keep = KEEP_WALK, .weights = weights};
     return build(a, relu_allowed, &p, out);
 }
 

@@ -3,6 +3,7 @@
 /* A planned run of a graph over micro-batches of one size: all buffers are laid out once, nothing is allocated while running. */
 #include "nn/graph.h"
 #include "nn/op.h"
+#include "nn/weights.h"
 
 typedef struct forward forward;
 
@@ -18,9 +19,9 @@ MUST_CHECK status forward_build(arena *a, const graph *g, const backend_def *bac
 /* KEEP_LOGITS; winograd: by Winograd's algorithm where the backend has it. */
 MUST_CHECK status forward_build_for_logits(arena *a, const graph *g, const backend_def *backend, size_t batch, bool winograd,
                                            forward **out);
-/* KEEP_WALK; relu_allowed [n_nodes]: which ReLUs may be fused. */
+/* KEEP_WALK; relu_allowed [n_nodes]: which ReLUs may be fused. `weights`: where the weights in the kernels' order are wanted; NULL: in `a`. */
 MUST_CHECK status forward_build_for_walk(arena *a, const graph *g, const backend_def *backend, size_t batch,
-                                         const bool relu_allowed[], forward **out);
+                                         const bool relu_allowed[], weight_list *weights, forward **out);
 
 /* images [batch, input] in plain order; alive [g->n_components] (1 = kept) or NULL = nothing pruned. */
 void forward_run(forward *f, const float *images, const uint8_t *alive);
@@ -41,7 +42,8 @@ size_t forward_block(const graph *g, const backend_def *backend, node_id id);
 void forward_read(const forward *f, node_id id, float *out);
 /* What forward_build will take for activations, scratch and weights of its own; SIZE_MAX where it would fail. */
 size_t forward_bytes(const graph *g, const backend_def *backend, size_t batch, forward_keep keep);
-size_t forward_bytes_for_walk(const graph *g, const backend_def *backend, size_t batch, const bool relu_allowed[]);
+/* With `weights`, those are not in it but counted there. */
+size_t forward_bytes_for_walk(const graph *g, const backend_def *backend, size_t batch, const bool relu_allowed[], weight_list *weights);
 size_t forward_bytes_for_logits(const graph *g, const backend_def *backend, size_t batch, bool winograd);
 /* Which layers of forward_build_for_logits(.winograd) are by Winograd's algorithm; *layers [*n], ascending, in `a`. */
 MUST_CHECK status forward_winograd_layers(arena *a, const graph *g, const backend_def *backend, size_t batch, size_t *n,

@@ -20,13 +20,13 @@ size_t product_floats(const product *p)
     return packed > 0 ? packed : p->maskable ? p->n_weight + p->n_bias : 0;
 }
 
-static status pack(const float *w, const float *bias, product *p)
+status product_pack(const product *p, const float *w, const float *bias, float *to)
 {
     arena *scratch = NULL;
     TRY(arena_open("packing", &scratch));
     float *work = arena_alloc(scratch, p->plan->n_pack_work, sizeof *work);
     if (work != NULL) {
-        p->plan->pack(p->plan, w, bias, NULL, p->own, work);
+        p->plan->pack(p->plan, w, bias, NULL, to, work);
     }
     arena_close(&scratch);
     return work == NULL ? (status){ST_ENVIRONMENT} : STATUS_OK;
@@ -40,10 +40,29 @@ status product_load(arena *a, const float *w, const float *bias, product *p)
         TRY_ALLOC(p->own, a, product_floats(p));
     }
     if (p->plan->n_packed > 0) {
-        TRY(pack(w, bias, p));
+        TRY(product_pack(p, w, bias, p->own));
         p->w = p->own;
     }
     return STATUS_OK;
+}
+
+static status make_packed(const void *of, float *to)
+{
+    const product *p = of;
+    return product_pack(p, p->all_weights, p->all_bias, to);
+}
+
+static void use_packed(void *of, const float *at)
+{
+    product *p = of;
+    p->w = at != NULL ? at : p->all_weights;
+}
+
+status product_want(weight_list *l, arena *a, const float *w, const float *bias, product *p)
+{
+    p->all_weights = w;
+    p->bias = p->all_bias = bias;
+    return weights_want(l, a, &(weight_order){.n = p->plan->n_packed, .of = p, .make = make_packed, .use = use_packed});
 }
 
 size_t product_cut_floats(const product *p)

@@ -22,6 +22,8 @@ typedef struct criterion_setup {
     const struct composite *composite; /* that the study states for a criterion with takes_composite; NULL: by the parameters */
     size_t n_channels;        /* how the images were normalised, x = (pixel - mean) / std for each channel; 0: not known */
     const float *mean, *std;
+    weight_list *weights;     /* where open() wants weights in the kernels' order; NULL: in its arena. rows() may not be called before they
+                               * are there. bytes() counts there what is not in its answer */
 } criterion_setup;
 
 /* A micro-batch. */

@@ -26,6 +26,7 @@ path_setup derived_path(const criterion_setup *s)
                         .points = POINTS_SAMPLE,
                         .n = 1,
                         .start = derived_start(s),
+                        .weights = s->weights,
                         .per_token = derived_aggregate(s).absolute == ABSOLUTE_TOKEN};
 }
 

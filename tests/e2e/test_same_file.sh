@@ -16,6 +16,13 @@ for n in 2 3 4; do
         cat "$work/diff"
     fi
 done
+# The weights shared by all ranks of the host, by two of them and a third alone, by none.
+for together in 1 2; do
+    POLLARD_RANKS_PER_NODE=$together ranks 3 run "$config" -o "$work/by$together.h5" "${small[@]}" >"$work/log" 2>&1 || { fail "nodes of $together ranks"; cat "$work/log"; }
+    h5diff --exclude-path /provenance "$work/1.h5" "$work/by$together.h5" >"$work/diff" 2>&1 && pass || { fail "nodes of $together ranks differ:"; cat "$work/diff"; }
+done
+POLLARD_SHARED_MEMORY=off ranks 3 run "$config" -o "$work/off.h5" "${small[@]}" >"$work/log" 2>&1 || { fail "POLLARD_SHARED_MEMORY=off"; cat "$work/log"; }
+h5diff --exclude-path /provenance "$work/1.h5" "$work/off.h5" >"$work/diff" 2>&1 && pass || { fail "shared weights and own ones differ:"; cat "$work/diff"; }
 for threads in 0 3; do
     ranks 2 run "$config" -o "$work/threads.h5" "${small[@]}" --set decode_threads=$threads >"$work/threads.log" 2>&1 || fail "run with decode_threads: $threads"
     h5diff --exclude-path /provenance "$work/1.h5" "$work/threads.h5" >"$work/diff" 2>&1 && pass || { fail "decode_threads: $threads gives another file"; cat "$work/diff"; }

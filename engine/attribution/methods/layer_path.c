@@ -13,6 +13,7 @@ typedef struct layer_sizes {
     size_t component; /* [batch, values] of the largest layer */
     size_t sums;      /* [batch, tokens, n] of the largest layer, doubles */
     size_t value;     /* [tokens, n] of one sample, doubles */
+    size_t input;     /* [batch, input] */
 } layer_sizes;
 
 struct layer_path {
@@ -21,6 +22,8 @@ struct layer_path {
     layer_sizes size;
     walk *walk;
     float *zero, *full, *change; /* a(0); a(x) and a(x) - a(0) of the layer at hand */
+    const float *zeros;          /* [batch, input] */
+    bool knows_zero;             /* a(0) is there: from the first run on */
     size_t *first_zero;          /* [n_nodes] */
     double *sums, *value;
     start_sample *start; /* [batch] */
@@ -30,7 +33,7 @@ struct layer_path {
 static layer_sizes plan_sizes(const layer_path_setup *s, size_t lanes, size_t first_zero[])
 {
     const graph *g = s->graph;
-    layer_sizes size = {.value = component_most_values(g)};
+    layer_sizes size = {.value = component_most_values(g), .input = s->batch * shape_count(g->input)};
     for (size_t l = 0; l < g->n_layers; l++) {
         const size_t each = component_floats(g, g->layers[l], lanes);
         if (first_zero != NULL) {
@@ -45,30 +48,19 @@ static layer_sizes plan_sizes(const layer_path_setup *s, size_t lanes, size_t fi
 
 static size_t bytes_of(const layer_sizes *s)
 {
-    return (s->zero + 2 * s->component) * sizeof(float) + (s->sums + s->value) * sizeof(double);
+    return (s->zero + 2 * s->component + s->input) * sizeof(float) + (s->sums + s->value) * sizeof(double);
 }
 
-static void find_zero(const layer_path *p, const float *zeros)
+static void find_zero(layer_path *p)
 {
     const graph *g = p->s.graph;
-    walk_forward(p->walk, zeros);
+    walk_forward(p->walk, p->zeros);
     for (size_t l = 0; l < g->n_layers; l++) {
         const node_id id = g->layers[l];
         memcpy(p->zero + p->first_zero[id], forward_component(walk_activations(p->walk), id),
                component_floats(g, id, p->lanes) * sizeof(float));
     }
-}
-
-static status zero_images(const layer_path *p)
-{
-    arena *scratch = NULL;
-    TRY(arena_open("zero images", &scratch));
-    const float *zeros = arena_alloc(scratch, p->s.batch * shape_count(p->s.graph->input), sizeof *zeros);
-    if (zeros != NULL) {
-        find_zero(p, zeros);
-    }
-    arena_close(&scratch);
-    return zeros == NULL ? (status){ST_ENVIRONMENT} : STATUS_OK;
+    p->knows_zero = true;
 }
 
 status layer_path_build(arena *a, const layer_path_setup *s, layer_path **out)
@@ -81,15 +73,16 @@ status layer_path_build(arena *a, const layer_path_setup *s, layer_path **out)
     TRY_ALLOC(p->first_zero, a, s->graph->n_nodes);
     TRY_ALLOC(p->start, a, s->batch);
     p->size = plan_sizes(s, p->lanes, p->first_zero);
+    TRY_ALLOC(p->zeros, a, p->size.input);
     TRY_ALLOC(p->zero, a, p->size.zero);
     TRY_ALLOC(p->full, a, p->size.component);
     TRY_ALLOC(p->change, a, p->size.component);
     TRY_ALLOC(p->sums, a, p->size.sums);
     TRY_ALLOC(p->value, a, p->size.value);
     TRY(derivative_composite(a, &c));
-    TRY(walk_build(a, s->graph, c, s->backend, s->batch, &p->walk));
+    TRY(walk_build_with(a, s->graph, c, s->backend, s->batch, &(walk_options){.weights = s->weights}, &p->walk));
     *out = p;
-    return zero_images(p);
+    return STATUS_OK;
 }
 
 status layer_path_needs(const layer_path_setup *s, size_t *bytes)
@@ -99,7 +92,7 @@ status layer_path_needs(const layer_path_setup *s, size_t *bytes)
     TRY(arena_open("layer path plan", &scratch));
     status st = derivative_composite(scratch, &c);
     if (status_ok(st)) {
-        st = walk_needs(s->graph, c, s->backend, s->batch, bytes);
+        st = walk_needs_with(s->graph, c, s->backend, s->batch, &(walk_options){.weights = s->weights}, bytes);
     }
     arena_close(&scratch);
     if (status_ok(st)) {
@@ -195,6 +188,9 @@ static void run_layer(layer_path *p, node_id layer, size_t stride, float *rows)
 void layer_path_run(layer_path *p, const float *images, const size_t label[], size_t stride, float *rows)
 {
     const graph *g = p->s.graph;
+    if (!p->knows_zero) {
+        find_zero(p);
+    }
     walk_forward(p->walk, images);
     start_choose(&p->s.start, p->s.batch, g->n_classes, forward_logits(walk_activations(p->walk)), label, p->start);
     for (size_t l = 0; l < g->n_layers; l++) {

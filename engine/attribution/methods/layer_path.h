@@ -15,11 +15,11 @@ typedef struct layer_path_setup {
     size_t batch, n;
     bool left;
     walk_start start;
+    weight_list *weights; /* walk_options */
 } layer_path_setup;
 
 typedef struct layer_path layer_path;
 
-/* Runs the network once. */
 MUST_CHECK status layer_path_build(arena *a, const layer_path_setup *s, layer_path **out);
 MUST_CHECK status layer_path_needs(const layer_path_setup *s,
                                    size_t *bytes); /* what layer_path_build() takes; its errors */

@@ -105,7 +105,7 @@ status path_build(arena *a, const path_setup *s, path **out)
     TRY_ALLOC(p->step, a, p->size.step);
     TRY(watch(a, s, &p->own));
     TRY(derivative_composite(a, &c));
-    TRY(walk_build_with(a, s->graph, c, s->backend, s->batch, &(walk_options){.watched = p->own.watched}, &p->walk));
+    TRY(walk_build_with(a, s->graph, c, s->backend, s->batch, &(walk_options){.watched = p->own.watched, .weights = s->weights}, &p->walk));
     *out = p;
     return STATUS_OK;
 }
@@ -116,7 +116,7 @@ static status needs(arena *scratch, const path_setup *s, size_t *bytes)
     const composite *c;
     TRY(watch(scratch, s, &own));
     TRY(derivative_composite(scratch, &c));
-    TRY(walk_needs_with(s->graph, c, s->backend, s->batch, &(walk_options){.watched = own.watched}, bytes));
+    TRY(walk_needs_with(s->graph, c, s->backend, s->batch, &(walk_options){.watched = own.watched, .weights = s->weights}, bytes));
     const path_sizes size = plan_sizes(s, s->backend->block(), NULL, NULL);
     *bytes += bytes_of(&size);
     return STATUS_OK;

@@ -30,6 +30,7 @@ typedef struct path_setup {
     bool left;
     double deviation; /* of the noise, in units of the image's range */
     walk_start start;
+    weight_list *weights; /* walk_options */
     bool per_token; /* the absolute value is wanted for each token, so that tokens are kept apart over the points */
 } path_setup;
 

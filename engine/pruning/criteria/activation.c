@@ -111,7 +111,7 @@ static status open_forward(arena *a, const criterion_setup *s, void **state)
     TRY_ALLOC(x->value, a, component_most_values(s->graph));
     TRY_ALLOC(x->square, a, component_most_values(s->graph));
     TRY(nowhere(a, s->graph, &none));
-    TRY(forward_build_for_walk(a, s->graph, s->backend, s->batch, none, &x->forward));
+    TRY(forward_build_for_walk(a, s->graph, s->backend, s->batch, none, s->weights, &x->forward));
     *state = x;
     return STATUS_OK;
 }
@@ -123,7 +123,7 @@ static status bytes(const criterion_setup *s, size_t *out)
     TRY(arena_open("activation plan", &scratch));
     const status st = nowhere(scratch, s->graph, &none);
     if (status_ok(st)) {
-        *out = forward_bytes_for_walk(s->graph, s->backend, s->batch, none);
+        *out = forward_bytes_for_walk(s->graph, s->backend, s->batch, none, s->weights);
     }
     arena_close(&scratch);
     if (!status_ok(st) || *out == SIZE_MAX) {

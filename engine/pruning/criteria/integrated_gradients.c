@@ -72,7 +72,8 @@ static layer_path_setup layer_path_of(const criterion_setup *s)
                               .batch = s->batch,
                               .n = (size_t)s->parameters[STEPS],
                               .left = s->parameters[POINTS] != 0.0,
-                              .start = derived_start(s)};
+                              .start = derived_start(s),
+                              .weights = s->weights};
 }
 
 static status open_path(arena *a, const criterion_setup *s, void **state)

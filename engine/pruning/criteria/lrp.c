@@ -90,7 +90,7 @@ static status open_walk(arena *a, const criterion_setup *s, void **state)
                      .n_moments = AGGREGATE_MOMENTS * s->graph->n_components,
                      .row = AGGREGATE_MOMENTS * s->graph->n_components + n_extra(s)};
     TRY(choose(a, s, &c));
-    TRY(walk_build(a, s->graph, c, s->backend, s->batch, &e->walk));
+    TRY(walk_build_with(a, s->graph, c, s->backend, s->batch, &(walk_options){.weights = s->weights}, &e->walk));
     *state = e;
     return audits(s) ? walk_start_audit(a, e->walk) : STATUS_OK;
 }
@@ -102,7 +102,7 @@ static status bytes(const criterion_setup *s, size_t *out)
     TRY(arena_open("composite", &scratch));
     status st = choose(scratch, s, &c);
     if (status_ok(st)) {
-        st = walk_needs(s->graph, c, s->backend, s->batch, out);
+        st = walk_needs_with(s->graph, c, s->backend, s->batch, &(walk_options){.weights = s->weights}, out);
     }
     arena_close(&scratch);
     return st;

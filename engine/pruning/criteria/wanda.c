@@ -92,7 +92,7 @@ static status open_forward(arena *a, const criterion_setup *s, void **state)
             n->sources[n->n_sources++] = (source){id, lanes_of(s, id)};
         }
     }
-    TRY(forward_build_for_walk(a, s->graph, s->backend, s->batch, NULL,
+    TRY(forward_build_for_walk(a, s->graph, s->backend, s->batch, NULL, s->weights,
                                &n->forward)); /* outputs of ReLUs are there, fused or not */
     *state = n;
     return STATUS_OK;
@@ -100,7 +100,7 @@ static status open_forward(arena *a, const criterion_setup *s, void **state)
 
 static status bytes(const criterion_setup *s, size_t *out)
 {
-    *out = forward_bytes_for_walk(s->graph, s->backend, s->batch, NULL);
+    *out = forward_bytes_for_walk(s->graph, s->backend, s->batch, NULL, s->weights);
     if (*out == SIZE_MAX) {
         return (status){ST_CONFIG};
     }
