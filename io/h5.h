@@ -120,6 +120,9 @@ MUST_CHECK status h5_get_reals(arena *a, const h5_file *f, const char *path, siz
                                const double **out);
 MUST_CHECK status h5_get_counts(arena *a, const h5_file *f, const char *path, size_t rank, size_t dims[],
                                 const int64_t **out);
+/* Row `row` of a variable [n_rows, *n]; *n as dims[i] above. */
+MUST_CHECK status h5_get_row_of_counts(arena *a, const h5_file *f, const char *path, size_t n_rows, size_t row, size_t *n,
+                                       const int64_t **out);
 MUST_CHECK status h5_get_seeds(arena *a, const h5_file *f, const char *path, size_t rank, size_t dims[],
                                const uint64_t **out); /* all 64 bits */
 MUST_CHECK status h5_get_texts(arena *a, const h5_file *f, const char *path, size_t rank, size_t dims[],

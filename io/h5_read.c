@@ -37,7 +37,8 @@ static void print_shape(char *to, size_t size, size_t rank, const hsize_t dims[]
     }
 }
 
-static status check_shape(const h5_file *f, const char *object, hid_t space, size_t rank, size_t dims[], size_t *count)
+/* *count: elements that are read, all of them or those of one row. */
+static status check_shape(const h5_file *f, const char *object, hid_t space, size_t rank, size_t dims[], bool one_row, size_t *count)
 {
     hsize_t found[H5S_MAX_RANK] = {0}, expected[H5_MAX_RANK] = {0};
     const int n = H5Sget_simple_extent_dims(space, found, NULL);
@@ -54,7 +55,7 @@ static status check_shape(const h5_file *f, const char *object, hid_t space, siz
         return FAIL(ST_DATA, "%s: %s: expected the shape %s, found %s; " FILE_DAMAGED, f->path,
                     object, want, have);
     }
-    for (size_t i = 0; i < rank; i++) {
+    for (size_t i = one_row ? 1 : 0; i < rank; i++) {
         if (found[i] > MOST_ELEMENTS || *count * found[i] > MOST_ELEMENTS) {
             return FAIL(ST_DATA, "%s: %s: more than %d values; " FILE_DAMAGED, f->path, object,
                         (int)MOST_ELEMENTS);
@@ -83,24 +84,30 @@ static status copy_texts(arena *a, size_t n, char *const theirs[], const char **
     return STATUS_OK;
 }
 
-static status get(arena *a, const h5_file *f, const char *path, content c, size_t rank, size_t dims[], const void **out)
+/* row: NULL, or which one alone of a table of two dimensions. */
+static status get(arena *a, const h5_file *f, const char *path, content c, size_t rank, size_t dims[], const size_t *row, const void **out)
 {
     status st = STATUS_OK;
-    hid_t dataset = H5I_INVALID_HID, disk = H5I_INVALID_HID, memory = H5I_INVALID_HID, space = H5I_INVALID_HID;
+    hid_t dataset = H5I_INVALID_HID, disk = H5I_INVALID_HID, memory = H5I_INVALID_HID, space = H5I_INVALID_HID, place = H5I_INVALID_HID;
     size_t count = 0;
     void *data = NULL;
     H5_OR(cleanup, st, f, path, dataset = H5Dopen2(f->id, path, H5P_DEFAULT));
     H5_OR(cleanup, st, f, path, disk = H5Dget_type(dataset));
     TRY_OR(cleanup, st, check_type(f, path, disk, c));
     H5_OR(cleanup, st, f, path, space = H5Dget_space(dataset));
-    TRY_OR(cleanup, st, check_shape(f, path, space, rank, dims, &count));
+    TRY_OR(cleanup, st, check_shape(f, path, space, rank, dims, row != NULL, &count));
     H5_OR(cleanup, st, f, path, memory = memory_type(c));
     data = arena_alloc(a, count, c == TEXTS ? sizeof(char *) : 8);
     *out = data;
     if (data == NULL) {
         st = (status){ST_ENVIRONMENT};
     } else if (count > 0) {
-        H5_OR(cleanup, st, f, path, H5Dread(dataset, memory, H5S_ALL, H5S_ALL, H5P_DEFAULT, data));
+        const hsize_t n = count, first[] = {row == NULL ? 0 : *row, 0}, size[] = {1, count};
+        if (row != NULL) {
+            H5_OR(cleanup, st, f, path, H5Sselect_hyperslab(space, H5S_SELECT_SET, first, NULL, size, NULL));
+        }
+        H5_OR(cleanup, st, f, path, place = row == NULL ? H5Scopy(space) : H5Screate_simple(1, &n, NULL));
+        H5_OR(cleanup, st, f, path, H5Dread(dataset, memory, place, space, H5P_DEFAULT, data));
         if (c == TEXTS) {
             const char **texts = arena_alloc(a, count, sizeof *texts);
             st = texts == NULL ? (status){ST_ENVIRONMENT} : copy_texts(a, count, data, texts);
@@ -109,6 +116,7 @@ static status get(arena *a, const h5_file *f, const char *path, content c, size_
         }
     }
 cleanup:
+    st = h5_close(st, f, &place);
     st = h5_close(st, f, &memory);
     st = h5_close(st, f, &space);
     st = h5_close(st, f, &disk);
@@ -118,7 +126,7 @@ cleanup:
 status h5_get_reals(arena *a, const h5_file *f, const char *path, size_t rank, size_t dims[], const double **out)
 {
     const void *data = NULL;
-    TRY(get(a, f, path, REALS, rank, dims, &data));
+    TRY(get(a, f, path, REALS, rank, dims, NULL, &data));
     *out = data;
     return STATUS_OK;
 }
@@ -126,7 +134,17 @@ status h5_get_reals(arena *a, const h5_file *f, const char *path, size_t rank, s
 status h5_get_counts(arena *a, const h5_file *f, const char *path, size_t rank, size_t dims[], const int64_t **out)
 {
     const void *data = NULL;
-    TRY(get(a, f, path, COUNTS, rank, dims, &data));
+    TRY(get(a, f, path, COUNTS, rank, dims, NULL, &data));
+    *out = data;
+    return STATUS_OK;
+}
+
+status h5_get_row_of_counts(arena *a, const h5_file *f, const char *path, size_t n_rows, size_t row, size_t *n, const int64_t **out)
+{
+    size_t dims[] = {n_rows, *n};
+    const void *data = NULL;
+    TRY(get(a, f, path, COUNTS, 2, dims, &row, &data));
+    *n = dims[1];
     *out = data;
     return STATUS_OK;
 }
@@ -134,7 +152,7 @@ status h5_get_counts(arena *a, const h5_file *f, const char *path, size_t rank, 
 status h5_get_seeds(arena *a, const h5_file *f, const char *path, size_t rank, size_t dims[], const uint64_t **out)
 {
     const void *data = NULL;
-    TRY(get(a, f, path, SEEDS, rank, dims, &data));
+    TRY(get(a, f, path, SEEDS, rank, dims, NULL, &data));
     *out = data;
     return STATUS_OK;
 }
@@ -142,7 +160,7 @@ status h5_get_seeds(arena *a, const h5_file *f, const char *path, size_t rank, s
 status h5_get_texts(arena *a, const h5_file *f, const char *path, size_t rank, size_t dims[], const char *const **out)
 {
     const void *data = NULL;
-    TRY(get(a, f, path, TEXTS, rank, dims, &data));
+    TRY(get(a, f, path, TEXTS, rank, dims, NULL, &data));
     *out = data;
     return STATUS_OK;
 }
@@ -159,7 +177,7 @@ static status get_attr(const h5_file *f, const char *object, const char *name, c
     H5_OR(cleanup, st, f, what, disk = H5Aget_type(attr));
     TRY_OR(cleanup, st, check_type(f, what, disk, c));
     H5_OR(cleanup, st, f, what, space = H5Aget_space(attr));
-    TRY_OR(cleanup, st, check_shape(f, what, space, 0, NULL, &one));
+    TRY_OR(cleanup, st, check_shape(f, what, space, 0, NULL, false, &one));
     H5_OR(cleanup, st, f, what, memory = memory_type(c));
     H5_OR(cleanup, st, f, what, H5Aread(attr, memory, out));
 cleanup:

@@ -7,7 +7,7 @@
 #include "pruning/curve.h"
 #include "pruning/ranking.h"
 
-enum { RESULTS_SCHEMA_VERSION = 2 };
+enum { RESULTS_SCHEMA_VERSION = 3 };
 
 /* One prunable layer of a model. */
 typedef struct result_layer {
@@ -36,7 +36,7 @@ typedef struct result_cell {
     const uint32_t *classes; /* [n_classes] ascending */
     uint64_t total;          /* evaluation images */
     const uint64_t *class_total; /* [n_classes] */
-    const uint64_t *parameters_left, *macs_left, *removed; /* [n_rates] */
+    const uint64_t *parameters_left, *macs_left, *removed, *layers_emptied; /* [n_rates] */
     const uint64_t *correct, *correct_masked, *top5, *top5_masked; /* [n_rates] by either prediction (pruning/curve.h) */
     const uint64_t *class_correct, *class_correct_masked; /* [n_rates, n_classes] */
     const double *loss_sum;  /* [n_rates] exact sum of float32 cross entropies, rounded once */

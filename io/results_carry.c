@@ -135,11 +135,7 @@ static json_t *text_value(const char *text)
     char *copy = NULL;
     arena *a = NULL; /* no UTF-8 */
     if (status_ok(arena_open("text", &a)) && (copy = arena_text(a, "%s", text)) != NULL) {
-        for (char *p = copy; *p != '\0';) {
-            const size_t n = text_utf8_length(p, SIZE_MAX);
-            *p = n == 0 ? '?' : *p;
-            p += n == 0 ? 1 : n;
-        }
+        text_make_utf8(copy);
         value = json_string(copy);
     }
     arena_close(&a);

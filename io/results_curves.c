@@ -33,6 +33,7 @@ static const h5_column measures[] = {
            "cross entropy over the task's classes, summed exactly over the evaluation images", FROM_REALS,
            CELL(loss_sum), 0),
     COLUMN("removed", "cell rate", H5_COUNT, "1", "components removed", FROM_COUNTS, CELL(removed), 0),
+    COLUMN("layers_emptied", "cell rate", H5_COUNT, "1", "layers of which nothing is left", FROM_COUNTS, CELL(layers_emptied), 0),
     COLUMN("parameters_left", "cell rate", H5_COUNT, "1", "parameters of the compacted network", FROM_COUNTS,
            CELL(parameters_left), 0),
     COLUMN("macs_left", "cell rate", H5_COUNT, "1", "multiply-adds per image of the compacted network", FROM_COUNTS,

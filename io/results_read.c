@@ -64,10 +64,17 @@ static status read_rates(arena *a, const h5_file *f, json_t *out)
 
 static const char *const texts[] = {"model", "kind", "criterion"}, *const counts[] = {"n_classes", "references"};
 
+enum { MOST_CELLS = 1 << 18 }; /* that anything is exported of; each is a few texts here and in the parent */
+
 static status read_all(arena *a, const h5_file *f, const void *context, json_t *out)
 {
+    const int64_t *cell = NULL;
     size_t n = H5_ANY_SIZE;
     (void)context;
+    TRY(h5_get_counts(a, f, "/curves/cell", 1, &n, &cell));
+    if (n > MOST_CELLS) {
+        return FAIL(ST_DATA, "%s: /curves: expected at most %d cells, found %zu; " FILE_DAMAGED, f->path, (int)MOST_CELLS, n);
+    }
     for (size_t i = 0; i < COUNT(texts); i++) {
         TRY(read_texts(a, f, texts[i], &n, out));
     }

@@ -82,22 +82,21 @@ static status read_removed(arena *a, const h5_file *f, const wanted *w, position
     const char *path, *counted;
     const int64_t *component = NULL, *removed_at = NULL, *removed = NULL;
     int64_t *gone;
-    size_t n = 0, both[2] = {at->n_cells, H5_ANY_SIZE}, per_rate[2] = {at->n_cells, w->cells->n_rates};
+    size_t n = 0, n_rates = w->cells->n_rates;
     at->n_ranked = H5_ANY_SIZE;
     PATH(path, a, at->track, "component");
     TRY(h5_get_counts(a, f, path, 1, &at->n_ranked, &component));
-    both[1] = at->n_ranked;
     PATH(path, a, at->track, "removed_at");
-    TRY(h5_get_counts(a, f, path, 2, both, &removed_at));
+    TRY(h5_get_row_of_counts(a, f, path, at->n_cells, at->row, &at->n_ranked, &removed_at));
     PATH(counted, a, at->track, "removed");
-    TRY(h5_get_counts(a, f, counted, 2, per_rate, &removed));
+    TRY(h5_get_row_of_counts(a, f, counted, at->n_cells, at->row, &n_rates, &removed));
     TRY_ALLOC(gone, a, at->n_ranked);
     for (size_t i = 0; i < at->n_ranked; i++) {
-        if (removed_at[at->row * at->n_ranked + i] <= (int64_t)w->rate) {
+        if (removed_at[i] <= (int64_t)w->rate) {
             gone[n++] = component[i];
         }
     }
-    const int64_t expected = removed[at->row * w->cells->n_rates + w->rate];
+    const int64_t expected = removed[w->rate];
     if (expected != (int64_t)n) {
         return FAIL(ST_DATA, "%s: %s removes %zu components, %s says %" PRId64 "; " FILE_DAMAGED, f->path, path, n, counted, expected);
     }
@@ -111,19 +110,19 @@ static status read_task(arena *a, const h5_file *f, const wanted *w, json_t *out
     const int64_t *classes = NULL;
     const double *accuracy = NULL;
     const char *text;
-    size_t slots[2] = {w->cells->n, H5_ANY_SIZE}, rates[2] = {w->cells->n, w->cells->n_rates};
-    TRY(h5_get_counts(a, f, "/curves/classes", 2, slots, &classes));
+    size_t slots = H5_ANY_SIZE, rates[2] = {w->cells->n, w->cells->n_rates};
+    TRY(h5_get_row_of_counts(a, f, "/curves/classes", w->cells->n, w->cell, &slots, &classes));
     TRY(h5_get_reals(a, f, "/curves/accuracy", 2, rates, &accuracy));
-    if (n > slots[1]) {
+    if (n > slots) {
         return FAIL(ST_DATA, "%s: /curves/classes: cell %zu has %zu classes, and there is room for %zu; " FILE_DAMAGED, f->path, w->cell, n,
-                    slots[1]);
+                    slots);
     }
     for (size_t i = 0; i < n; i++) {
-        if (classes[w->cell * slots[1] + i] < 0) {
+        if (classes[i] < 0) {
             return FAIL(ST_DATA, "%s: /curves/classes: cell %zu lacks a class; " FILE_DAMAGED, f->path, w->cell);
         }
     }
-    TRY(carry_counts(out, "classes", n, classes + w->cell * slots[1]));
+    TRY(carry_counts(out, "classes", n, classes));
     TRY_TEXT(text, a, "%a", accuracy[w->cell * w->cells->n_rates + w->rate]);
     return carry_text(out, "accuracy", text);
 }

@@ -9,6 +9,7 @@ static const double budget_seconds = 4.0;
 /* What ticks look at: memory while a stage's buffers are all there. */
 typedef struct sampler {
     const arena *planned, *rest, *work, *images;
+    const stage_ctx *ctx;
     double pictures; /* that are decoded at once: one a thread */
     rank_memory *memory;
 } sampler;
@@ -18,7 +19,8 @@ static void sample(void *progress, double images)
     (void)images;
     sampler *s = progress;
     const double own = (double)arena_bytes(s->images);
-    const double arenas = (double)(arena_bytes(s->planned) + arena_bytes(s->rest) + arena_bytes(s->work)) + own;
+    const double arenas = (double)(arena_bytes(s->planned) + arena_bytes(s->rest) + arena_bytes(s->work)) + own +
+                          (s->ctx->watched == NULL ? 0.0 : (double)arena_bytes(s->ctx->watched));
     const double program = dry_run_resident() - arenas;
     s->memory->program =
         program > s->memory->program ? program : s->memory->program; /* BLAS takes its buffers when it needs them */
@@ -66,6 +68,7 @@ static status forecast(comm *c, arena *a, arena *work, arena *images, sampler *s
     TRY(comm_agree(c, stage == NULL || seconds == NULL ? (status){ST_ENVIRONMENT} : STATUS_OK));
     TRY(comm_agree(c, open_context(c, a, s, &ctx)));
     ctx.progress = sampled;
+    sampled->ctx = &ctx;
     TRY(comm_agree(c, forecast_stages(&ctx, work, stage)));
     out->stage = stage;
     out->seconds = seconds;

@@ -1,9 +1,12 @@
 #include "pipeline/export.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
+#include "core/text.h"
 #include "io/guard.h"
 #include "io/safetensors_write.h"
 #include "io/sha256.h"
@@ -107,6 +110,16 @@ static status digest_result(exporter *e)
     return STATUS_OK;
 }
 
+/* As the description says it, whose texts are UTF-8. */
+static status name_of(arena *a, const char *path, const char **out)
+{
+    char *name;
+    TRY_TEXT(name, a, "%s", path);
+    text_make_utf8(name);
+    *out = name;
+    return STATUS_OK;
+}
+
 static const char *last_part(const char *path)
 {
     const char *slash = strrchr(path, '/');
@@ -142,6 +155,9 @@ static status describe(exporter *e)
                                 .n_images = seen.n_images,
                                 .n_agree = seen.n_agree,
                                 .difference = seen.difference};
+    TRY(name_of(e->a, e->origin.result, &e->origin.result));
+    TRY(name_of(e->a, e->origin.checkpoint, &e->origin.checkpoint));
+    TRY(name_of(e->a, e->origin.images_from == NULL ? "" : e->origin.images_from, &e->origin.images_from));
     return digest_result(e);
 }
 
@@ -221,6 +237,9 @@ static status write_files(exporter *e)
     size_t n = 0, n_all = 0;
     TRY(export_origin_facts(e->a, &e->origin, &n, &facts));
     TRY(join_facts(e->a, net->whole, n, facts, &n_all, &all));
+    if (unlink(e->path[LAYOUT]) != 0 && errno != ENOENT) { /* it is written last: where it is, the others belong to it */
+        return FAIL(ST_CANT_WRITE, "%s: cannot be replaced: %s", e->path[LAYOUT], strerror(errno));
+    }
     TRY(write_masks(e, n, facts));
     TRY(write_tensors(e, e->path[MASKED], net->masked, n_all, all));
     TRY(write_tensors(e, e->path[SHRUNK], net->small, n, facts));

@@ -9,6 +9,25 @@ static int wider(int width, const char *text)
     return length > width ? length : width;
 }
 
+/* What such a network still computes comes from biases and shortcuts alone. */
+static void note_emptied(FILE *to, const results *r)
+{
+    size_t cells = 0;
+    double first = INFINITY;
+    for (size_t i = 0; i < r->n_cells; i++) {
+        size_t k = 0;
+        while (k < r->n_rates && r->cells[i].layers_emptied[k] == 0) {
+            k++;
+        }
+        cells += k < r->n_rates;
+        first = k < r->n_rates ? fmin(first, r->rates[k]) : first;
+    }
+    if (cells > 0) {
+        (void)fprintf(to, "\n%zu of %zu curves lose a whole layer, the first at %.0f %% (layers_emptied in the result).\n", cells, r->n_cells,
+                      100.0 * first);
+    }
+}
+
 void report_table(FILE *to, const results *r)
 {
     int model = wider(0, "model"), criterion = wider(0, "criterion");
@@ -35,6 +54,7 @@ void report_table(FILE *to, const results *r)
                       s->accuracy, s->a_pr_mean, error, 100.0 * s->highest_rate,
                       100.0 * s->parameters_removed, 100.0 * s->macs_removed);
     }
+    note_emptied(to, r);
     const size_t n_seeds = r->n_summary > 0 ? r->summary[0].n_seeds : 0;
     (void)fprintf(to, "\nA_PR: mean accuracy over the %zu pruning rate%s, ", r->n_rates, r->n_rates == 1 ? "" : "s");
     if (n_seeds == 1) {

@@ -2,6 +2,7 @@
  * taken in runs: what a run reads serves all masks, and the network that is cut out for a mask serves all of a run. */
 #include <math.h>
 
+#include "nn/op.h"
 #include "stages/batch_source.h"
 #include "stages/counters.h"
 #include "stages/evaluate_parts.h"
@@ -37,33 +38,49 @@ static status take_run(stage_ctx *c, evaluator *e, size_t batches, size_t *next,
     return STATUS_OK;
 }
 
-/* An accuracy of a network that computes no numbers would be a number all the same. */
-static status check_logits(const study *s, const evaluator *e, const study_evaluation *set, const batch *b)
+/* An accuracy of a network that computes no numbers would be a number all the same. Of the unpruned network all logits are there. */
+static status check_logits(const study *s, const evaluator *e, const batch *b)
 {
     const study_model *m = &s->models[e->model];
     const float *logits = forward_logits(e->pruned.run);
-    for (size_t i = 0; i < b->n * set->n_classes; i++) {
+    for (size_t i = 0; i < b->n * e->pruned.n_logits; i++) {
         if (!isfinite(logits[i])) {
             return FAIL(ST_DATA, "%s: expected finite logits of the unpruned network '%s', found %f for %s/%s; is the checkpoint damaged?",
                         m->config->checkpoint, m->config->name, (double)logits[i], s->evaluation_data->root,
-                        s->evaluation_data->path[b->sample[i / set->n_classes]]);
+                        s->evaluation_data->path[b->sample[i / e->pruned.n_logits]]);
         }
     }
     return STATUS_OK;
 }
 
+/* The logits of the set's classes, [batch, n_classes]. */
+static const float *set_logits(const evaluator *e, const study_evaluation *set, const batch *b)
+{
+    const float *logits = forward_logits(e->pruned.run);
+    if (e->pruned.n_logits == set->n_classes) {
+        return logits;
+    }
+    for (size_t i = 0; i < b->n; i++) {
+        for (size_t k = 0; k < set->n_classes; k++) {
+            e->logits[i * set->n_classes + k] = logits[i * e->pruned.n_logits + set->classes[k]];
+        }
+    }
+    return e->logits;
+}
+
 status evaluate_run(stage_ctx *c, evaluator *e, const study_evaluation *set, const mask_use *mask, size_t served, int64_t counter[])
 {
     const study *s = c->study;
-    TRY(pruned_cut(&e->pruned, mask->alive));
+    const bool unpruned = mask->rate == 0;
+    TRY(pruned_cut(&e->pruned, mask->alive, unpruned));
     for (size_t i = 0; i < e->n_run; i++) {
         const double started = log_seconds();
         forward_run(e->pruned.run, e->run[i].images, NULL);
         counters_add_time(set, log_seconds() - started, counter);
-        if (mask->rate == 0) {
-            TRY(check_logits(s, e, set, &e->run[i]));
+        if (unpruned) {
+            TRY(check_logits(s, e, &e->run[i]));
         }
-        counters_add(set, s->evaluation_data, s->models[e->model].graph->n_classes, &e->run[i], forward_logits(e->pruned.run), counter);
+        counters_add(set, s->evaluation_data, s->models[e->model].graph->n_classes, &e->run[i], set_logits(e, set, &e->run[i]), counter);
         c->tick(c->progress, (double)(s->config->micro_batch * served));
     }
     return STATUS_OK;
@@ -78,6 +95,17 @@ static status evaluate_masks(stage_ctx *c, evaluator *e, const study_evaluation 
     return STATUS_OK;
 }
 
+/* Layers of which nothing is left. */
+static size_t emptied(const graph *g, const uint8_t alive[])
+{
+    size_t n = 0;
+    for (size_t k = 0; k < g->n_layers; k++) {
+        const node *layer = &g->nodes[g->layers[k]];
+        n += op_count_live(alive + layer->first_component, 0, layer->n_components) == 0;
+    }
+    return n;
+}
+
 /* What the counters of one distinct mask say for every curve point that wants it. */
 static status spread(stage_ctx *c, const evaluator *e, const study_evaluation *set, size_t first, size_t end, const int64_t *counter,
                      evaluate_point *points)
@@ -88,6 +116,7 @@ static status spread(stage_ctx *c, const evaluator *e, const study_evaluation *s
     TRY(counters_read(c->arena, set, counter, study_batches(&set->samples, micro_batch) * micro_batch, &point));
     arena_reset(e->scratch);
     TRY(graph_cost_left(e->scratch, s->models[e->model].graph, e->masks.use[first].alive, &point.parameters_left, &point.macs_left));
+    point.layers_emptied = emptied(s->models[e->model].graph, e->masks.use[first].alive);
     for (size_t u = first; u < end; u++) {
         const mask_use *to = &e->masks.use[u];
         point.removed = c->prune.removed[to->cell][to->rate];

@@ -33,7 +33,7 @@ typedef struct evaluate_point {
     const uint64_t *class_correct[CURVE_PREDICTIONS]; /* [n_classes of the cell's task] */
     double loss_sum;
     double seconds_per_image; /* of the compacted network, building aside; padding counts as images */
-    uint64_t parameters_left, macs_left, removed;
+    uint64_t parameters_left, macs_left, removed, layers_emptied;
 } evaluate_point;
 typedef struct evaluate_output {
     const evaluate_point *points; /* [n_cells, n_rates] */
@@ -49,6 +49,7 @@ typedef struct stage_ctx {
     void *progress;
     file_mark *reference_mark, *evaluation_mark; /* [n_samples] of the files this rank has read, zeros else */
     double busy_seconds, image_seconds, idle_seconds; /* of this rank: computing, waiting for images, waiting for other ranks */
+    const arena *watched; /* memory of a trial besides what it was given, for who measures; NULL: none */
     attribute_output attribute;
     prune_output prune;
     evaluate_output evaluate;

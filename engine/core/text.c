@@ -66,6 +66,15 @@ size_t text_utf8_length(const char *text, size_t left)
     return wrong ? 0 : n;
 }
 
+void text_make_utf8(char *text)
+{
+    while (*text != '\0') {
+        const size_t n = text_utf8_length(text, SIZE_MAX);
+        *text = n == 0 ? '?' : *text;
+        text += n == 0 ? 1 : n;
+    }
+}
+
 bool text_is_control(const char *at)
 {
     const unsigned char *s = (const unsigned char *)at;

@@ -12,6 +12,9 @@ const char *text_closest(const char *word, size_t n, const char *const candidate
  * a zero byte any large `left` will do. */
 size_t text_utf8_length(const char *text, size_t left);
 
+/* Replaces each byte that is in no UTF-8 character by a question mark: names of files may have such. The length stays. */
+void text_make_utf8(char *text);
+
 /* C0, DEL and C1 (U+0080 to U+009F) at the UTF-8 character `at`. */
 bool text_is_control(const char *at);
 

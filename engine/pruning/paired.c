@@ -2,7 +2,6 @@
 
 #include <math.h>
 
-
 /* Continued fraction of the incomplete beta function (DLMF 8.17.22) by Lentz's method; converges fast for x < (a + 1)/(a + b + 2). */
 static double beta_fraction(double x, double a, double b)
 {

@@ -1,12 +1,17 @@
 #include "pipeline/export.h"
 
 #include "pipeline/commands/command.h"
+#include "pipeline/launcher.h"
 
 static status run(struct comm *c, const cli *cl, int argc, char *const argv[])
 {
     (void)c;
     (void)argc;
     (void)argv;
+    const launch seen = launcher_seen();
+    if (seen.by != NULL && seen.size > 1) { /* they would write the same files over each other */
+        return FAIL(ST_USAGE, "export is one process, found %ld started by %s; start it alone", seen.size, seen.by);
+    }
     return export_run(cl, stdout);
 }
 

@@ -44,6 +44,21 @@ def removed_share(data, name):
     return 1 - c[name + "_left"].transpose("cell", "rate").values / total[:, None]
 
 
+def check_emptied(data):
+    """Layers all of whose components are masked, from masks and models."""
+    c = data["/curves"]
+    for group, t in data.items():
+        if not group.startswith("/tracks/"):
+            continue
+        model = data["/models/" + group.split("/")[2]]
+        for i, cell in enumerate(t.cell.values):
+            alive = np.ones((c.sizes["rate"], model.sizes["component"]), bool)
+            alive[:, t.component.values] = t.mask.isel(cell=i).transpose("rate", "component").values != 0
+            first, n = model.first_component.values, model.n_components.values
+            empty = sum(~alive[:, f:f + k].any(1) for f, k in zip(first, n))
+            check(c.layers_emptied.isel(cell=cell).values == empty, f"/curves/layers_emptied of cell {cell}")
+
+
 def check_axes(data):
     """The curve over what else pruning removes."""
     c = data["/curves"]
@@ -280,3 +295,4 @@ def check_numbers(data):
     check_stability(data)
     check_summary(data)
     check_differences(data)
+    check_emptied(data)

@@ -36,5 +36,5 @@ check "$work/study file.yaml" --set tasks.seeds=2 --set 'tasks.classes=[2, 3]' -
 # One seed, one network: there is no error and no pair, and most images are read once, by one rank of the two.
 sed '/name: digits_vit/,/components:/d' "$work/study file.yaml" >"$work/one.yaml"
 check "$work/one.yaml" --set tasks.seeds=1 --set 'tasks.classes=[2, 10]' --set 'rates=[0, 0.5]'
-grep -Eq '^digits_vgg_bn .* \+- - +[0-9]+ %$' "$work/out" && pass || fail "one seed: the table prints an error"
+grep -Eq '^digits_vgg_bn .* \+- - +[0-9]+ %  \([0-9]+ %, [0-9]+ %\)$' "$work/out" && pass || fail "one seed: the table prints an error"
 finish

@@ -124,6 +124,7 @@ static void sample_cell(result_cell *c, size_t model, component_kind kind, size_
                        .parameters_left = left,
                        .macs_left = left,
                        .removed = removed,
+                       .layers_emptied = removed,
                        .class_correct = class_correct,
                        .class_correct_masked = class_masked,
                        .loss_sum = reals(N_RATES, id),
@@ -204,6 +205,13 @@ static void sample_rows(results *r, const result_cell *cells)
                                       .parameters_removed = 0.375,
                                       .macs_removed = 0.4375};
     }
+    result_difference *differences = get(2, sizeof *differences);
+    for (size_t i = 0; i < 2; i++) {
+        differences[i] = (result_difference){.criterion = 0, .other = 1, .n_classes = 3, .n_references = 10, .n_seeds = N_SEEDS,
+                                             .kind = COMPONENT_FILTER, .mean = 0.25 - (double)i, .error = 0.0625, .low = -0.5, .high = 0.75};
+    }
+    r->differences = differences;
+    r->n_differences = 2;
     r->stability = stability;
     r->summary = summary;
     r->n_stability = r->n_summary = N_ROWS;

@@ -2,6 +2,8 @@
 #include "support/backends.h"
 #include "support/golden.h"
 #include "support/made.h"
+#include "support/network.h"
+#include "support/parameters.h"
 
 #include <math.h>
 #include <string.h>
@@ -12,6 +14,7 @@
 #include "nn/passes/channels.h"
 #include "nn/passes/compact.h"
 #include "nn/passes/needed_rows.h"
+#include "pruning/ranking.h"
 
 enum { BATCH = 3, MOST_COMPONENTS = 1024 };
 
@@ -159,6 +162,43 @@ static void a_layer_may_be_empty(void **state)
             memset(s.alive + n->first_component, 1, n->n_components);
         }
         close_subject(&s);
+    }
+}
+
+/* The masks that rankings by LRP and by weights give, at the rates of a study. */
+static void real_masks_give_the_masked_logits(void **state)
+{
+    (void)state;
+    static const char *const files[] = {"vgg_tiny.h5", "vgg_bn_tiny.h5", "resnet_basic_tiny.h5",
+                                        "resnet_bottleneck_tiny.h5", "vit_tiny.h5"};
+    static const char *const criteria[] = {"lrp", "magnitude"};
+    for (size_t i = 0; i < COUNT(files) * COUNT(criteria); i++) {
+        network n;
+        double parameters[MAX_CRITERION_PARAMETERS];
+        const criterion_def *c = criterion_find(criteria[i % COUNT(criteria)]);
+        network_open(files[i / COUNT(criteria)], &n);
+        parameters_default(c, parameters);
+        const double *score = network_score(&n, c, parameters, 0);
+        subject s = {.a = n.a, .name = n.name, .g = n.g, .images = n.images};
+        for (component_kind kind = COMPONENT_FILTER; kind < (component_kind)COMPONENT_KINDS; kind++) {
+            size_t count;
+            const size_t *component;
+            assert_ok(graph_components(n.a, n.g, kind, &count, &component));
+            double *of_kind = arena_alloc(n.a, count, sizeof *of_kind);
+            uint32_t *order = arena_alloc(n.a, count, sizeof *order);
+            for (size_t k = 0; k < count; k++) {
+                of_kind[k] = score[component[k]];
+            }
+            assert_ok(ranking_build(n.a, count, of_kind, order));
+            for (size_t rate = 0; rate < 20 && count > 0; rate++) {
+                memset(s.alive, 1, sizeof s.alive);
+                for (size_t k = 0; k < ranking_count(count, (double)rate / 20.0); k++) {
+                    s.alive[component[order[k]]] = 0;
+                }
+                compare(&s, criteria[i % COUNT(criteria)], NULL);
+            }
+        }
+        network_close(&n);
     }
 }
 
@@ -463,6 +503,7 @@ int main(void)
         cmocka_unit_test(a_padded_branch_is_no_stream),
         cmocka_unit_test(memory_of_cuts_is_counted),
         cmocka_unit_test(random_masks_give_the_masked_logits),
+        cmocka_unit_test(real_masks_give_the_masked_logits),
         cmocka_unit_test(a_layer_may_be_empty),
         cmocka_unit_test(only_wanted_logits_are_computed),
         cmocka_unit_test(the_cost_is_what_is_left),

@@ -76,6 +76,23 @@ static status add_node(compaction *p, node_id id)
     return append(p, &n, &p->of[id]);
 }
 
+/* The last layer gives what was asked for, and in its order. */
+static status check_logits(const compaction *p, const uint8_t logits[])
+{
+    const node *last = &p->g->nodes[p->g->n_nodes - 1];
+    const channel_map *m = &p->map[p->g->n_nodes - 1];
+    size_t n = 0;
+    bool fits = true;
+    for (size_t c = 0; c < p->g->n_classes; c++) {
+        if (logits == NULL || logits[c]) {
+            fits = fits && n < m->n && m->channel[n] == c;
+            n++;
+        }
+    }
+    return fits && n == m->n ? STATUS_OK
+                             : FAIL(ST_BUG, "'%s': a network that ends with a layer of type %s cannot leave logits out", last->name, last->op->name);
+}
+
 status graph_compact(arena *a, const graph *g, const uint8_t alive[], const uint8_t logits[], size_t block,
                      const graph **out)
 {
@@ -96,6 +113,7 @@ status graph_compact_mapped(arena *a, const graph *g, const uint8_t alive[], con
     for (node_id id = 0; id < g->n_nodes; id++) {
         TRY(add_node(&p, id));
     }
+    TRY(check_logits(&p, logits));
     *small = *g;
     small->n_nodes = p.n_nodes;
     small->nodes = p.nodes;

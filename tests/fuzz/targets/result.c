@@ -1,10 +1,11 @@
-/* Result files, as `pollard inspect` reads them: from a file and in a process of its own, in which HDF5 may crash, but we may not. */
+/* Result files, as `pollard inspect` and `pollard export` read them: from a file and in a process of its own, in which HDF5 may crash, but we may not. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
 #include "fuzz/fuzz.h"
 #include "io/results.h"
+#include "io/results_read.h"
 
 static char path[] = "/tmp/pollard-fuzz-XXXXXX";
 
@@ -35,6 +36,13 @@ static void run(arena *a, const uint8_t *data, size_t size)
     }
     fuzz_expect(results_inspect(a, path, printed));
     (void)fclose(printed);
+    results_cells cells;
+    const status st = results_read_cells(a, path, &cells);
+    fuzz_expect(st);
+    if (status_ok(st)) {
+        results_mask mask;
+        fuzz_expect(results_read_mask(a, path, &cells, cells.n - 1, cells.n_rates - 1, &mask));
+    }
 }
 
 static const char *const corpus[] = {"tests/fuzz/corpus/result.h5", NULL};

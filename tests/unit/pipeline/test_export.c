@@ -39,7 +39,8 @@ static void assert_close(const char *what, size_t classes, const float *expected
         double most = 0.0, difference = 0.0;
         for (size_t i = b * classes; i < (b + 1) * classes; i++) {
             most = fmax(most, fabs((double)expected[i]));
-            difference = fmax(difference, fabs((double)expected[i] - (double)found[i]));
+            const double off = fabs((double)expected[i] - (double)found[i]);
+            difference = off > difference || isnan(off) ? off : difference; /* fmax would lose what is no number */
         }
         if (!(difference <= 1e-4 * most)) {
             fail_msg("%s: image %zu differs by %g of %g", what, b, difference, most);

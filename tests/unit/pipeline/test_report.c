@@ -14,15 +14,16 @@ static const char *const criterion_names[] = {"good", "bad"};
 static const result_model models[] = {{.name = "net"}};
 /* good: 10, 10, 10 of 10; bad, two seeds: 10, 4, 0 and 10, 6, 0 of 10 */
 static const uint64_t good[] = {10, 10, 10}, bad_one[] = {10, 4, 0}, bad_two[] = {10, 6, 0};
+static const uint64_t whole[RATES] = {0}, late[RATES] = {0, 0, 2}; /* layers that are empty */
 static const result_cell cells[] = {
-    {.kind = COMPONENT_FILTER, .n_classes = 2, .n_references = 5, .total = 10, .correct = good},
-    {.kind = COMPONENT_FILTER, .n_classes = 2, .n_references = 5, .total = 10, .correct = good},
-    {.criterion = 1, .kind = COMPONENT_FILTER, .n_classes = 2, .total = 10, .correct = bad_one},
-    {.criterion = 1, .kind = COMPONENT_FILTER, .n_classes = 2, .total = 10, .correct = bad_two},
+    {.kind = COMPONENT_FILTER, .n_classes = 2, .n_references = 5, .total = 10, .correct = good, .layers_emptied = whole},
+    {.kind = COMPONENT_FILTER, .n_classes = 2, .n_references = 5, .total = 10, .correct = good, .layers_emptied = whole},
+    {.criterion = 1, .kind = COMPONENT_FILTER, .n_classes = 2, .total = 10, .correct = bad_one, .layers_emptied = late},
+    {.criterion = 1, .kind = COMPONENT_FILTER, .n_classes = 2, .total = 10, .correct = bad_two, .layers_emptied = whole},
 };
 static const result_summary summary[] = {
     {.criterion = 0, .kind = COMPONENT_FILTER, .n_classes = 2, .n_references = 5, .n_seeds = 2, .accuracy = 1.0, .a_pr_mean = 1.0,
-     .highest_rate = 0.9},
+     .highest_rate = 0.9, .parameters_removed = 0.876, .macs_removed = 0.985},
     {.criterion = 1, .kind = COMPONENT_FILTER, .n_classes = 2, .n_seeds = 2, .accuracy = 1.0, .a_pr_mean = 0.5, .a_pr_error = 0.0333},
 };
 static const results sample = {.study = "test", .n_models = 1, .models = models, .n_criteria = 2, .criterion_name = criterion_names,
@@ -43,8 +44,9 @@ static void the_table_shows_what_the_summary_says(void **state)
     FILE *to = tmpfile();
     report_table(to, &sample);
     read_back(to, text, sizeof text);
-    assert_non_null(strstr(text, "1.0000  1.0000 +- 0.0000     90 %"));
-    assert_non_null(strstr(text, "1.0000  0.5000 +- 0.0333      0 %"));
+    assert_non_null(strstr(text, "1.0000  1.0000 +- 0.0000     90 %  (88 %, 98 %)"));
+    assert_non_null(strstr(text, "1.0000  0.5000 +- 0.0333      0 %  (0 %, 0 %)"));
+    assert_non_null(strstr(text, "1 of 4 curves lose a whole layer, the first at 90 %"));
     assert_non_null(strstr(text, "over the 3 pruning rates, +- standard error over 2 seeds."));
 }
 
