@@ -406,12 +406,16 @@ static status try_winograd(arena *a, size_t batch, plan *p)
     return st;
 }
 
+/* oneDNN 2.6 crashes where its own code and tables find no memory; a primitive takes a few MiB of them. */
+static const size_t headroom = (size_t)16 << 20;
+
 static status prepare(arena *a, const conv_shape *s, size_t batch, conv_pass pass, const conv_plan **out)
 {
     if (s->rows && s->in_height == 1) {
         return backend_openblas.prepare(a, s, batch, pass, out);
     }
     plan *p;
+    TRY(memory_headroom("oneDNN", headroom));
     TRY_ALLOC(p, a, 1);
     *p = (plan){.base = {.pack = pack, .run = run},
                 .shape = *s,

@@ -43,6 +43,17 @@ status arena_open(const char *name, arena **out)
     return STATUS_OK;
 }
 
+status memory_headroom(const char *name, size_t bytes)
+{
+    void *volatile trial = malloc(bytes); /* volatile: or the compiler would see that nobody uses it */
+    if (trial == NULL) {
+        return FAIL(ST_ENVIRONMENT, "%s: out of memory: less than %zu MiB are left; use fewer ranks per node, a smaller micro_batch or a larger limit",
+                    name, bytes >> 20);
+    }
+    free(trial);
+    return STATUS_OK;
+}
+
 static void free_chunks(arena *a)
 {
     for (chunk *c = a->first; c != NULL;) {

@@ -25,6 +25,10 @@ char *arena_text(arena *a, const char *fmt, ...) PRINTF_LIKE(2, 3); /* NULL as a
  * block. Errors: ST_ENVIRONMENT (no memory), and then it has run. */
 MUST_CHECK status arena_at_end(arena *a, void (*finish)(void *thing), void *thing);
 
+/* Could so much be allocated now? For libraries that do not look at what their own allocations give. `name` as above. Errors:
+ * ST_ENVIRONMENT. */
+MUST_CHECK status memory_headroom(const char *name, size_t bytes);
+
 size_t arena_bytes(const arena *a); /* handed out since the last reset */
 
 /* Allocates or leaves the function:  TRY_ALLOC(p, a, n) for an array,  TRY_TEXT(s, a, "...", ...) for a string. */
