@@ -38,6 +38,7 @@ typedef struct result_cell {
     const uint64_t *class_total; /* [n_classes] */
     const uint64_t *parameters_left, *macs_left, *removed, *layers_emptied; /* [n_rates] */
     const uint64_t *correct, *correct_masked, *top5, *top5_masked; /* [n_rates] by either prediction (pruning/curve.h) */
+    const uint64_t *agree; /* [n_rates] images that are taken for the same of the task's classes as by the unpruned network */
     const uint64_t *class_correct, *class_correct_masked; /* [n_rates, n_classes] */
     const double *loss_sum;  /* [n_rates] exact sum of float32 cross entropies, rounded once */
     const double *seconds_per_image; /* [n_rates] of the compacted network; goes to /provenance */

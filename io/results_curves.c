@@ -29,6 +29,8 @@ static const h5_column measures[] = {
     COLUMN("top5_masked", "cell rate", H5_COUNT, "1",
            "images whose class is among the five largest of all logits, those outside the task set to 0", FROM_COUNTS,
            CELL(top5_masked), 0),
+    COLUMN("agree", "cell rate", H5_COUNT, "1",
+           "images with the same largest logit among the task's classes as in the unpruned network", FROM_COUNTS, CELL(agree), 0),
     COLUMN("loss_sum", "cell rate", H5_REAL, "nat",
            "cross entropy over the task's classes, summed exactly over the evaluation images", FROM_REALS,
            CELL(loss_sum), 0),

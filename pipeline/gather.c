@@ -39,7 +39,7 @@ static status gather_model(arena *a, const study_model *m, result_model *out)
 
 /* What is counted at each rate of a cell: arrays over the rates that follow each other. */
 enum {
-    COUNTS_LEFT, COUNTS_MACS, COUNTS_REMOVED, COUNTS_EMPTIED, /* then by prediction */
+    COUNTS_LEFT, COUNTS_MACS, COUNTS_REMOVED, COUNTS_EMPTIED, COUNTS_AGREE, /* then by prediction */
     COUNTS_CORRECT, COUNTS_TOP5 = COUNTS_CORRECT + CURVE_PREDICTIONS, CELL_COUNTS = COUNTS_TOP5 + CURVE_PREDICTIONS
 };
 
@@ -49,6 +49,7 @@ static void gather_point(const evaluate_point *p, size_t n_rates, size_t n_class
     counts[COUNTS_MACS * n_rates + rate] = p->macs_left;
     counts[COUNTS_REMOVED * n_rates + rate] = p->removed;
     counts[COUNTS_EMPTIED * n_rates + rate] = p->layers_emptied;
+    counts[COUNTS_AGREE * n_rates + rate] = p->agree;
     for (size_t k = 0; k < CURVE_PREDICTIONS; k++) {
         counts[(COUNTS_CORRECT + k) * n_rates + rate] = p->correct[k];
         counts[(COUNTS_TOP5 + k) * n_rates + rate] = p->top5[k];
@@ -105,7 +106,7 @@ static status gather_cell(arena *a, const study *s, const stage_ctx *c, size_t i
         .class_correct = class_correct + PREDICTION_RESTRICTED * n * t->n_classes,
         .class_correct_masked = class_correct + PREDICTION_MASKED * n * t->n_classes,
         .parameters_left = counts + COUNTS_LEFT * n, .macs_left = counts + COUNTS_MACS * n, .removed = counts + COUNTS_REMOVED * n,
-        .layers_emptied = counts + COUNTS_EMPTIED * n,
+        .layers_emptied = counts + COUNTS_EMPTIED * n, .agree = counts + COUNTS_AGREE * n,
         .loss_sum = loss, .seconds_per_image = seconds,
         .a_pr_mean = curve_mean(n, accuracy), .a_pr_trapezoid = curve_trapezoid(n, s->config->rates, accuracy),
         .highest_rate = curve_highest_rate(n, s->config->rates, accuracy, gather_kept_accuracy)};

@@ -1,8 +1,9 @@
 #include "stages/counters.h"
 
+#include <math.h>
 #include <string.h>
 
-/* For either prediction correct, top5 and one per class; the words of the exact loss sum; nanoseconds. */
+/* For either prediction correct, top5 and one per class; the words of the exact loss sum; nanoseconds; agreement with the whole network. */
 enum { COUNT_CORRECT, COUNT_TOP5, COUNT_CLASSES };
 static size_t prediction_size(const study_evaluation *e)
 {
@@ -19,12 +20,37 @@ static size_t time_at(const study_evaluation *e)
     return loss_at(e) + EXACT_WORDS;
 }
 
-size_t counters_size(const study_evaluation *e)
+static size_t agree_at(const study_evaluation *e)
 {
     return time_at(e) + 1;
 }
 
-void counters_add(const study_evaluation *e, const dataset *d, size_t n_logits, const batch *b, const float *logits, int64_t counter[])
+size_t counters_size(const study_evaluation *e)
+{
+    return agree_at(e) + 1;
+}
+
+static uint32_t predict(const study_evaluation *e, const float *logits)
+{
+    uint32_t best = 0;
+    for (uint32_t k = 0; k < e->n_classes; k++) {
+        if (isnan(logits[k])) {
+            return NO_PREDICTION;
+        }
+        best = logits[k] > logits[best] ? k : best;
+    }
+    return best;
+}
+
+void counters_predict(const study_evaluation *e, const batch *b, const float *logits, uint32_t prediction[])
+{
+    for (size_t i = 0; i < b->n; i++) {
+        prediction[i] = predict(e, logits + i * e->n_classes);
+    }
+}
+
+void counters_add(const study_evaluation *e, const dataset *d, size_t n_logits, const batch *b, const float *logits,
+                  const uint32_t unpruned[], int64_t counter[])
 {
     exact_sum loss;
     memcpy(&loss, counter + loss_at(e), sizeof loss);
@@ -42,6 +68,8 @@ void counters_add(const study_evaluation *e, const dataset *d, size_t n_logits, 
             to[COUNT_CLASSES + slot] += v.correct[p];
         }
         exact_sum_add(&loss, v.loss);
+        const uint32_t prediction = predict(e, logits + i * e->n_classes);
+        counter[agree_at(e)] += prediction != NO_PREDICTION && prediction == unpruned[i];
     }
     exact_sum_carry(&loss);
     memcpy(counter + loss_at(e), &loss, sizeof loss);
@@ -57,7 +85,7 @@ status counters_read(arena *a, const study_evaluation *e, const int64_t counter[
     exact_sum loss;
     uint64_t *class_correct;
     memcpy(&loss, counter + loss_at(e), sizeof loss);
-    *out = (evaluate_point){.loss_sum = exact_sum_value(&loss), .seconds_per_image = 1e-9 * (double)counter[time_at(e)] / (double)images};
+    *out = (evaluate_point){.loss_sum = exact_sum_value(&loss), .agree = (uint64_t)counter[agree_at(e)], .seconds_per_image = 1e-9 * (double)counter[time_at(e)] / (double)images};
     TRY_ALLOC(class_correct, a, CURVE_PREDICTIONS * e->n_classes);
     for (size_t p = 0; p < CURVE_PREDICTIONS; p++, counter += prediction_size(e), class_correct += e->n_classes) {
         for (size_t k = 0; k < e->n_classes; k++) {

@@ -4,8 +4,13 @@
 #include "stages/stage.h"
 
 size_t counters_size(const study_evaluation *e); /* of one mask */
-/* The samples of a micro-batch, from logits [batch, n_classes of the set], of a network that has n_logits of them. */
-void counters_add(const study_evaluation *e, const dataset *d, size_t n_logits, const batch *b, const float *logits, int64_t counter[]);
+/* Which class of the set each sample of a micro-batch is taken for, as its place in the set: the largest of its logits [batch, n_classes of
+ * the set], of equal ones the first; NO_PREDICTION where one is not a number. */
+#define NO_PREDICTION UINT32_MAX
+void counters_predict(const study_evaluation *e, const batch *b, const float *logits, uint32_t prediction[]);
+/* The samples of a micro-batch, of a network that has n_logits logits. unpruned [batch]: what counters_predict() says of the whole network. */
+void counters_add(const study_evaluation *e, const dataset *d, size_t n_logits, const batch *b, const float *logits,
+                  const uint32_t unpruned[], int64_t counter[]);
 void counters_add_time(const study_evaluation *e, double seconds, int64_t counter[]);
 
 /* As a point of a curve, for `images` that were run, padding included: all but costs and `removed`. Class counts lie in `a`. */

@@ -74,23 +74,32 @@ status evaluate_run(stage_ctx *c, evaluator *e, const study_evaluation *set, con
     const bool unpruned = mask->rate == 0;
     TRY(pruned_cut(&e->pruned, mask->alive, unpruned));
     for (size_t i = 0; i < e->n_run; i++) {
+        uint32_t *expected = e->unpruned + i * s->config->micro_batch;
         const double started = log_seconds();
         forward_run(e->pruned.run, e->run[i].images, NULL);
         counters_add_time(set, log_seconds() - started, counter);
+        const float *logits = set_logits(e, set, &e->run[i]);
         if (unpruned) {
             TRY(check_logits(s, e, &e->run[i]));
+            counters_predict(set, &e->run[i], logits, expected);
         }
-        counters_add(set, s->evaluation_data, s->models[e->model].graph->n_classes, &e->run[i], set_logits(e, set, &e->run[i]), counter);
+        counters_add(set, s->evaluation_data, s->models[e->model].graph->n_classes, &e->run[i], logits, expected, counter);
         c->tick(c->progress, (double)(s->config->micro_batch * served));
     }
     return STATUS_OK;
 }
 
-/* A run through every distinct mask of uses[first..end), which all want this evaluation set. Leaves when another rank has failed. */
+/* A run through every distinct mask of uses[first..end), which all want this evaluation set: first through the one that removes nothing, to
+ * which the others are compared; every study has the rate 0. Leaves when another rank has failed. */
 static status evaluate_masks(stage_ctx *c, evaluator *e, const study_evaluation *set, size_t first, size_t end, int64_t *counters)
 {
-    for (size_t u = first; u < end && !comm_alarm(c->comm, STATUS_OK); u = masks_end(&e->masks, u), counters += counters_size(set)) {
-        TRY(evaluate_run(c, e, set, &e->masks.use[u], masks_end(&e->masks, u) - u, counters));
+    for (size_t turn = 0; turn < 2; turn++) {
+        int64_t *counter = counters;
+        for (size_t u = first; u < end && !comm_alarm(c->comm, STATUS_OK); u = masks_end(&e->masks, u), counter += counters_size(set)) {
+            if ((e->masks.use[u].rate == 0) == (turn == 0)) {
+                TRY(evaluate_run(c, e, set, &e->masks.use[u], masks_end(&e->masks, u) - u, counter));
+            }
+        }
     }
     return STATUS_OK;
 }

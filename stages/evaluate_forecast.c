@@ -31,6 +31,7 @@ status evaluator_open(const stage_ctx *c, arena *a, arena *small, arena *scratch
     const study *s = c->study;
     *out = (evaluator){.model = model, .scratch = scratch, .most_run = evaluate_most_run(s, model, c->comm->size)};
     TRY_ALLOC(out->run, a, out->most_run);
+    TRY_ALLOC(out->unpruned, a, out->most_run * s->config->micro_batch);
     TRY_ALLOC(out->logits, a, s->config->micro_batch * s->models[model].logits_graph->n_classes);
     for (size_t i = 0; i < out->most_run; i++) {
         TRY_ALLOC(out->run[i].images, a, s->config->micro_batch * shape_count(s->models[model].logits_graph->input));

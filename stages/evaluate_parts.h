@@ -12,6 +12,7 @@ typedef struct evaluator {
     pruned pruned;
     size_t n_run, most_run; /* micro-batches that are in memory, and that have room there */
     batch *run;             /* [most_run] */
+    uint32_t *unpruned;     /* [most_run, micro_batch] what the whole network takes the images of the run for */
     float *logits;          /* [micro_batch, classes of the model] of an evaluation set's classes */
     batch_source *images;   /* of the set that is evaluated */
     arena *scratch;         /* of one image */

@@ -31,6 +31,7 @@ typedef struct prune_output {
 typedef struct evaluate_point {
     uint64_t correct[CURVE_PREDICTIONS], top5[CURVE_PREDICTIONS];
     const uint64_t *class_correct[CURVE_PREDICTIONS]; /* [n_classes of the cell's task] */
+    uint64_t agree; /* images that are taken for the same class as by the unpruned network, right or wrong */
     double loss_sum;
     double seconds_per_image; /* of the compacted network, building aside; padding counts as images */
     uint64_t parameters_left, macs_left, removed, layers_emptied;

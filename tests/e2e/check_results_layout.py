@@ -10,7 +10,7 @@ CURVES = {"cell": ("cell", "i8"), "rate": ("rate", "f8"), "class_slot": ("class_
           "n_classes": ("cell", "i8"), "total": ("cell", "i8"), "correct": ("cell rate", "i8"), "top5": ("cell rate", "i8"),
           "correct_masked": ("cell rate", "i8"), "top5_masked": ("cell rate", "i8"),
           "class_correct_masked": ("cell rate class_slot", "i8"),
-          "accuracy": ("cell rate", "f8"), "loss_sum": ("cell rate", "f8"), "removed": ("cell rate", "i8"), "layers_emptied": ("cell rate", "i8"),
+          "accuracy": ("cell rate", "f8"), "agree": ("cell rate", "i8"), "loss_sum": ("cell rate", "f8"), "removed": ("cell rate", "i8"), "layers_emptied": ("cell rate", "i8"),
           "parameters_left": ("cell rate", "i8"), "macs_left": ("cell rate", "i8"), "classes": ("cell class_slot", "i8"),
           "class_total": ("cell class_slot", "i8"), "class_correct": ("cell rate class_slot", "i8"), "a_pr_mean": ("cell", "f8"),
           "a_pr_trapezoid": ("cell", "f8"), "highest_rate_95": ("cell", "f8"), "area_parameters": ("cell", "f8"), "area_macs": ("cell", "f8"),

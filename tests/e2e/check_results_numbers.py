@@ -91,6 +91,9 @@ def check_curves(data):
     check(c.sizes["class_slot"] == c.n_classes.max(), "/curves: class_slot is not the largest n_classes")
     check(c.accuracy == right(data) / c.total, "/curves/accuracy is not the share of right answers")
     check_masked(data)
+    # who agrees is right where the unpruned network is, and wrong where it is wrong
+    check((c.agree.isel(rate=0) == c.total) & (c.agree <= c.total), "/curves/agree: not all at rate 0, or more than there are")
+    check(abs(c.correct - c.correct.isel(rate=0)) <= c.total - c.agree, "/curves/agree: more agree than can be with so many right answers")
     check(np.isclose(c.a_pr_mean, c.accuracy.mean("rate"), rtol=1e-12), "/curves/a_pr_mean is not the mean of accuracy")
     area = ((c.accuracy.values[:, 1:] + c.accuracy.values[:, :-1]) / 2 * np.diff(rate)).sum(1)
     check(np.isclose(c.a_pr_trapezoid, area, rtol=1e-12), "/curves/a_pr_trapezoid is not the area under accuracy")

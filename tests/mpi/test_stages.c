@@ -258,7 +258,7 @@ static void every_method_is_its_rows_one_image_at_a_time(void **state)
 }
 
 typedef struct counts {
-    uint64_t correct[CURVE_PREDICTIONS], top5[CURVE_PREDICTIONS], of_class[CURVE_PREDICTIONS][16];
+    uint64_t correct[CURVE_PREDICTIONS], top5[CURVE_PREDICTIONS], of_class[CURVE_PREDICTIONS][16], agree;
     double loss;
 } counts;
 
@@ -275,6 +275,16 @@ static size_t classes_before(const float *logits, size_t n_logits, const study_t
         before += (selected || masked) && (z > logits[label] || (z == logits[label] && c < label));
     }
     return before;
+}
+
+/* Of the task's classes the one with the largest logit, the first of equals. */
+static uint32_t best_class(const float *logits, const study_task *t)
+{
+    uint32_t best = t->classes[0];
+    for (size_t k = 1; k < t->n_classes; k++) {
+        best = logits[t->classes[k]] > logits[best] ? t->classes[k] : best;
+    }
+    return best;
 }
 
 static void count_alone(const study_cell *cell, forward *f, const uint8_t *alive, counts *out)
@@ -300,8 +310,19 @@ static void count_alone(const study_cell *cell, forward *f, const uint8_t *alive
         if (slot == t->n_classes) {
             continue;
         }
+        static uint32_t *whole[8]; /* what the unpruned network says, by model and task */
+        uint32_t **memory_of = &whole[cell->model];
+        if (*memory_of == NULL) {
+            *memory_of = zeroed(s->n_tasks * d->n_samples, sizeof **memory_of);
+        }
+        uint32_t *said = *memory_of + cell->task * d->n_samples + i; /* class + 1 */
+        if (*said == 0) {
+            forward_run(f, images[cell->model] + i * size, NULL);
+            *said = best_class(forward_logits(f), t) + 1;
+        }
         forward_run(f, images[cell->model] + i * size, alive);
         const float *z = forward_logits(f);
+        out->agree += best_class(z, t) + 1 == *said;
         double sum = 0.0;
         for (size_t k = 0; k < t->n_classes; k++) {
             sum += exp((double)z[t->classes[k]] - (double)z[d->label[i]]);
@@ -343,6 +364,7 @@ static void curves_are_those_of_the_definition(void **state)
             count_alone(cell, f, alive, &c);
             assert_ok(graph_cost_left(memory, m->graph, alive, &parameters, &macs));
             assert_int_equal(p->removed, removed);
+            assert_int_equal(p->agree, c.agree);
             for (size_t k = 0; k < CURVE_PREDICTIONS; k++) {
                 assert_int_equal(p->correct[k], c.correct[k]);
                 assert_int_equal(p->top5[k], c.top5[k]);

@@ -125,6 +125,7 @@ static void sample_cell(result_cell *c, size_t model, component_kind kind, size_
                        .macs_left = left,
                        .removed = removed,
                        .layers_emptied = removed,
+                       .agree = top5,
                        .class_correct = class_correct,
                        .class_correct_masked = class_masked,
                        .loss_sum = reals(N_RATES, id),

@@ -119,7 +119,7 @@ static void sample_cell(result_cell *c, size_t criterion, component_kind kind, s
     }
     *c = (result_cell){.model = 0, .criterion = criterion, .kind = kind, .seed = sample_seeds[place % SAMPLE_SEEDS],
                        .n_references = criterion == 0 ? 0 : 10, .n_classes = k, .classes = classes, .total = k, .class_total = total,
-                       .parameters_left = zeros, .macs_left = zeros, .removed = removed, .layers_emptied = zeros, .correct = zeros, .correct_masked = zeros,
+                       .parameters_left = zeros, .macs_left = zeros, .removed = removed, .layers_emptied = zeros, .agree = zeros, .correct = zeros, .correct_masked = zeros,
                        .top5 = zeros, .top5_masked = zeros, .class_correct = zeros, .class_correct_masked = zeros,
                        .loss_sum = get(SAMPLE_RATES, 8), .seconds_per_image = get(SAMPLE_RATES, 8)};
 }
