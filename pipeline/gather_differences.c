@@ -27,16 +27,14 @@ static size_t count(const study *s)
     return n;
 }
 
-static void fill(const study *s, const results *r, size_t first, size_t other, double *scratch, result_difference *out)
+static void fill(const study *s, const results *r, size_t first, size_t other, double *difference, result_difference *out)
 {
     const size_t n = s->config->n_seeds;
-    double *a = scratch, *b = scratch + n;
     const result_cell *x = &r->cells[first], *y = &r->cells[other];
     for (size_t i = 0; i < n; i++) {
-        a[i] = x[i].a_pr_mean;
-        b[i] = y[i].a_pr_mean;
+        difference[i] = x[i].a_pr_mean - y[i].a_pr_mean;
     }
-    const paired p = paired_difference(n, a, b, confidence);
+    const paired p = paired_difference(n, difference, confidence);
     *out = (result_difference){.model = x->model, .criterion = x->criterion, .other = y->criterion, .kind = x->kind, .n_classes = x->n_classes,
                                .n_references = x->n_references > y->n_references ? x->n_references : y->n_references, .n_seeds = n,
                                .mean = p.mean, .error = p.error, .low = p.low, .high = p.high};
@@ -48,7 +46,7 @@ status gather_differences(arena *a, const study *s, results *out)
     result_difference *rows;
     double *scratch;
     TRY_ALLOC(rows, a, count(s));
-    TRY_ALLOC(scratch, a, 2 * n_seeds);
+    TRY_ALLOC(scratch, a, n_seeds);
     out->differences = rows;
     for (size_t i = 0; i < s->n_cells; i += n_seeds) {
         for (size_t k = i + n_seeds; k < s->n_cells; k += n_seeds) {
@@ -62,5 +60,5 @@ status gather_differences(arena *a, const study *s, results *out)
 
 size_t gather_differences_bytes(const study *s)
 {
-    return count(s) * sizeof(result_difference) + 2 * s->config->n_seeds * sizeof(double);
+    return count(s) * sizeof(result_difference) + s->config->n_seeds * sizeof(double);
 }

@@ -2,17 +2,10 @@
 #include "nn/op.h"
 #include "nn/passes/channels.h"
 
-static void input_shapes(const graph *g, const node *n, shape in[MAX_INPUTS])
-{
-    for (size_t i = 0; i < n->n_in; i++) {
-        in[i] = g->nodes[n->in[i]].out;
-    }
-}
-
 static op_cost node_cost(const graph *g, const node *n, const uint8_t *in_live, const uint8_t *out_live)
 {
     shape in[MAX_INPUTS] = {{0}};
-    input_shapes(g, n, in);
+    op_input_shapes(g->nodes, n, in);
     return n->op->cost == NULL ? (op_cost){0} : n->op->cost(n, in, in_live, out_live);
 }
 

@@ -9,6 +9,23 @@ const op_def *const op_table[] = {
 #undef OP
 const size_t op_count = COUNT(op_table);
 
+void op_input_shapes(const node nodes[], const node *n, shape in[])
+{
+    for (size_t i = 0; i < n->n_in; i++) {
+        in[i] = nodes[n->in[i]].out;
+    }
+}
+
+status op_append(node nodes[], size_t *n_nodes, const node *n, node_id *out)
+{
+    shape in[MAX_INPUTS] = {{0}};
+    node *to = &nodes[*n_nodes];
+    *to = *n;
+    op_input_shapes(nodes, n, in);
+    *out = (*n_nodes)++;
+    return n->op->infer(to, in, &to->out);
+}
+
 shape op_same_shape(const shape in[])
 {
     return in[0];

@@ -107,7 +107,7 @@ typedef struct op_def {
      * computed alone (nn/passes/needed_rows.h). */
     unsigned by_row;
     bool takes_relu; /* forward looks at op_call.relu */
-    bool in_place;              /* forward may write over its input: out may be the memory of in[0] (add: of in[1]) */
+    bool in_place;              /* forward may write over an input that nobody reads after it: out may be the memory of any of them */
     bool (*writes_over)(const node *n, size_t input); /* in_place: can this input be the one? NULL: yes */
 
     /* For compaction (docs/attribution.md, section h). A channel is dim[0] of [C,H,W] and an element of the last axis
@@ -165,6 +165,9 @@ extern const char *const softmax_rule_names[]; /* NULL-terminated; docs/attribut
 extern const char softmax_rule_help[];         /* which of them does what, for the help of whatever offers the choice */
 
 /* Hooks and helpers that several layers share. */
+void op_input_shapes(const node nodes[], const node *n, shape in[]); /* [n->n_in] what its inputs give; `nodes`: of its graph */
+/* Appends a node to a graph that a pass makes; its shape follows from its inputs there. */
+MUST_CHECK status op_append(node nodes[], size_t *n_nodes, const node *n, node_id *out);
 shape op_same_shape(const shape in[]);
 void op_live_same(const node *n, const shape in[], const uint8_t *alive, const uint8_t *const in_live[],
                   uint8_t *out_live);

@@ -2,6 +2,8 @@
 
 #include <math.h>
 
+#include "pruning/curve.h"
+
 /* Continued fraction of the incomplete beta function (DLMF 8.17.22) by Lentz's method; converges fast for x < (a + 1)/(a + b + 2). */
 static double beta_fraction(double x, double a, double b)
 {
@@ -23,7 +25,7 @@ static double beta_fraction(double x, double a, double b)
             step = c * d;
             f *= step;
         }
-        if (fabs(step - 1.0) < 1e-16) {
+        if (fabs(step - 1.0) < 1e-15) {
             break;
         }
     }
@@ -69,23 +71,11 @@ double student_quantile(double probability, double freedom)
     return high;
 }
 
-paired paired_difference(size_t n, const double a[], const double b[], double confidence)
+paired paired_difference(size_t n, const double difference[], double confidence)
 {
-    paired p = {.mean = 0.0, .error = NAN, .low = NAN, .high = NAN};
-    double squares = 0.0;
-    for (size_t i = 0; i < n; i++) {
-        p.mean += (a[i] - b[i]) / (double)n;
-    }
-    if (n < 2) {
-        return p;
-    }
-    for (size_t i = 0; i < n; i++) {
-        const double off = a[i] - b[i] - p.mean;
-        squares += off * off;
-    }
-    const double freedom = (double)(n - 1);
-    p.error = sqrt(squares / freedom / (double)n);
-    const double half = student_quantile(0.5 + confidence / 2.0, freedom) * p.error;
+    paired p;
+    curve_mean_error(n, difference, &p.mean, &p.error);
+    const double half = n < 2 ? NAN : student_quantile(0.5 + confidence / 2.0, (double)(n - 1)) * p.error;
     p.low = p.mean - half;
     p.high = p.mean + half;
     return p;

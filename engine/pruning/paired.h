@@ -4,12 +4,12 @@
 #include <stddef.h>
 
 typedef struct paired {
-    double mean, error;  /* of a - b; standard error (sample standard deviation / sqrt n) */
+    double mean, error;  /* of a - b; its standard error (curve_mean_error()) */
     double low, high;    /* confidence interval of the mean by Student's t with n - 1 degrees of freedom */
 } paired;
 
-/* a [n], b [n] of the same seeds, in the same order; confidence in (0, 1). With n < 2 nothing is known but the mean: NaN. */
-paired paired_difference(size_t n, const double a[], const double b[], double confidence);
+/* difference [n] = a - b, seed by seed; confidence in (0, 1). With n < 2 nothing is known but the mean: NaN. */
+paired paired_difference(size_t n, const double difference[], double confidence);
 
 /* P(T <= t) of Student's t with `freedom` > 0 degrees of freedom, through the incomplete beta function (Abramowitz and Stegun 26.7.1,
  * 26.5.27); and the t of a probability in (0, 1). */

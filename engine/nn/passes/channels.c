@@ -9,18 +9,11 @@ static const uint8_t *alive_of(const node *n, const uint8_t alive[])
     return n->components == COMPONENT_NONE || alive == NULL ? NULL : alive + n->first_component;
 }
 
-static void input_shapes(const graph *g, const node *n, shape in[MAX_INPUTS])
-{
-    for (size_t i = 0; i < n->n_in; i++) {
-        in[i] = g->nodes[n->in[i]].out;
-    }
-}
-
 static void find_live(const graph *g, const node *n, const uint8_t alive[], uint8_t **live, uint8_t *out)
 {
     shape in[MAX_INPUTS] = {{0}};
     const uint8_t *in_live[MAX_INPUTS] = {NULL};
-    input_shapes(g, n, in);
+    op_input_shapes(g->nodes, n, in);
     for (size_t i = 0; i < n->n_in; i++) {
         in_live[i] = live[n->in[i]];
     }
@@ -36,7 +29,7 @@ static void mark_needed(const graph *g, const node *n, const uint8_t alive[], ui
                         uint8_t **needed)
 {
     shape in[MAX_INPUTS] = {{0}};
-    input_shapes(g, n, in);
+    op_input_shapes(g->nodes, n, in);
     for (size_t i = 0; i < n->n_in; i++) {
         /* NOLINTNEXTLINE(clang-analyzer-core.NonNullParamChecker): the caller's allocations were checked */
         memset(read[i], n->op->needs == NULL, shape_channels(in[i]));

@@ -14,19 +14,6 @@ typedef struct compaction {
     size_t n_nodes;
 } compaction;
 
-/* Appends a node to the new graph; its shape follows from its inputs there. */
-static status append(compaction *p, const node *n, node_id *out)
-{
-    shape in[MAX_INPUTS] = {{0}};
-    node *to = &p->nodes[p->n_nodes];
-    *to = *n;
-    for (size_t i = 0; i < n->n_in; i++) {
-        in[i] = p->nodes[n->in[i]].out;
-    }
-    *out = p->n_nodes++;
-    return n->op->infer(to, in, &to->out);
-}
-
 /* The whole width again, for a layer that reads all channels in their places. */
 static status widen(compaction *p, node_id id, node_id *out)
 {
@@ -36,7 +23,7 @@ static status widen(compaction *p, node_id id, node_id *out)
     TRY_TEXT(n.name, p->a, "%s.wide", whole->name);
     TRY(channel_map_whole(p->a, shape_channels(whole->out), &all));
     TRY(scatter_attr_make(p->a, 1, &p->map[id], &all, &n.attr));
-    return append(p, &n, out);
+    return op_append(p->nodes, &p->n_nodes, &n, out);
 }
 
 static bool takes_whole(const node *n)
@@ -73,7 +60,7 @@ static status add_node(compaction *p, node_id id)
                              : n.op->shrink(&c, &n, &p->map[id]));
     n.components = COMPONENT_NONE;
     n.n_components = n.first_component = 0;
-    return append(p, &n, &p->of[id]);
+    return op_append(p->nodes, &p->n_nodes, &n, &p->of[id]);
 }
 
 /* The last layer gives what was asked for, and in its order. */

@@ -60,19 +60,6 @@ static void find_needed(const narrowing *p)
     }
 }
 
-/* Appends a node to the new graph; its shape follows from its inputs there. */
-static status append(narrowing *p, const node *n, node_id *out)
-{
-    shape in[MAX_INPUTS] = {{0}};
-    node *to = &p->nodes[p->n_nodes];
-    *to = *n;
-    for (size_t i = 0; i < n->n_in; i++) {
-        in[i] = p->nodes[n->in[i]].out;
-    }
-    *out = p->n_nodes++;
-    return n->op->infer(to, in, &to->out);
-}
-
 /* [T,E] -> [1,E], shared by all who need this row of a whole output. */
 static status take_row(narrowing *p, node_id id, size_t row, node_id *out)
 {
@@ -83,7 +70,7 @@ static status take_row(narrowing *p, node_id id, size_t row, node_id *out)
         TRY_ALLOC(attr, p->a, 1);
         *attr = (token_row_attr){.row = row, .keep_axis = true};
         n.attr = attr;
-        TRY(append(p, &n, &p->row_of[id]));
+        TRY(op_append(p->nodes, &p->n_nodes, &n, &p->row_of[id]));
         p->row_at[id] = row;
     }
     *out = p->row_of[id];
@@ -107,7 +94,7 @@ static status add_node(narrowing *p, node_id id)
         attr->row = 0;
         n.attr = attr;
     }
-    return append(p, &n, &p->of[id]);
+    return op_append(p->nodes, &p->n_nodes, &n, &p->of[id]);
 }
 
 static status build(narrowing *p, const graph **out)
