@@ -474,6 +474,45 @@ static void a_padded_branch_is_no_stream(void **state)
     }
 }
 
+/* As flattened tokens have them: at the end of every token. */
+static void places_that_pad_may_lie_anywhere(void **state)
+{
+    (void)state;
+    static const uint32_t mine[] = {0, 2, NO_CHANNEL, NO_CHANNEL, 4, 6, NO_CHANNEL};
+    static const float values[] = {1.0f, 2.0f, 0.0f, 0.0f, 3.0f, 4.0f, 0.0f};
+    arena *a = NULL;
+    channel_map whole;
+    float y[8];
+    assert_ok(arena_open("test", &a));
+    const channel_map in = {.n = COUNT(mine), .channel = mine};
+    node n = {.op = &op_scatter_add, .name = "wide", .n_in = 1};
+    const shape from = {1, {COUNT(mine)}};
+    assert_ok(channel_map_whole(a, COUNT(y), &whole));
+    assert_ok(scatter_attr_make(a, 1, &in, &whole, &n.attr));
+    assert_ok(n.op->infer(&n, &from, &n.out));
+    const op_call c = {.node = &n, .batch = 1, .block = 1, .in_shape = &from, .in = {values}, .out = y};
+    n.op->forward(&c);
+    const float expected[] = {1.0f, 0.0f, 2.0f, 0.0f, 3.0f, 0.0f, 4.0f, 0.0f};
+    assert_memory_equal(y, expected, sizeof expected);
+    arena_close(&a);
+}
+
+/* max(., 0) of a sum that is written over either of its summands. */
+static void a_rectified_sum_may_be_in_place(void **state)
+{
+    (void)state;
+    const shape s = {1, {3}}, in[] = {s, s};
+    node n = {.op = &op_add, .name = "sum", .n_in = 2, .out = s};
+    for (size_t over = 0; over < 3; over++) {
+        float x[2][3] = {{1.0f, -2.0f, 3.0f}, {-3.0f, 5.0f, 0.5f}}, apart[3];
+        float *y = over < 2 ? x[over] : apart;
+        const op_call c = {
+            .node = &n, .batch = 1, .block = 1, .in_shape = in, .in = {x[0], x[1]}, .out = y, .relu = true};
+        n.op->forward(&c);
+        assert_true(y[0] == 0.0f && y[1] == 3.0f && y[2] == 3.5f);
+    }
+}
+
 /* What is cut takes memory too: with the plan's own small change, no more than is said, and not much less. */
 static void memory_of_cuts_is_counted(void **state)
 {
@@ -502,6 +541,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_padded_branch_is_no_stream),
         cmocka_unit_test(memory_of_cuts_is_counted),
+        cmocka_unit_test(places_that_pad_may_lie_anywhere),
+        cmocka_unit_test(a_rectified_sum_may_be_in_place),
         cmocka_unit_test(random_masks_give_the_masked_logits),
         cmocka_unit_test(real_masks_give_the_masked_logits),
         cmocka_unit_test(a_layer_may_be_empty),

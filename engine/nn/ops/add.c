@@ -33,6 +33,15 @@ static void sum_in_place(size_t n, const float *restrict a, float *restrict y)
 }
 
 VECTOR_KERNEL
+static void rectified_sum_in_place(size_t n, const float *restrict a, float *restrict y)
+{
+    for (size_t i = 0; i < n; i++) {
+        const float x = y[i] + a[i];
+        y[i] = x <= 0.0f ? 0.0f : x;
+    }
+}
+
+VECTOR_KERNEL
 static void rectified_sum(size_t n, const float *restrict a, const float *restrict b, float *restrict y)
 {
     for (size_t i = 0; i < n; i++) {
@@ -44,9 +53,12 @@ static void rectified_sum(size_t n, const float *restrict a, const float *restri
 static void forward(const op_call *c)
 {
     const size_t count = c->batch * images_floats(c->node->out, c->block);
-    if (c->relu) {
-        rectified_sum(count, c->in[0], c->in[1], c->out); /* never in place: both summands are kept */
-    } else if (c->out == c->in[0] || c->out == c->in[1]) {
+    const bool in_place = c->out == c->in[0] || c->out == c->in[1];
+    if (c->relu && in_place) {
+        rectified_sum_in_place(count, c->in[c->out == c->in[0] ? 1 : 0], c->out);
+    } else if (c->relu) {
+        rectified_sum(count, c->in[0], c->in[1], c->out);
+    } else if (in_place) {
         sum_in_place(count, c->in[c->out == c->in[0] ? 1 : 0], c->out);
     } else {
         sum(count, c->in[0], c->in[1], c->out);

@@ -20,8 +20,8 @@ static status find_places(arena *a, const channel_map *in, const channel_map *ou
     size_t k = 0, found = 0;
     TRY_ALLOC(s->in[i].place, a, out->n);
     TRY_ALLOC(s->in[i].has, a, out->n);
-    for (size_t c = 0; c < out->n; c++) { /* both ascend */
-        while (k < in->n && in->channel[k] < out->channel[c]) {
+    for (size_t c = 0; c < out->n; c++) { /* both ascend, but for places that pad */
+        while (k < in->n && (in->channel[k] == NO_CHANNEL || in->channel[k] < out->channel[c])) {
             k++;
         }
         if (k < in->n && out->channel[c] != NO_CHANNEL && in->channel[k] == out->channel[c]) {
