@@ -143,7 +143,7 @@ class Results:
         summed = t.attrs.get("score_moment")
         if summed is None or "square" not in t.moment.values:
             raise KeyError(f"the score of {criterion} is no sum over images, or its file has no sum of squares")
-        n = (t.n_classes * t.references).astype(float)
+        n = self.curves.reference_images.sel(cell=t.cell).astype(float)
         total, squares = (t.moments.sel(moment=name, drop=True) for name in (summed, "square"))
         mean = total / n
         variance = numpy.maximum(squares - total * mean, 0.0) / (n - 1).where(n > 1)

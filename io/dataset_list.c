@@ -71,7 +71,7 @@ static list_form find_form(const char *text, size_t size)
     for (size_t at = 0; at < size;) {
         const char *end = memchr(text + at, '\n', size - at);
         const size_t length = end == NULL ? size - at : (size_t)(end - text) - at;
-        char line[256];
+        char line[4352]; /* a path and a label */
         const size_t kept = length < sizeof line - 1 ? length : sizeof line - 1;
         memcpy(line, text + at, kept);
         char *from = line;
@@ -123,7 +123,10 @@ static void split(char *line, char **path, char **label)
     *label = NULL;
     if (strchr(line, ',') != NULL || line[0] == '"') {
         *path = take_field(&rest);
-        *label = rest == NULL ? NULL : take_field(&rest);
+        if (rest != NULL) {
+            rest += strspn(rest, " \t");
+            *label = take_field(&rest);
+        }
         return;
     }
     char *cut = strchr(line, '\t');
@@ -255,7 +258,10 @@ static status read_entries(reader *r, size_t size)
         TRY(read_entry(r, text, e, &used));
         r->n += used;
     }
-    if (r->n == 0 || (r->form == FORM_LABELS && r->n != r->folder->n)) {
+    if (r->n == 0 && r->form != FORM_LABELS) {
+        return FAIL(ST_DATA, "%s: expected images and their classes, found none", r->source);
+    }
+    if (r->form == FORM_LABELS && (r->n == 0 || r->n != r->folder->n)) {
         return FAIL(ST_DATA, "%s: expected a label for each of the folder's %zu images, found %zu", r->source,
                     r->folder->n, r->n);
     }

@@ -209,7 +209,8 @@ static status write_all(int fd, const char *path, const source *from)
     return st;
 }
 
-status file_commit(const char *temporary, const char *path)
+/* The last step of an atomic write: rename, fsync of the folder. */
+static status file_commit(const char *temporary, const char *path)
 {
     char folder[4096], unused[4096];
     TRY(split(path, folder, unused, sizeof folder));

@@ -22,9 +22,6 @@ MUST_CHECK status file_write_atomic(const char *path, const void *data, size_t s
 typedef status file_next_part(void *context, const void **data, size_t *size);
 MUST_CHECK status file_write_parts(const char *path, size_t total, file_next_part *next, void *context);
 
-/* The last step of such a write for a file that something else filled and closed (HDF5): rename, fsync of the folder. */
-MUST_CHECK status file_commit(const char *temporary, const char *path);
-
 /* Can a new file be put beside `path`? Creates missing parent folders, tries, and removes the trial file. Errors: ST_CANT_WRITE. */
 MUST_CHECK status file_check_writable(const char *path);
 /* The same answer and messages as far as can be told without making anything. */

@@ -330,6 +330,7 @@ static status call(machine *m)
     pickle_value *v = NULL, out = {0};
     TRY(pop(m, 2, &v));
     TRY(pickle_call(&m->place, &v[0], &v[1], &out));
+    m->values += out.kind == PICKLE_DICT ? out.list->n : 0; /* a remembered list of pairs is copied at every call */
     return push(m, &out);
 }
 

@@ -32,6 +32,7 @@ typedef struct result_cell {
     component_kind kind;
     uint64_t seed;
     size_t n_references;     /* per class; 0 for criteria without samples */
+    size_t n_images;         /* of the reference set; fewer than classes x references where a class has too few */
     size_t n_classes;
     const uint32_t *classes; /* [n_classes] ascending */
     uint64_t total;          /* evaluation images */

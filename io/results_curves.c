@@ -18,6 +18,8 @@ static const h5_column coordinates[] = {
 };
 
 static const h5_column measures[] = {
+    COLUMN("reference_images", "cell", H5_COUNT, "1", "reference images of all classes; 0: the criterion needs none", FROM_SIZE,
+           CELL(n_images), 0),
     COLUMN("total", "cell", H5_COUNT, "1", "evaluation images", FROM_COUNT, CELL(total), 0),
     COLUMN("correct", "cell rate", H5_COUNT, "1", "images whose class has the largest logit among the task's classes",
            FROM_COUNTS, CELL(correct), 0),

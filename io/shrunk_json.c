@@ -175,6 +175,7 @@ static status dump(FILE *to, json_t *root)
 {
     const char *key, *before = "{";
     json_t *value;
+    bool made = true;
     json_object_foreach(root, key, value)
     {
         (void)fprintf(to, "%s\n\"%s\": ", before, key);
@@ -182,15 +183,15 @@ static status dump(FILE *to, json_t *root)
         if (json_is_array(value)) {
             for (size_t i = 0; i < json_array_size(value); i++) {
                 (void)fputs(i == 0 ? "[\n" : ",\n", to);
-                (void)json_dumpf(json_array_get(value, i), to, JSON_REAL_PRECISION(15));
+                made = json_dumpf(json_array_get(value, i), to, JSON_REAL_PRECISION(15)) == 0 && made;
             }
             (void)fputs("\n]", to);
         } else {
-            (void)json_dumpf(value, to, JSON_REAL_PRECISION(15) | JSON_ENCODE_ANY);
+            made = json_dumpf(value, to, JSON_REAL_PRECISION(15) | JSON_ENCODE_ANY) == 0 && made;
         }
     }
-    return fputs("\n}\n", to) >= 0 && fflush(to) == 0 && ferror(to) == 0 ? STATUS_OK
-                                                                        : FAIL(ST_ENVIRONMENT, "no room in the folder of temporary files");
+    made = fputs("\n}\n", to) >= 0 && fflush(to) == 0 && ferror(to) == 0 && made;
+    return made ? STATUS_OK : FAIL(ST_ENVIRONMENT, "no memory, or no room in the folder of temporary files");
 }
 
 static status write_text(arena *a, const char *path, FILE *from)

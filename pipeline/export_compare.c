@@ -85,8 +85,9 @@ static status find_images(arena *a, arena *scratch, const config *cfg, const exp
 {
     said->images = "study";
     said->from = cfg->evaluation;
-    if (status_ok(study_images(a, scratch, cfg, net, out))) {
-        return STATUS_OK;
+    const status st = study_images(a, scratch, cfg, net, out);
+    if (st.code != ST_NO_INPUT && st.code != ST_DATA) { /* there, or a failure that random images do not mend */
+        return st;
     }
     said->images = "random";
     TRY_TEXT(said->from, a, "%s", status_message());

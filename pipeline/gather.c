@@ -100,6 +100,7 @@ static status gather_cell(arena *a, const study *s, const stage_ctx *c, size_t i
     *out = (result_cell){
         .model = cell->model, .criterion = cell->criterion, .kind = s->models[cell->model].kinds[cell->kind], .seed = t->seed,
         .n_references = cell->reference == NO_REFERENCE ? 0 : s->references[cell->reference].per_class,
+        .n_images = cell->reference == NO_REFERENCE ? 0 : s->references[cell->reference].samples.n,
         .n_classes = t->n_classes, .classes = t->classes, .total = e->samples.n, .class_total = e->class_total,
         .correct = correct + PREDICTION_RESTRICTED * n, .correct_masked = correct + PREDICTION_MASKED * n,
         .top5 = top5 + PREDICTION_RESTRICTED * n, .top5_masked = top5 + PREDICTION_MASKED * n,

@@ -7,7 +7,7 @@ from results_check import check
 # name: (dimensions, type); "text" for strings
 CURVES = {"cell": ("cell", "i8"), "rate": ("rate", "f8"), "class_slot": ("class_slot", "i8"), "model": ("cell", "text"),
           "kind": ("cell", "text"), "criterion": ("cell", "text"), "seed": ("cell", "u8"), "references": ("cell", "i8"),
-          "n_classes": ("cell", "i8"), "total": ("cell", "i8"), "correct": ("cell rate", "i8"), "top5": ("cell rate", "i8"),
+          "n_classes": ("cell", "i8"), "total": ("cell", "i8"), "reference_images": ("cell", "i8"), "correct": ("cell rate", "i8"), "top5": ("cell rate", "i8"),
           "correct_masked": ("cell rate", "i8"), "top5_masked": ("cell rate", "i8"),
           "class_correct_masked": ("cell rate class_slot", "i8"),
           "accuracy": ("cell rate", "f8"), "agree": ("cell rate", "i8"), "loss_sum": ("cell rate", "f8"), "removed": ("cell rate", "i8"), "layers_emptied": ("cell rate", "i8"),

@@ -90,6 +90,7 @@ def check_curves(data):
     check(used | (c.class_total == 0), "/curves/class_total: images of an absent class")
     check(c.sizes["class_slot"] == c.n_classes.max(), "/curves: class_slot is not the largest n_classes")
     check(c.accuracy == right(data) / c.total, "/curves/accuracy is not the share of right answers")
+    check(c.reference_images == c.references * c.n_classes, "/curves/reference_images: not so many of each class")
     check_masked(data)
     # who agrees is right where the unpruned network is, and wrong where it is wrong
     check((c.agree.isel(rate=0) == c.total) & (c.agree <= c.total), "/curves/agree: not all at rate 0, or more than there are")

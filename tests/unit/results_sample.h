@@ -113,6 +113,7 @@ static void sample_cell(result_cell *c, size_t model, component_kind kind, size_
                        .kind = kind,
                        .seed = UINT64_MAX - seed,
                        .n_references = criterion == 0 ? 10 : 0,
+                       .n_images = criterion == 0 ? 10 * k - 1 : 0,
                        .n_classes = k,
                        .classes = classes,
                        .total = total,

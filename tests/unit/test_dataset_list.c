@@ -59,6 +59,7 @@ static void every_form_is_read(void **state)
         {"# comment\n\n1\n 0 \n1\n0\n", 0, "C 0\nP val_2.JPEG\nP val_4.png\nC 1\nP val_1.JPEG\nP val_3.JPEG\n"},
         /* paths and labels */
         {"b/x.jpg dog\na/y z.jpg   cat\n", 0, "C cat\nP a/y z.jpg\nC dog\nP b/x.jpg\n"},
+        {"x.jpg, 1\ny.jpg, 0\n", 0, "C 0\nP y.jpg\nC 1\nP x.jpg\n"},
         {"x.jpg\t1\ny.jpg\t0\n", 0, "C 0\nP y.jpg\nC 1\nP x.jpg\n"},
         {"path,label\nx.jpg,n02\n/data/y.jpg,n01\n", 0, "C n01\nP /data/y.jpg\nC n02\nP x.jpg\n"},
         {"\"a,b.jpg\",\"say \"\"x\"\"\",more\nc.jpg,0", 0, "C 0\nP c.jpg\nC say \"x\"\nP a,b.jpg\n"},

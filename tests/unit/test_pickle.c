@@ -240,9 +240,34 @@ static void growth_is_bounded(void **state)
     arena_reset(a);
 }
 
+/* A remembered list of pairs is copied by every call that makes a dictionary of it: small files must not ask for all memory. */
+static void copies_of_pairs_are_counted(void **state)
+{
+    (void)state;
+    enum { PAIRS = 1000, CALLS = 2000, ROOM = 1 << 15 };
+    static const char begin[] = "ccollections\nOrderedDict\nq\x00]q\x01(", middle[] = "e\x85q\x02", call[] = "h\x00h\x02R";
+    static char code[ROOM];
+    size_t n = sizeof begin - 1;
+    memcpy(code, begin, n);
+    for (size_t i = 0; i < PAIRS; i++) {
+        memcpy(code + n, "K\x01N\x86", 4);
+        n += 4;
+    }
+    memcpy(code + n, middle, sizeof middle - 1);
+    n += sizeof middle - 1;
+    for (size_t i = 0; i < CALLS; i++) {
+        memcpy(code + n, call, sizeof call - 1);
+        n += sizeof call - 1;
+    }
+    memcpy(code + n, "N.", 2);
+    pickle_value v;
+    assert_fails(run(code, n + 2, &v), ST_DATA, "at most 1048576 values", NULL);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(copies_of_pairs_are_counted),
         cmocka_unit_test(numbers_are_read),
         cmocka_unit_test(containers_and_memory_are_read),
         cmocka_unit_test(whatever_would_run_is_refused_by_name),
