@@ -41,6 +41,7 @@ same() { # same MODEL KIND CRITERION CRITERION: the same line of the table, but 
     [ -n "$a" ] && [ "$a" = "$b" ]
 }
 same digits_vit neurons epsilon epsilon-plus && same digits_vgg_bn filters z-plus z-plus-cp && pass || { fail "equal composites differ"; cat out; }
+grep -q '^digits_resnet .* filters .* epsilon  ' out && grep -q '^digits_resnet .* filters .* z-plus  ' out || fail "no rows of digits_resnet"
 same digits_resnet filters epsilon z-plus && fail "epsilon and z-plus are the same" || pass
 
 # equal FILE FILE: the same result, but for /provenance

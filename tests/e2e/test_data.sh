@@ -78,7 +78,7 @@ h5diff --exclude-path /provenance "$work/folders.h5" "$work/torch1.h5" >/dev/nul
 # Recipes, and what the results say of them.
 recipe="models=[{name: net, checkpoint: $vgg, preprocess: torchvision, evaluation_preprocess: reference}]"
 study recipe 2 --set "$recipe"
-"$POLLARD" inspect "$work/recipe.h5" >"$work/out" 2>&1
+"$POLLARD" inspect "$work/recipe.h5" >"$work/out" 2>&1 || { fail "inspect of the recipe"; cat "$work/out"; }
 h5dump -A "$work/recipe.h5" 2>/dev/null | tr -d '\n' | grep -q 'explained images: torchvision: resize shorter side 18 (bilinear.*evaluated images: reference: resize 16x16 (bilinear, not' &&
     pass || fail "the recipes are not in the results"
 finish

@@ -135,15 +135,17 @@ int main(int argc, char **argv)
         (void)fprintf(stderr, "usage: replay SOURCES SECONDS [TARGET[:COUNTER]]\n");
         return 2;
     }
+    size_t ran = 0;
     (void)atexit(say_place); /* also where a sanitizer ends the program */
     for (size_t i = 0; i < fuzz_count; i++) {
         const fuzz_target *t = fuzz_table[i];
         if (argc <= 3 || (strncmp(t->name, argv[3], length) == 0 && t->name[length] == '\0')) {
             run_target(a, argv[1], t, strtod(argv[2], NULL) / (argc > 3 ? 1.0 : (double)fuzz_count),
                        colon == NULL ? NULL : colon + 1);
+            ran++;
         }
     }
     arena_close(&a);
     place[0] = '\0';
-    return 0;
+    return ran > 0 ? 0 : 2;
 }

@@ -10,13 +10,14 @@ cmake -S "$sources" -B "$build" -DCMAKE_C_COMPILER="$clang" -DCMAKE_BUILD_TYPE=R
     -DPOLLARD_LIBFUZZER=ON -DPOLLARD_ONEDNN=OFF >"$build.log" 2>&1 &&
     cmake --build "$build" --target fuzz_libfuzzer --parallel 2 >>"$build.log" 2>&1 || { tail -20 "$build.log"; exit 1; }
 program=$(find "$build" -name fuzz_libfuzzer -type f)
-failed=0
+failed=0 ran=0
 for file in "$sources"/tests/fuzz/targets/*.c; do
     target=$(basename "$file" .c)
     [ -z "${only// /}" ] || [[ $only == *" $target "* ]] || continue
     seeds=$build/seeds/$target new=$build/new/$target found=$build/found
     mkdir -p "$seeds" "$new" "$found"
-    grep -o '"[^" ]*/[^" ]*\.[a-z0-9]*"' "$file" | tr -d '"' | grep -Ev '\.h$' | while read -r seed; do cp "$sources/$seed" "$seeds/" || exit 1; done
+    grep -o '"[^" ]*/[^" ]*\.[a-z0-9]*"' "$file" | tr -d '"' | grep -Ev '\.h$' | while read -r seed; do cp "$sources/$seed" "$seeds/" || exit 1; done || { echo "$target: a seed is missing"; failed=1; continue; }
+    ran=1
     timeout=20
     [ "$target" = result ] && timeout=150 # a damaged file can keep HDF5 busy until the reader's own limit, 120 s
     most=$(grep -o '1 << [0-9]*}' "$file" | tr -dc '0-9 <')
@@ -26,4 +27,5 @@ for file in "$sources"/tests/fuzz/targets/*.c; do
     echo "$target: $(grep -o 'number_of_executed_units: [0-9]*' "$build/$target.log"), exit code $code"
     [ $code = 0 ] || { failed=1; tail -60 "$build/$target.log"; }
 done
+[ $ran = 1 ] || { echo "no such target:$only"; exit 2; }
 exit $failed

@@ -49,5 +49,9 @@ int main(void)
         cmocka_unit_test(resnet20_safetensors),
         cmocka_unit_test(vit_safetensors),
     };
+    if (shared_path("models/reference_logits.h5") == NULL) { /* cmocka's skip() alone would be a pass to CTest */
+        print_message("skipped: models and images of CIFAR-10 are not beside the repository\n");
+        return 77;
+    }
     RETURN_RUN_ON_EVERY_BACKEND(tests, NULL, NULL);
 }

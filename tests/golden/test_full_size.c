@@ -34,7 +34,7 @@ static void make(const char *network)
     const int code = system(command); /* NOLINT(cert-env33-c): a test runs its own script */
     if (WIFEXITED(code) && (WEXITSTATUS(code) == NOT_INSTALLED || WEXITSTATUS(code) == 127)) {
         print_message("PyTorch and torchvision are not installed for %s\n", python != NULL ? python : "python3");
-        skip();
+        exit(NOT_INSTALLED); /* cmocka's skip() alone would be a pass to CTest */
     }
     assert_int_equal(code, 0);
 }
@@ -74,7 +74,8 @@ static void check(const char *network)
     double largest = 0.0, worst = 0.0;
     for (size_t i = 0; i < BATCH * g->n_classes; i++) {
         largest = fmax(largest, fabs((double)expected[i]));
-        worst = fmax(worst, fabs((double)found[i] - (double)expected[i]));
+        const double off = fabs((double)found[i] - (double)expected[i]);
+        worst = off > worst || isnan(off) ? off : worst; /* fmax() would lose what is no number */
     }
     print_message("%s: largest difference %.2g of %.3g\n", network, worst, largest);
     assert_true(largest > 0.0 && worst <= tolerance * largest);

@@ -85,7 +85,8 @@ void classify_check(const classify_case *c, const golden_array *expected)
             for (size_t k = 0; k < n_classes; k++) {
                 const double e = expected->real[(first + i) * n_classes + k];
                 largest = fmax(largest, fabs(e));
-                worst = fmax(worst, fabs((double)logits[k] - e));
+                const double off = fabs((double)logits[k] - e);
+                worst = off > worst || isnan(off) ? off : worst; /* fmax() would lose what is no number */
             }
         }
     }

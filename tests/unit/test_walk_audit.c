@@ -281,7 +281,8 @@ static double worst_residual(const audited *x, const op_def *op)
         for (size_t b = 0; b < AUDITED_BATCH && x->t->nodes[x->steps[k].id].op == op && x->steps[k].complete; b++) {
             const float *f = audited_sums(x, b, x->steps[k].id);
             const double sums[AUDIT_SUMS] = {(double)f[0], (double)f[1], (double)f[2], (double)f[3]};
-            worst = fmax(worst, fabs(audit_residual(sums)));
+            const double off = fabs(audit_residual(sums));
+            worst = off > worst || isnan(off) ? off : worst;
         }
     }
     return worst;

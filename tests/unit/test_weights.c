@@ -327,7 +327,11 @@ static void criteria_run_on_weights_from_a_list(void **state)
             double parameters[MAX_CRITERION_PARAMETERS] = {0.0};
             criterion_setup setup = network_setup(&n, parameters);
             parameters_of(c, parameters);
-            if (!c->uses_samples || !status_ok(criterion_check(c, &setup))) {
+            if (!c->uses_samples) {
+                continue;
+            }
+            if (!status_ok(criterion_check(c, &setup))) {
+                assert_true(strcmp(c->name, "bn-scale") == 0 && strcmp(networks[k], "vit_tiny.h5") == 0);
                 status_clear();
                 continue;
             }
