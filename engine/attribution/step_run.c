@@ -128,9 +128,6 @@ static void add_relevance(const step_place *at, size_t n, relevance_at r, bool m
 void step_add_up(const step_place *at, const walk_step *s, size_t i)
 {
     const relevance_sum *sum = &s->sum[i];
-    if (sum->to == NO_BUFFER) {
-        return;
-    }
     const size_t n = step_floats(at, at->g->nodes[s->id].in[i]);
     const bool multiply = sum->mine.factor != sum->before.factor;
     float *y = step_buffer(at, sum->to);

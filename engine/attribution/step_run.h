@@ -27,7 +27,7 @@ size_t step_floats(const step_place *at, node_id id); /* of a node's output as s
 void step_relevance(const step_place *at, const walk_step *s, const rule_plan *rule, const float *sums, const float *component_weight);
 /* The forward products of the rule into out [rule_sums()]. */
 void step_find_sums(const step_place *at, const walk_step *s, const rule_plan *rule, float *out);
-/* Adds input i's share to what other readers of it have left, where there are any. */
+/* Adds input i's share to what other readers of it have left; s->sum[i].to is a buffer. */
 void step_add_up(const step_place *at, const walk_step *s, size_t i);
 
 /* What is to be seen at the step's output, for rows and visitors. */
