@@ -148,6 +148,11 @@ size_t tree_bytes(const tree *t)
     return bytes_of(t, forward_taken(t->at.forward));
 }
 
+size_t tree_sums_bytes(const tree *t)
+{
+    return t->sums.bytes;
+}
+
 size_t tree_nodes(const tree *t)
 {
     return t->program.n_nodes;

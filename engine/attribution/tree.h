@@ -37,7 +37,8 @@ MUST_CHECK status tree_build(arena *a, const graph *g, size_t n, const composite
  * the list of steps. */
 MUST_CHECK status tree_needs(const graph *g, size_t n, const composite *const composites[], const backend_def *backend, size_t batch,
                              const tree_options *options, size_t *bytes);
-size_t tree_bytes(const tree *t); /* for tests: what was taken, which tree_needs() told before */
+size_t tree_bytes(const tree *t); /* what was taken, which tree_needs() told before */
+size_t tree_sums_bytes(const tree *t); /* of the forward products that are kept, did they all live at the same time: what sums_bytes bounds */
 
 /* A layer with components that a node shows. */
 typedef struct tree_layer {

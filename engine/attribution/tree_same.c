@@ -1,6 +1,4 @@
 /* When two walks do the same at a layer. */
-#include <string.h>
-
 #include "attribution/tree_grow.h"
 
 static bool is_own(const walk_step *s)
@@ -16,13 +14,8 @@ static bool same_own(const graph *g, const walk_step *a, const walk_step *b)
            ((reads & READS_SOFTMAX_RULE) == 0 || a->composite->softmax_rule == b->composite->softmax_rule);
 }
 
-static bool same_pixels(const rule_pixels *a, const rule_pixels *b)
-{
-    const size_t n = a->n_channels;
-    return n == b->n_channels && (n == 0 || (memcmp(a->mean, b->mean, n * sizeof *a->mean) == 0 &&
-                                             memcmp(a->std, b->std, n * sizeof *a->std) == 0));
-}
-
+/* Not so the normalisation of the images: rules with bounds in pixels are for the layer that reads the image, below which there is no
+ * component. */
 static bool same_terms(const walk_step *a, const walk_step *b)
 {
     const rule_def *rule = a->rule->rule;
@@ -31,8 +24,7 @@ static bool same_terms(const walk_step *a, const walk_step *b)
             return false;
         }
     }
-    return a->spread_bias == b->spread_bias && a->nonnegative == b->nonnegative && a->gated == b->gated &&
-           (!rule->terms(a->rule->parameters).of_pixels || same_pixels(&a->composite->pixels, &b->composite->pixels));
+    return a->spread_bias == b->spread_bias && a->nonnegative == b->nonnegative && a->gated == b->gated;
 }
 
 bool tree_same_step(const graph *g, const walk_step *a, const walk_step *b)

@@ -157,7 +157,7 @@ static void print(const bench *b, const char *network, size_t n, const tree *t, 
            (double)tree_cost_total(&c) / (double)single, total / epsilon, (double)c.apart / (double)single, total, epsilon, total / wall,
            2.0 * (double)tree_cost_total(&c) * (double)b->s->batch / total / b->peak.flops_per_second,
            2.0 * (double)single * (double)b->s->batch / epsilon / b->peak.flops_per_second,
-           b->s->sums_bytes == TREE_SUMS_ALL ? -1.0 : (double)b->s->sums_bytes / 1048576.0, (double)tree_bytes(t) / 1048576.0);
+           (double)tree_sums_bytes(t) / 1048576.0, (double)tree_bytes(t) / 1048576.0);
     for (size_t i = 0; i < TREE_WORKS; i++) {
         printf("%s\"%s\": %.4f", i == 0 ? "" : ", ", works[i], s->work[i] / total);
     }

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "attribution/preset.h"
+#include "attribution/product_pool.h"
 #include "attribution/tree.h"
 #include "nn/passes/needed_rows.h"
 
@@ -219,6 +220,10 @@ static list a_spread(const network *n)
             put(&l, everywhere(n->work, d->name));
         }
     }
+    m = make(n->work, 0); /* gamma below a rule that does not end with the factor x: no ReLU's zeros are in its relevance */
+    add(m, "flat")->group = GROUP_HIGH;
+    add(m, "gamma");
+    put(&l, m);
     for (int i = 0; i < 3; i++) {
         m = make(n->work, 0);
         set(add(m, "gamma"), "gamma", 0.1 * (double)(i + 1));
@@ -449,6 +454,7 @@ static void less_memory_gives_the_same_bits(void **state)
         const result whole = run_from(&n, t, n.images, n.target, &one);
         const size_t most = tree_bytes(t);
         uint64_t before = tree_costs(t).sums;
+        assert_true(tree_sums_bytes(t) > (size_t)64 << 10);
         const size_t budgets[] = {(size_t)64 << 10, (size_t)16 << 10, 0};
         for (size_t i = 0; i < COUNT(budgets); i++) {
             tree *less = build(&n, &l, &(tree_options){.sums_bytes = budgets[i]});
@@ -457,6 +463,7 @@ static void less_memory_gives_the_same_bits(void **state)
             assert_true(tree_costs(less).sums >= before && tree_costs(less).back == tree_costs(t).back);
             before = tree_costs(less).sums;
             assert_true(tree_bytes(less) <= most + ((size_t)64 << 10));
+            assert_true(tree_sums_bytes(less) <= budgets[i]);
         }
         assert_true(before > tree_costs(t).sums);
         network_close(&n);
@@ -593,6 +600,44 @@ static void the_cost_is_what_is_computed(void **state)
     network_close(&n);
 }
 
+/* Passes that differ in anything are products of their own, also where the weights are the same in another order. */
+static void products_are_shared_by_their_pass(void **state)
+{
+    (void)state;
+    network n;
+    product_pool *pool;
+    size_t floats = 0, taken = 0;
+    network_open("vgg_tiny.h5", &n);
+    const node_id id = n.g->layers[1];
+    conv_shape conv;
+    forward_product_shape(n.g, id, &conv);
+    assert_ok(product_pool_open(n.work, n.g->n_nodes, &pool));
+    const rule_layer l = {.n = &n.g->nodes[id], .backend = test_backend(), .shape = &conv, .batch = BATCH, .pool = product_pool_of(pool, id)};
+    const conv_pass passes[] = {
+        {0},
+        {.adjoint = true},
+        {.bias = true},
+        {.n_parts = 1, .part = {{1.0f, 0.0f}}},
+        {.adjoint = true, .n_parts = 1, .part = {{1.0f, 0.0f}}},
+        {.adjoint = true, .n_parts = 1, .part = {{1.0f, 0.25f}}},
+        {.adjoint = true, .n_parts = 2, .part = {{1.0f, 0.0f}, {0.0f, 1.0f}}},
+        {.adjoint = true, .n_parts = 2, .part = {{1.0f, 0.0f}, {1.0f, 0.0f}}},
+    };
+    const product *of[COUNT(passes)], *again;
+    for (size_t i = 0; i < COUNT(passes); i++) {
+        assert_ok(product_pool_take(n.work, &l, passes[i], true, &floats, &of[i]));
+        for (size_t k = 0; k < i; k++) {
+            assert_ptr_not_equal(of[i], of[k]);
+        }
+    }
+    for (size_t i = 0; i < COUNT(passes); i++) {
+        assert_ok(product_pool_take(n.work, &l, passes[i], true, &taken, &again));
+        assert_ptr_equal(again, of[i]);
+    }
+    assert_int_equal(taken, 0);
+    network_close(&n);
+}
+
 static void a_composite_without_a_rule_is_told(void **state)
 {
     (void)state;
@@ -629,6 +674,7 @@ int main(void)
         cmocka_unit_test(a_tree_takes_what_it_needs),
         cmocka_unit_test(weights_lie_where_they_are_wanted),
         cmocka_unit_test(the_cost_is_what_is_computed),
+        cmocka_unit_test(products_are_shared_by_their_pass),
         cmocka_unit_test(a_composite_without_a_rule_is_told),
     };
     RETURN_RUN_ON_EVERY_BACKEND(tests, NULL, NULL);
