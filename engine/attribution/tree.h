@@ -18,12 +18,14 @@
 typedef struct tree tree;
 
 #define TREE_SUMS_ALL SIZE_MAX
+/* Room for all of VGG-16-BN's with micro-batches of 8 (330 MiB), and of the smaller networks' with 16. Without them the grid of 256
+ * composites costs half as much again (docs/benchmarks.md). */
+#define TREE_SUMS_DEFAULT ((size_t)512 << 20)
 #define TREE_NO_NODE ((size_t)-1)
 
 typedef struct tree_options {
     /* The most memory, in bytes, for forward products that more than one branch needs; what finds no room there is computed again each
-     * time, with the same bits. Those that save the most multiply-adds per byte come first. docs/attribution.md, "Many composites in one
-     * run", has measurements. TREE_SUMS_ALL: room for all of them. */
+     * time, with the same bits. Those that save the most multiply-adds per byte come first. TREE_SUMS_ALL: room for all of them. */
     size_t sums_bytes;
     unsigned without;     /* rewrites that are not made (walk_options) */
     weight_list *weights; /* as in walk_options */

@@ -141,7 +141,31 @@ static status epsilon_macs(const bench *b, uint64_t *macs)
     return STATUS_OK;
 }
 
-static void print(const bench *b, const char *network, size_t n, const tree *t, uint64_t single, double epsilon, double wall, const spent *s)
+/* What less memory for sums costs: with so much of what all of them take. */
+static const double fractions[] = {0.0, 0.125, 0.25, 0.5, 1.0};
+typedef struct sums_cost {
+    double mib, macs; /* macs: multiply-adds of the tree */
+} sums_cost;
+
+/* Trees that are only planned: their weights are on a list and never made. */
+static status plan_sums(const bench *b, size_t n, const composite *const grid[], sums_cost out[COUNT(fractions)])
+{
+    size_t most = TREE_SUMS_ALL;
+    for (size_t i = COUNT(fractions); i-- > 0;) {
+        tree *t;
+        arena_release(b->run);
+        weight_list weights = weights_open(b->run);
+        const size_t bytes = most == TREE_SUMS_ALL ? most : (size_t)(fractions[i] * (double)most);
+        TRY(tree_build(b->run, b->g, n, grid, b->s->backend, b->s->batch, &(tree_options){.sums_bytes = bytes, .weights = &weights}, &t));
+        most = most == TREE_SUMS_ALL ? tree_sums_bytes(t) : most;
+        const tree_cost c = tree_costs(t);
+        out[i] = (sums_cost){(double)tree_sums_bytes(t) / 1048576.0, (double)tree_cost_total(&c)};
+    }
+    return STATUS_OK;
+}
+
+static void print(const bench *b, const char *network, size_t n, const tree *t, uint64_t single, double epsilon, double wall, const spent *s,
+                  const sums_cost sums[])
 {
     static const char *const works[TREE_WORKS] = {"forward", "sums", "rules", "own", "add", "rows"};
     const tree_cost c = tree_costs(t);
@@ -165,7 +189,11 @@ static void print(const bench *b, const char *network, size_t n, const tree *t, 
     for (depth_group g = GROUP_NONE; g < (depth_group)DEPTH_GROUPS; g++) {
         printf("%s\"%s\": %.4f", g == GROUP_NONE ? "" : ", ", depth_group_name(g), s->group[g] / total);
     }
-    printf("}}\n");
+    printf("}, \"by_sums_mib\": [");
+    for (size_t i = 0; i < COUNT(fractions); i++) { /* memory for sums, cost in multiply-adds */
+        printf("%s[%.1f, %.2f]", i == 0 ? "" : ", ", sums[i].mib, sums[i].macs / (double)single);
+    }
+    printf("]}\n");
     (void)fflush(stdout);
 }
 
@@ -177,8 +205,11 @@ static status measure(bench *b, const char *network)
     uint64_t single = 0;
     double before = 0.0, after = 0.0;
     tree *t;
+    sums_cost sums[COUNT(fractions)];
     TRY(make_grid(b->network, has_attention(b->g) ? b->s->softmax_rules : 1, &n, &grid));
     TRY(epsilon_macs(b, &single));
+    TRY(plan_sums(b, n, grid, sums));
+    arena_release(b->run);
     TRY(time_epsilon(b, &before));
     arena_release(b->run);
     TRY(tree_build(b->run, b->g, n, grid, b->s->backend, b->s->batch, &(tree_options){.sums_bytes = b->s->sums_bytes}, &t));
@@ -197,7 +228,7 @@ static status measure(bench *b, const char *network)
     arena_close(&b->run);
     b->run = keep;
     TRY(st);
-    print(b, network, n, t, single, (before + after) / 2.0, wall, &s);
+    print(b, network, n, t, single, (before + after) / 2.0, wall, &s, sums);
     return STATUS_OK;
 }
 
