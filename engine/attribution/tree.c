@@ -232,9 +232,12 @@ static void run_node(const tree *t, size_t k, const tree_sink *sink)
         if (s->runs) {
             run_step(t, i, sink);
         }
-        if (t->at.g->nodes[s->id].n_components > 0) {
+        if (t->program.steps[i].shows) {
             show(t, s, n, t->rows + n->layers[shown++].at, sink);
         }
+    }
+    for (size_t i = 0; i < part->n_ahead; i++) {
+        show(t, &part->ahead[i], n, t->rows + n->layers[shown++].at, sink);
     }
     if (n->n_values > 0) {
         sink->take(sink->to, k, t->rows);

@@ -52,7 +52,7 @@ typedef struct tree_node {
     size_t parent; /* TREE_NO_NODE: it starts at the logits. Parents come before their children */
     size_t n_values, first_value; /* components of its layers; where they begin when the values of all nodes stand one behind the other */
     size_t n_layers;
-    const tree_layer *layers; /* [n_layers] in the order of the walk */
+    const tree_layer *layers; /* [n_layers] */
 } tree_node;
 
 size_t tree_nodes(const tree *t);

@@ -1,25 +1,8 @@
 /* The composites' walks are compiled one after the other, as they would be alone, and laid over each other: a walk follows the tree as long as
  * its steps are there already and branches off at the first that is not. */
-#include "attribution/tree_grow.h"
+#include "attribution/tree_branch.h"
 
 #include <assert.h>
-
-enum { STEP_BUFFERS = 3 + 2 * MAX_INPUTS };
-
-typedef struct made_buffer {
-    buffer_id id;
-    size_t floats;
-} made_buffer;
-
-/* A step of the tree while it grows. */
-typedef struct branch {
-    struct branch *parent, *child, *last, *next; /* first and last child, next sibling */
-    bool ends;                                   /* a composite's walk ends here */
-    size_t node;
-    walk_step step; /* its buffers are the tree's */
-    size_t n_made;
-    made_buffer made[STEP_BUFFERS]; /* buffers that it writes */
-} branch;
 
 typedef struct grower {
     const graph *g;
@@ -31,9 +14,7 @@ typedef struct grower {
     buffer_id *of;        /* the tree's buffer of each of its own, NO_BUFFER: none yet */
 } grower;
 
-/* Every place in a step that names a buffer; returns how many. */
-enum { MOST_PLACES = 3 + 5 * MAX_INPUTS };
-static size_t places(walk_step *s, buffer_id *out[MOST_PLACES])
+size_t branch_places(walk_step *s, buffer_id *out[MOST_PLACES])
 {
     size_t n = 0;
     out[n++] = &s->r_out.buffer;
@@ -75,9 +56,9 @@ static bool writes(const branch *b, buffer_id id)
 static bool follow(const grower *w, branch *b, walk_step *mine)
 {
     buffer_id *theirs[MOST_PLACES], *own[MOST_PLACES], *noted[MOST_PLACES];
-    const size_t n = places(&b->step, theirs);
+    const size_t n = branch_places(&b->step, theirs);
     size_t n_noted = 0;
-    bool same = places(mine, own) == n;
+    bool same = branch_places(mine, own) == n;
     for (size_t i = 0; same && i < n; i++) {
         const buffer_id is = *theirs[i];
         if (*own[i] == NO_BUFFER || is == NO_BUFFER) {
@@ -114,7 +95,7 @@ static status branch_off(arena *scratch, grower *w, branch *at, const walk_step 
     TRY_ALLOC(b, scratch, 1);
     b->parent = at;
     b->step = *s;
-    const size_t n = places(&b->step, place);
+    const size_t n = branch_places(&b->step, place);
     for (size_t i = 0; i < n; i++) {
         if (*place[i] == NO_BUFFER) {
             continue;
@@ -154,6 +135,7 @@ static status lay_over(arena *scratch, grower *w, const walk_program *p, branch 
             TRY(branch_off(scratch, w, at, &s, p->buffers, &b));
         }
         at = b;
+        at->walks++;
     }
     at->ends = true;
     *end = at;
@@ -177,110 +159,6 @@ static status add_walk(arena *scratch, arena *one, grower *w, const composite *c
     return lay_over(scratch, w, &p, end);
 }
 
-/* ---- from the grown tree to the list ---- */
-
-static bool starts_node(const branch *b)
-{
-    return b->parent->parent == NULL || b->parent->child != b->parent->last || b->parent->ends;
-}
-
-/* Depth first; NULL behind the last. */
-static branch *next_of(branch *b)
-{
-    if (b->child != NULL) {
-        return b->child;
-    }
-    while (b->next == NULL && b->parent != NULL) {
-        b = b->parent;
-    }
-    return b->next;
-}
-
-static void count(branch *root, tree_program *out)
-{
-    for (branch *b = root->child; b != NULL; b = next_of(b)) {
-        out->n_nodes += starts_node(b);
-        b->node = out->n_nodes - 1;
-    }
-}
-
-static void live(tree_program *p, buffer_id id, size_t floats, size_t step)
-{
-    p->buffers[id] = (block){.size = floats, .first = step, .last = step};
-}
-
-/* The step's place in the list; what it reads lives at least until then. */
-static void put_step(tree_program *p, const branch *b)
-{
-    const size_t i = p->n_steps++;
-    buffer_id *place[MOST_PLACES];
-    p->steps[i] = (tree_step){.step = b->step, .sums = NO_SUMS};
-    for (size_t k = 0; k < b->n_made; k++) {
-        live(p, b->made[k].id, b->made[k].floats, i);
-    }
-    const size_t n = places(&p->steps[i].step, place);
-    for (size_t k = 0; k < n; k++) {
-        if (*place[k] != NO_BUFFER) {
-            p->buffers[*place[k]].last = i;
-        }
-    }
-}
-
-/* A layer's values come behind those of the node's layers before. */
-static void put_layer(const graph *g, tree_node *n, tree_layer *layers, node_id id)
-{
-    if (g->nodes[id].n_components > 0) {
-        layers[n->n_layers++] = (tree_layer){id, n->n_values};
-        n->n_values += g->nodes[id].n_components;
-    }
-}
-
-static status flatten(arena *a, grower *w, tree_program *p)
-{
-    const graph *g = w->g;
-    tree_layer *layers = NULL;
-    for (branch *b = w->root.child; b != NULL; b = next_of(b)) {
-        tree_node *n = &p->nodes[b->node];
-        if (starts_node(b)) {
-            size_t most = 0;
-            for (const branch *c = b; c != NULL && c->node == b->node; c = c->child) {
-                most += g->nodes[c->step.id].n_components > 0;
-            }
-            TRY_ALLOC(layers, a, most);
-            *n = (tree_node){.parent = b->parent->parent == NULL ? TREE_NO_NODE : b->parent->node, .layers = layers};
-            p->parts[b->node].first_step = p->n_steps;
-        }
-        p->parts[b->node].n_steps++;
-        put_step(p, b);
-        put_layer(g, n, layers, b->step.id);
-    }
-    for (size_t k = 0; k < p->n_nodes; k++) {
-        p->nodes[k].first_value = p->n_values;
-        p->n_values += p->nodes[k].n_values;
-        p->most_values = p->nodes[k].n_values > p->most_values ? p->nodes[k].n_values : p->most_values;
-    }
-    return STATUS_OK;
-}
-
-static status make_list(arena *a, size_t n, grower *w, tree_program *out)
-{
-    count(&w->root, out);
-    out->n_buffers = (size_t)w->n_buffers;
-    TRY_ALLOC(out->steps, a, w->n_steps);
-    TRY_ALLOC(out->nodes, a, out->n_nodes);
-    TRY_ALLOC(out->parts, a, out->n_nodes);
-    TRY_ALLOC(out->buffers, a, out->n_buffers);
-    TRY_ALLOC(out->leaf, a, n);
-    for (size_t k = 0; k < w->root.n_made; k++) {
-        live(out, w->root.made[k].id, w->root.made[k].floats, 0);
-    }
-    TRY(flatten(a, w, out));
-    for (size_t i = 0; i < n; i++) {
-        out->leaf[i] = w->end[i] == &w->root ? TREE_NO_NODE : w->end[i]->node;
-    }
-    return STATUS_OK;
-}
-
 static status grow(arena *a, arena *scratch, arena *one, const graph *g, size_t n, const composite *const composites[], size_t lanes,
                    size_t batch, const walk_options *options, tree_program *out)
 {
@@ -294,7 +172,7 @@ static status grow(arena *a, arena *scratch, arena *one, const graph *g, size_t 
         arena_reset(one);
         TRY(add_walk(scratch, one, &w, composites[i], lanes, batch, options, out, &w.end[i]));
     }
-    return make_list(a, n, &w, out);
+    return tree_list(a, g, &w.root, w.n_steps, (size_t)w.n_buffers, n, w.end, out);
 }
 
 status tree_grow(arena *a, const graph *g, size_t n, const composite *const composites[], size_t lanes, size_t batch,

@@ -11,10 +11,13 @@ typedef struct tree_step {
     walk_step step;        /* its buffers are the tree's */
     const rule_plan *rule; /* NULL: the layer's own, or none */
     size_t sums;           /* index of what it needs of forward products; NO_SUMS: nothing, or found on the way */
+    bool shows;            /* its layer's components are shown behind it */
 } tree_step;
 
 typedef struct tree_part { /* of a node */
     size_t first_step, n_steps;
+    size_t n_ahead; /* layers whose components are shown behind the last step: steps below, of all branches, that start from the same relevance */
+    walk_step *ahead;
 } tree_part;
 
 typedef struct tree_program {

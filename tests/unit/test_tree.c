@@ -372,6 +372,57 @@ static void the_grid_shares_what_it_can(void **state)
     }
 }
 
+static const double *layer_values(const result *r, size_t k, size_t layer, size_t row)
+{
+    const tree_node *n = tree_node_at(r->t, k);
+    return r->values + row * tree_values(r->t) + n->first_value + n->layers[layer].at;
+}
+
+/* Whether nodes k and m show the same numbers of a layer, in all samples and moments. */
+static bool show_the_same(const network *n, const result *r, size_t k, size_t in_k, size_t m, size_t in_m)
+{
+    const node *layer = &n->g->nodes[tree_node_at(r->t, k)->layers[in_k].id];
+    bool same = true;
+    for (size_t row = 0; same && row < BATCH * WALK_MOMENTS; row++) {
+        same = memcmp(layer_values(r, k, in_k, row), layer_values(r, m, in_m, row), layer->n_components * sizeof(double)) == 0;
+    }
+    return same;
+}
+
+/* No two nodes have the same numbers of a layer, and a composite's path has every layer once. */
+static void nothing_is_shown_twice(void **state)
+{
+    (void)state;
+    static const char *const some[] = {"resnet_basic_tiny.h5", "resnet_bottleneck_tiny.h5"};
+    for (size_t k = 0; k < COUNT(some); k++) {
+        network n;
+        network_open(some[k], &n);
+        const list l = grid(n.work, 1, 1);
+        tree *t = build(&n, &l, &all_sums);
+        const result r = run_from(&n, t, n.images, n.target, &one);
+        for (size_t i = 0; i < l.n; i++) {
+            size_t values = 0;
+            for (size_t at = tree_leaf(t, i); at != TREE_NO_NODE; at = tree_node_at(t, at)->parent) {
+                values += tree_node_at(t, at)->n_values;
+            }
+            assert_int_equal(values, n.g->n_components);
+        }
+        for (size_t a = 0; a < tree_nodes(t); a++) {
+            for (size_t b = 0; b < a; b++) {
+                const tree_node *x = tree_node_at(t, a), *y = tree_node_at(t, b);
+                for (size_t i = 0; i < x->n_layers; i++) {
+                    for (size_t j = 0; j < y->n_layers; j++) {
+                        if (x->layers[i].id == y->layers[j].id && show_the_same(&n, &r, a, i, b, j)) {
+                            fail_msg("%s: nodes %zu and %zu show the same of layer '%s'", n.name, b, a, n.g->nodes[x->layers[i].id].name);
+                        }
+                    }
+                }
+            }
+        }
+        network_close(&n);
+    }
+}
+
 /* Under the softmax rules a transformer's tree branches at the last attention, and `cp` leaves queries and keys out. */
 static void softmax_rules_branch_at_the_last_attention(void **state)
 {
@@ -665,6 +716,7 @@ int main(void)
         cmocka_unit_test(without_rewrites_too),
         cmocka_unit_test(starts_are_the_walks),
         cmocka_unit_test(the_grid_shares_what_it_can),
+        cmocka_unit_test(nothing_is_shown_twice),
         cmocka_unit_test(softmax_rules_branch_at_the_last_attention),
         cmocka_unit_test(a_single_composite_is_one_node),
         cmocka_unit_test(first_and_last_layer),
