@@ -128,8 +128,11 @@ static status needs(arena *scratch, tree *t, size_t n, const composite *const co
     TRY(plan(scratch, t, n, composites, options, false));
     const size_t activations =
         forward_bytes_for_walk(t->at.g, t->at.backend, t->at.batch, t->program.relu_allowed, options->weights);
+    if (activations == SIZE_MAX) {
+        return (status){ST_CONFIG};
+    }
     *bytes = bytes_of(t, activations);
-    return activations == SIZE_MAX ? (status){ST_CONFIG} : STATUS_OK;
+    return STATUS_OK;
 }
 
 status tree_needs(const graph *g, size_t n, const composite *const composites[], const backend_def *backend, size_t batch,

@@ -18,8 +18,8 @@
 typedef struct tree tree;
 
 #define TREE_SUMS_ALL SIZE_MAX
-/* Room for all of VGG-16-BN's with micro-batches of 8 (330 MiB), and of the smaller networks' with 16. Without them the grid of 256
- * composites costs half as much again (docs/benchmarks.md). */
+/* Room for all of VGG-16-BN's or ResNet-50's with micro-batches of 12 at 224 x 224 (39.4 MiB an image), of ResNet-18's with 79. Without them
+ * the grid of 256 composites costs half as much again (docs/benchmarks.md). */
 #define TREE_SUMS_DEFAULT ((size_t)512 << 20)
 #define TREE_NO_NODE ((size_t)-1)
 
