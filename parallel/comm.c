@@ -6,8 +6,7 @@
 
 static const size_t piece = (size_t)1 << 26; /* elements a call: far below INT_MAX, far above the cost of a call */
 
-/* The one caller of MPI_Abort: the ranks can no longer agree on anything, so no message can reach all of them. */
-static void comm_fatal(const comm *c, const char *what)
+void comm_fatal(const comm *c, const char *what)
 {
     (void)fprintf(stderr, "pollard: rank %d: %s; the MPI library gave up, all ranks are stopped\n", c->rank, what);
     (void)MPI_Abort(c->mpi, ST_ENVIRONMENT);

@@ -47,6 +47,9 @@ void comm_bcast_in_node(const comm *c, size_t n, void *value); /* n bytes of the
  * message. Errors, on every rank of all nodes: ST_BUG. */
 MUST_CHECK status comm_same_in_node(comm *c, const char *what, uint64_t mine);
 
+/* The one caller of MPI_Abort: for when the ranks can no longer agree on anything, so that no message can reach all of them. */
+void comm_fatal(const comm *c, const char *what);
+
 /* Adds n integers over all ranks, in place. */
 void comm_sum_i64(const comm *c, size_t n, int64_t value[]);
 /* Bitwise or over all ranks, in place: gathers what each rank knows where the others have zeros. */
