@@ -72,6 +72,12 @@ void progress_tick(void *progress_, double images)
     }
 }
 
+void progress_skip(void *progress_, double images)
+{
+    progress *p = progress_;
+    p->total -= images;
+}
+
 void progress_end(progress *p)
 {
     if (p->speaks && p->terminal && p->stage != NULL) {

@@ -202,8 +202,13 @@ status provenance_gather(comm *c, arena *a, const plan *p, const stage_ctx *s, c
     comm_or_bytes(c, sizeof(file_mark) * p->study.reference_data->n_samples, s->reference_mark);
     comm_or_bytes(c, sizeof(file_mark) * p->study.evaluation_data->n_samples, s->evaluation_mark);
     TRY(comm_gather_text(c, a, host, &out->rank_host));
-    TRY(comm_gather_f64(c, a, s->busy_seconds, &out->rank_busy));
-    TRY(comm_gather_f64(c, a, s->idle_seconds, &out->rank_idle));
+    double busy = 0.0, idle = 0.0;
+    for (size_t i = 0; i < stage_count; i++) {
+        idle += run->stage[i].idle;
+        busy += run->stage[i].seconds - run->stage[i].image_wait - run->stage[i].idle;
+    }
+    TRY(comm_gather_f64(c, a, busy, &out->rank_busy));
+    TRY(comm_gather_f64(c, a, idle, &out->rank_idle));
     TRY(gather_waits(c, a, run->stage, out));
     out->n_ranks = (size_t)c->size;
     status st = texts(c, a, p, s, run, out);

@@ -8,6 +8,7 @@
 #include "pruning/curve.h"
 #include "stages/batch.h"
 #include "stages/forecast.h"
+#include "stages/items.h"
 #include "stages/study.h"
 
 /* Exact sums of rows (pruning/criterion.h) over the reference samples, rounded once. One per (model, criterion, reference); NULL for criteria
@@ -49,7 +50,8 @@ typedef struct stage_ctx {
     void (*tick)(void *progress, double images);
     void *progress;
     file_mark *reference_mark, *evaluation_mark; /* [n_samples] of the files this rank has read, zeros else */
-    double busy_seconds, image_seconds, idle_seconds; /* of this rank: computing, waiting for images, waiting for other ranks */
+    item_service *items;          /* of all stages that deal out work; who only forecasts needs none */
+    double image_seconds;         /* of this rank: waiting for images */
     const arena *watched; /* memory of a trial besides what it was given, for who measures; NULL: none */
     attribute_output attribute;
     prune_output prune;
