@@ -27,6 +27,11 @@ void stop_listen(void)
     }
 }
 
+bool stop_asked(void)
+{
+    return asked != 0;
+}
+
 static double now(void)
 {
     struct timespec t;
@@ -50,7 +55,7 @@ void stop_open(double limit_seconds, stop *out)
 
 status stop_check(stop *s)
 {
-    if (asked != 0) {
+    if (stop_asked()) {
         return FAIL(ST_STOPPED, "stopped on request (signal %d); what was finished is kept: run the same command again to go on", (int)asked);
     }
     if (s->after == 0) {
