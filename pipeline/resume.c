@@ -261,7 +261,7 @@ status resume_open(comm *c, arena *a, const plan *p, const resume_options *o, re
     out->stop.after = o->stop_after;
     out->items.stop = &out->stop;
     out->items.task = o->task;
-    out->items.n_tasks = o->n_tasks;
+    out->items.n_tasks = o->n_tasks == 0 ? 1 : o->n_tasks;
     out->items.only_join = o->only_join;
     out->items.context = out;
     out->items.rescan = o->n_tasks > 1 ? rescan : NULL;

@@ -20,7 +20,7 @@ typedef struct resume_options {
     const char *output;   /* of the run; the journal is beside it */
     bool fresh;           /* throw away what is there */
     bool only_join;       /* compute nothing */
-    size_t task, n_tasks; /* of an array; 0, 1: no array */
+    size_t task, n_tasks; /* of an array, counted from 0; n_tasks 0: no array */
     double limit_seconds; /* 0: what the batch system says */
     long stop_after;      /* items of a rank, or < 0 */
 } resume_options;

@@ -138,7 +138,7 @@ static status run_in(comm *c, arena *a, const run_options *o, int argc, char *co
     if (o->n_items != NULL) {
         *o->n_items = computed(c, &j);
     }
-    if (with.n_tasks > 1) {
+    if (with.n_tasks > 0) {
         return comm_agree(c, report_share(c, &j, o->config));
     }
     TRY(finish(c, a, &p, &s, &started, with.output, o->quiet));

@@ -38,7 +38,7 @@ static status run_once(verify *v, int ranks, const char *output, bool fresh, lon
 {
     comm part;
     run_options o = {.config = v->cl->file, .n_sets = v->cl->n_sets, .sets = v->cl->sets, .output = output, .quiet = true,
-                     .resume = {.fresh = fresh, .n_tasks = 1, .stop_after = stop_after}};
+                     .resume = {.fresh = fresh, .stop_after = stop_after}};
     status st = comm_part(v->comm, ranks, &part);
     if (status_ok(st) && part.mpi != MPI_COMM_NULL) {
         size_t items = 0;
