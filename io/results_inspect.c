@@ -351,7 +351,7 @@ static status print_curves(inspector *in)
 
 static bool is_column(const char *name)
 {
-    static const char *const columns[] = {"input", "path", "sha256", "bytes", "rank", "host", "busy", "idle",
+    static const char *const columns[] = {"input", "path", "sha256", "bytes", "rank", "host", "busy", "idle", "idle_share",
                                           "stage", "image_wait", "image_wait_share", "cell", "rate", "seconds_per_image"};
     for (size_t i = 0; i < COUNT(columns); i++) {
         if (strcmp(name, columns[i]) == 0) {
@@ -384,7 +384,7 @@ static status print_texts(inspector *in)
 static status print_provenance(inspector *in)
 {
     static const inspect_column ranks[] = {
-        {"host", "host", AS_TEXT}, {"busy", "busy s", AS_REAL}, {"idle", "idle s", AS_REAL}};
+        {"host", "host", AS_TEXT}, {"busy", "busy s", AS_REAL}, {"idle", "idle s", AS_REAL}, {"idle_share", "share", AS_REAL}};
     const char *const *path = NULL;
     size_t n = H5_ANY_SIZE;
     (void)fprintf(in->to, "\nProvenance\n");

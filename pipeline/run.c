@@ -64,13 +64,6 @@ static status report(arena *a, const char *output, const results *r)
     return STATUS_OK;
 }
 
-static status write_and_report(arena *a, const char *output, bool quiet, const results *r)
-{
-    TRY(results_write(output, r));
-    gather_audits_warn(r);
-    return quiet ? STATUS_OK : report(a, output, r);
-}
-
 /* A job of an array has done its share, and no result is to be written. */
 static status report_share(const comm *c, const resume *j, const char *study_file)
 {
@@ -88,12 +81,18 @@ static status report_share(const comm *c, const resume *j, const char *study_fil
     return fflush(stdout) == 0 ? STATUS_OK : FAIL(ST_CANT_WRITE, "standard output cannot be written; the share is done all the same");
 }
 
-static status finish(comm *c, arena *a, const plan *p, stage_ctx *s, const provenance_run *run, const char *output, bool quiet)
+/* The journal goes as soon as the result is in place, before a table that nobody can read is an error. */
+static status finish(comm *c, arena *a, const plan *p, stage_ctx *s, const provenance_run *run, const char *output, resume *j, bool quiet)
 {
     results r;
     TRY(comm_agree(c, gather_results(a, &p->study, s, &r)));
     TRY(provenance_gather(c, a, p, s, run, &r));
-    return comm_agree(c, c->rank == 0 ? write_and_report(a, output, quiet, &r) : STATUS_OK);
+    TRY(comm_agree(c, c->rank == 0 ? results_write(output, &r) : STATUS_OK));
+    TRY(resume_done(j));
+    if (c->rank == 0) {
+        gather_audits_warn(&r);
+    }
+    return comm_agree(c, c->rank == 0 && !quiet ? report(a, output, &r) : STATUS_OK);
 }
 
 /* The stages, with what earlier runs have finished. */
@@ -141,8 +140,7 @@ static status run_in(comm *c, arena *a, const run_options *o, int argc, char *co
     if (with.n_tasks > 0) {
         return comm_agree(c, report_share(c, &j, o->config));
     }
-    TRY(finish(c, a, &p, &s, &started, with.output, o->quiet));
-    return resume_done(&j);
+    return finish(c, a, &p, &s, &started, with.output, &j, o->quiet);
 }
 
 status run_study(comm *c, const run_options *o, int argc, char *const argv[])
