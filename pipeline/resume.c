@@ -197,7 +197,7 @@ static status share_identity(resume *r, const plan *p)
 /* ---- the journal ---- */
 
 /* A name that no other run has, on this or another host: time, host and process of rank 0. */
-static status share_name(resume *r, const char **out)
+static status share_name(resume *r, const char **file)
 {
     char host[256] = "unknown";
     struct timespec now;
@@ -210,8 +210,9 @@ static status share_name(resume *r, const char **out)
     data = text;
     size = strlen(text);
     TRY(comm_share_bytes(r->comm, r->arena, &data, &size));
-    *out = arena_text(r->arena, "%s-rank%06d", (const char *)data, r->comm->rank);
-    return comm_agree(r->comm, *out == NULL ? (status){ST_ENVIRONMENT} : STATUS_OK);
+    r->name = data;
+    *file = arena_text(r->arena, "%s-rank%06d", r->name, r->comm->rank);
+    return comm_agree(r->comm, *file == NULL ? (status){ST_ENVIRONMENT} : STATUS_OK);
 }
 
 /* Collective: rank 0 looks, all know. */
@@ -252,7 +253,7 @@ static void tell(const resume *r)
 
 status resume_open(comm *c, arena *a, const plan *p, const resume_options *o, resume *out)
 {
-    const char *name = NULL;
+    const char *file = NULL;
     *out = (resume){.comm = c, .arena = a, .folder = journal_folder(a, o->output)};
     TRY(comm_agree(c, out->folder == NULL ? (status){ST_ENVIRONMENT} : STATUS_OK));
     TRY(items_open(c, a, &out->items));
@@ -260,7 +261,7 @@ status resume_open(comm *c, arena *a, const plan *p, const resume_options *o, re
     out->stop.after = o->stop_after;
     out->items.stop = &out->stop;
     out->items.task = o->task;
-    out->items.n_tasks = o->n_tasks;
+    out->items.n_tasks = o->n_tasks == 0 ? 1 : o->n_tasks;
     out->items.only_join = o->only_join;
     out->items.context = out;
     out->items.rescan = o->n_tasks > 1 ? rescan : NULL;
@@ -268,8 +269,8 @@ status resume_open(comm *c, arena *a, const plan *p, const resume_options *o, re
     TRY(comm_agree(c, c->rank == 0 && o->fresh ? journal_remove(out->folder) : STATUS_OK));
     TRY(share_index(out));
     tell(out);
-    TRY(share_name(out, &name));
-    return comm_agree(c, o->only_join ? STATUS_OK : journal_open(a, out->folder, name, out->identity, &out->items.writer));
+    TRY(share_name(out, &file));
+    return comm_agree(c, o->only_join ? STATUS_OK : journal_open(a, out->folder, file, out->identity, &out->items.writer));
 }
 
 status resume_done(resume *r)
@@ -279,11 +280,12 @@ status resume_done(resume *r)
     return comm_agree(r->comm, r->comm->rank == 0 ? journal_remove(r->folder) : STATUS_OK);
 }
 
-status resume_note(resume *r, uint32_t stage, uint32_t model, const void *data, size_t size)
+status resume_note(resume *r, uint32_t stage, const void *data, size_t size)
 {
-    const journal_key key = {.stage = stage, .model = model};
-    if (r->items.writer == NULL || journal_find(&r->items.index, &key) != NULL) {
+    journal_key key = {.stage = stage};
+    if (r->items.writer == NULL) {
         return STATUS_OK;
     }
+    memcpy(key.content, r->name, strlen(r->name) < sizeof key.content ? strlen(r->name) : sizeof key.content);
     return journal_append(r->items.writer, &key, 0.0, data, size);
 }

@@ -9,6 +9,7 @@ typedef struct resume {
     comm *comm;
     arena *arena;
     char *folder;         /* of the journal */
+    const char *name;     /* what its files' names begin with: no other run has it */
     const char *identity; /* what has to be the same for its work to be of use: lines of text */
     item_service items;
     stop stop;
@@ -19,7 +20,7 @@ typedef struct resume_options {
     const char *output;   /* of the run; the journal is beside it */
     bool fresh;           /* throw away what is there */
     bool only_join;       /* compute nothing */
-    size_t task, n_tasks; /* of an array; 0, 1: no array */
+    size_t task, n_tasks; /* of an array, counted from 0; n_tasks 0: no array */
     double limit_seconds; /* 0: what the batch system says */
     long stop_after;      /* items of a rank, or < 0 */
 } resume_options;
@@ -34,7 +35,7 @@ MUST_CHECK status resume_open(comm *c, arena *a, const plan *p, const resume_opt
 /* Collective: the result is written, the journal is of no more use. */
 MUST_CHECK status resume_done(resume *r);
 
-/* Local, on rank 0: `text` for who looks on, once per journal; `stage` is its kind (stages/item_keys.h). */
-MUST_CHECK status resume_note(resume *r, uint32_t stage, uint32_t model, const void *data, size_t size);
+/* Local, on rank 0: a frame of this run, for who looks on. */
+MUST_CHECK status resume_note(resume *r, uint32_t stage, const void *data, size_t size);
 
 #endif

@@ -9,6 +9,7 @@
 #include "pipeline/provenance.h"
 #include "pipeline/report.h"
 #include "pipeline/resume.h"
+#include "pipeline/watch.h"
 #include "pipeline/winograd.h"
 
 /* On a terminal the progress line is enough for whoever looks on. */
@@ -63,11 +64,11 @@ static status report(arena *a, const char *output, const results *r)
     return STATUS_OK;
 }
 
-static status write_and_report(arena *a, const char *output, const results *r)
+static status write_and_report(arena *a, const char *output, bool quiet, const results *r)
 {
     TRY(results_write(output, r));
     gather_audits_warn(r);
-    return report(a, output, r);
+    return quiet ? STATUS_OK : report(a, output, r);
 }
 
 /* A job of an array has done its share, and no result is to be written. */
@@ -83,16 +84,16 @@ static status report_share(const comm *c, const resume *j, const char *study_fil
     } else {
         (void)fprintf(stdout, "Everything is there:\n");
     }
-    (void)fprintf(stdout, "    pollard merge %s\n", study_file);
+    (void)fprintf(stdout, "    pollard merge %s    (with the same -o and --set)\n", study_file);
     return fflush(stdout) == 0 ? STATUS_OK : FAIL(ST_CANT_WRITE, "standard output cannot be written; the share is done all the same");
 }
 
-static status finish(comm *c, arena *a, const plan *p, stage_ctx *s, const provenance_run *run, const char *output)
+static status finish(comm *c, arena *a, const plan *p, stage_ctx *s, const provenance_run *run, const char *output, bool quiet)
 {
     results r;
     TRY(comm_agree(c, gather_results(a, &p->study, s, &r)));
     TRY(provenance_gather(c, a, p, s, run, &r));
-    return comm_agree(c, c->rank == 0 ? write_and_report(a, output, &r) : STATUS_OK);
+    return comm_agree(c, c->rank == 0 ? write_and_report(a, output, quiet, &r) : STATUS_OK);
 }
 
 /* The stages, with what earlier runs have finished. */
@@ -104,6 +105,14 @@ static status run_stages(comm *c, arena *a, const plan *p, resume *j, progress *
     progress_start(bar, c->rank, c->size);
     TRY(comm_agree(c, open_marks(a, &p->study, s)));
     return stages_run(s, bar, times);
+}
+
+/* Collective. Items of all ranks. */
+static size_t computed(const comm *c, const resume *j)
+{
+    int64_t n = (int64_t)j->items.n_computed;
+    comm_sum_i64(c, 1, &n);
+    return (size_t)n;
 }
 
 static status run_in(comm *c, arena *a, const run_options *o, int argc, char *const argv[])
@@ -124,11 +133,15 @@ static status run_in(comm *c, arena *a, const run_options *o, int argc, char *co
     TRY(comm_agree(c, c->rank == 0 ? results_check_output(with.output) : STATUS_OK)); /* before hours of work, not after */
     announce(c, &p.study);
     TRY(resume_open(c, a, &p, &with, &j));
+    TRY(comm_agree(c, c->rank == 0 ? watch_note(a, &p.study, &j) : STATUS_OK));
     TRY(run_stages(c, a, &p, &j, &bar, times, &s));
-    if (with.n_tasks > 1) {
+    if (o->n_items != NULL) {
+        *o->n_items = computed(c, &j);
+    }
+    if (with.n_tasks > 0) {
         return comm_agree(c, report_share(c, &j, o->config));
     }
-    TRY(finish(c, a, &p, &s, &started, with.output));
+    TRY(finish(c, a, &p, &s, &started, with.output, o->quiet));
     return resume_done(&j);
 }
 

@@ -9,6 +9,8 @@ typedef struct run_options {
     size_t n_sets;
     const char *const *sets;
     const char *output; /* NULL: as the config says */
+    bool quiet;         /* no table, no plot */
+    size_t *n_items;    /* NULL, or: that the ranks together have computed */
     resume_options resume;
 } run_options;
 

@@ -18,10 +18,9 @@ static size_t same_scores(const config *cfg, size_t criterion)
     return first;
 }
 
-/* Does the stage explain images for this criterion? */
-static bool is_explained(const config *cfg, size_t criterion)
+bool attribute_explains(const study *s, size_t criterion)
 {
-    return cfg->criteria[criterion].method->uses_samples && same_scores(cfg, criterion) == criterion;
+    return s->config->criteria[criterion].method->uses_samples && same_scores(s->config, criterion) == criterion;
 }
 
 size_t attribute_index(const study *s, size_t model, size_t criterion, size_t reference)
@@ -265,7 +264,7 @@ static double work(const stage_ctx *c)
     double passes = 0.0;
     for (size_t m = 0; m < s->n_models; m++) {
         for (size_t k = 0; k < s->config->n_criteria; k++) {
-            passes += is_explained(s->config, k) ? (double)passes_of(s, m, k) : 0.0;
+            passes += attribute_explains(s, k) ? (double)passes_of(s, m, k) : 0.0;
         }
     }
     return passes * (double)(batches * s->config->micro_batch) / (double)c->comm->size;
@@ -279,7 +278,7 @@ static status run_all(stage_ctx *c, arena *a, arena *scratch)
     TRY(comm_agree(c->comm, sums == NULL || rows == NULL ? (status){ST_ENVIRONMENT} : STATUS_OK));
     for (size_t m = 0; m < s->n_models; m++) {
         for (size_t k = 0; k < s->config->n_criteria; k++) {
-            if (is_explained(s->config, k)) {
+            if (attribute_explains(s, k)) {
                 arena_release(a);
                 TRY(explain(c, a, scratch, m, k, sums, rows));
             }
@@ -346,7 +345,7 @@ static status forecast(stage_ctx *c, arena *scratch, stage_forecast *out)
     *out = (stage_forecast){.kept = forecast_block(pairs * s->n_references, sizeof(double *)) + forecast_block(pairs, sizeof(float *))};
     for (size_t m = 0; m < s->n_models; m++) {
         for (size_t k = 0; k < s->config->n_criteria; k++) {
-            if (is_explained(s->config, k)) {
+            if (attribute_explains(s, k)) {
                 TRY(forecast_pair(c, m, k, out));
             }
         }
@@ -417,7 +416,7 @@ static size_t explaining(const study *s)
 {
     size_t n = 0;
     for (size_t k = 0; k < s->config->n_criteria; k++) {
-        n += is_explained(s->config, k);
+        n += attribute_explains(s, k);
     }
     return n;
 }
@@ -430,7 +429,7 @@ static status try_model(stage_ctx *c, arena *a, arena *scratch, size_t model, do
     const size_t batches = study_batches(&s->explained, cfg->micro_batch);
     for (size_t k = 0; k < cfg->n_criteria; k++) {
         double one = 0.0;
-        if (is_explained(cfg, k)) {
+        if (attribute_explains(s, k)) {
             TRY(try_pair(c, a, scratch, model, k, budget, &one));
             *seconds += one * (double)(forecast_share(batches, c->comm->size) * cfg->micro_batch);
         }

@@ -67,6 +67,7 @@ static status run_all(stage_ctx *c, arena *a, arena *small, arena *scratch)
         arena_release(a);
         arena_release(small);
         TRY(comm_agree(c->comm, evaluator_open(c, a, small, scratch, m, &e)));
+        TRY(comm_agree(c->comm, c->comm->rank == 0 ? evaluate_note_curves(&e, scratch) : STATUS_OK));
         TRY(evaluate_whole(&e, a));
         TRY(evaluate_pruned(&e, a));
         comm_sum_i64(c->comm, e.n_counters, e.counters);

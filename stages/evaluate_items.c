@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "stages/counters.h"
+#include "stages/curve_notes.h"
 #include "stages/evaluate_parts.h"
 
 enum { STRETCH = 16 }; /* masks of a run that one rank computes together: reading the run costs little beside them */
@@ -300,4 +301,43 @@ status evaluate_pruned(evaluator *e, arena *a)
                             .compute = pruned_compute,
                             .take = pruned_take};
     return run_list(e, a, open_images(e, 2 * STRETCH * e->most_run, e->most_run) /* two blocks, of which each item may be of another run */, &list);
+}
+
+/* ---- for who looks on ---- */
+
+static curve_note note_of(const evaluator *e, const set_plan *p, const mask_point *m, const mask_use *u)
+{
+    const size_t own = counters_size(p->set) * sizeof(int64_t);
+    curve_note n = {.evaluation = (uint32_t)p->evaluation,
+                    .items = (uint32_t)(m->unpruned ? p->n_batches : p->n_runs),
+                    .cell = (uint32_t)u->cell,
+                    .rate = (uint32_t)u->rate,
+                    .n_classes = (uint32_t)p->set->n_classes,
+                    .whole = m->unpruned,
+                    .counters_at = m->unpruned ? counters_at(e) : 0,
+                    .payload = m->unpruned ? evaluate_whole_payload(e, p) : own,
+                    .samples = p->set->samples.n};
+    memcpy(n.digest, m->digest, m->unpruned ? 0 : sizeof n.digest);
+    return n;
+}
+
+status evaluate_note_curves(const evaluator *e, arena *a)
+{
+    const item_service *s = e->stage->items;
+    const journal_key key = {.stage = ITEM_CURVES, .model = (uint32_t)e->model};
+    curve_note *notes;
+    size_t n = 0;
+    if (s->writer == NULL || journal_find(&s->index, &key) != NULL) {
+        return STATUS_OK;
+    }
+    TRY_ALLOC(notes, a, e->masks.n);
+    for (size_t i = 0; i < e->n_sets; i++) {
+        for (size_t k = 0; k < e->sets[i].n_points; k++) {
+            const mask_point *m = &e->sets[i].points[k];
+            for (size_t u = m->first; u < m->end; u++) {
+                notes[n++] = note_of(e, &e->sets[i], m, &e->masks.use[u]);
+            }
+        }
+    }
+    return journal_append(s->writer, &key, 0.0, notes, n * sizeof *notes);
 }

@@ -68,6 +68,8 @@ MUST_CHECK status evaluate_batch(evaluator *e, const set_plan *p, const batch *b
 MUST_CHECK status evaluate_whole(evaluator *e, arena *a);
 MUST_CHECK status evaluate_pruned(evaluator *e, arena *a);
 size_t evaluate_whole_payload(const evaluator *e, const set_plan *p); /* bytes of an item's payload */
+/* On rank 0, once per journal: which items make which points of curves. */
+MUST_CHECK status evaluate_note_curves(const evaluator *e, arena *a);
 
 status evaluate_forecast(stage_ctx *c, arena *scratch, stage_forecast *out);
 status evaluate_trial(stage_ctx *c, arena *a, arena *images, double budget, double *seconds);

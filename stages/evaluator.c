@@ -33,6 +33,11 @@ size_t evaluate_most_run(const study *s, size_t model)
     return most;
 }
 
+size_t evaluate_runs(const study *s, size_t model, size_t evaluation)
+{
+    return count_runs(study_batches(&s->evaluations[evaluation].samples, s->config->micro_batch), most_fitting(s, model));
+}
+
 void set_run(const set_plan *p, size_t run, size_t *first, size_t *end)
 {
     *first = run * p->n_batches / p->n_runs;
@@ -85,7 +90,7 @@ static status plan_set(const stage_ctx *c, arena *a, arena *scratch, evaluator *
     *p = (set_plan){.evaluation = e->masks.use[first].evaluation, .set = &s->evaluations[e->masks.use[first].evaluation],
                     .first_whole = e->n_whole, .first_pruned = e->n_pruned, .predictions = e->n_predictions};
     p->n_batches = study_batches(&p->set->samples, s->config->micro_batch);
-    p->n_runs = count_runs(p->n_batches, most_fitting(s, e->model));
+    p->n_runs = evaluate_runs(s, e->model, p->evaluation);
     TRY(plan_points(a, scratch, e, first, end, p));
     e->n_whole += p->n_batches;
     e->n_pruned += p->n_runs * (p->n_points - 1);

@@ -17,6 +17,7 @@ typedef struct attribute_output {
     const double *const *sums;
     const float *const *rows; /* [models, criteria] with `rows: keep`, on rank 0: stages/rows.h; NULL for criteria without samples */
 } attribute_output;
+bool attribute_explains(const study *s, size_t criterion); /* does the stage explain images for it? Else it has none, or another's scores */
 size_t attribute_index(const study *s, size_t model, size_t criterion, size_t reference);
 
 /* Per cell, over the components of its kind. */
@@ -41,6 +42,8 @@ typedef struct evaluate_output {
     const evaluate_point *points; /* [n_cells, n_rates] */
     size_t n_masks, n_evaluated;  /* cells x rates, and how many distinct ones were run */
 } evaluate_output;
+
+size_t evaluate_runs(const study *s, size_t model, size_t evaluation); /* runs of micro-batches, each an item with each pruned network */
 
 typedef struct stage_ctx {
     comm *comm;

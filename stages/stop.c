@@ -27,6 +27,11 @@ void stop_listen(void)
     }
 }
 
+bool stop_asked(void)
+{
+    return asked != 0;
+}
+
 static double now(void)
 {
     struct timespec t;
@@ -50,7 +55,7 @@ void stop_open(double limit_seconds, stop *out)
 
 status stop_check(stop *s)
 {
-    if (asked != 0) {
+    if (stop_asked()) {
         return FAIL(ST_STOPPED, "stopped on request (signal %d); what was finished is kept: run the same command again to go on", (int)asked);
     }
     if (s->after == 0) {
@@ -59,7 +64,7 @@ status stop_check(stop *s)
     const double left = s->end > 0.0 ? s->end - now() : 0.0;
     if (s->end > 0.0 && !s->unheeded && left < 2.0 * s->slowest) {
         return FAIL(ST_STOPPED,
-                    "stopped: %.0f s are left of the job's time, and an item takes up to %.1f s; what was finished is kept: run the same "
+                    "stopped: %.1f s are left of the job's time, and an item takes up to %.1f s; what was finished is kept: run the same "
                     "command again to go on",
                     left < 0.0 ? 0.0 : left, s->slowest);
     }

@@ -15,6 +15,7 @@ typedef struct stop {
 
 /* From now on USR1, USR2, TERM, HUP and INT ask the program to stop; a second INT or TERM ends it at once. */
 void stop_listen(void);
+bool stop_asked(void); /* has a signal come? */
 /* Local. limit_seconds from now, 0: what the batch system says (SLURM_JOB_END_TIME). */
 void stop_open(double limit_seconds, stop *out);
 /* Local, before an item: ST_STOPPED with the reason, where there is not twice the time of the slowest one left or a signal has come. */

@@ -4,7 +4,7 @@
 static status run(comm *c, const cli *cl, int argc, char *const argv[])
 {
     const run_options o = {.config = cl->file, .n_sets = cl->n_sets, .sets = cl->sets, .output = cl->output,
-                           .resume = {.n_tasks = 1, .stop_after = -1, .only_join = true}};
+                           .resume = {.stop_after = -1, .only_join = true}};
     stop_listen();
     return run_study(c, &o, argc, argv);
 }

@@ -5,7 +5,7 @@
 static status run(comm *c, const cli *cl, int argc, char *const argv[])
 {
     run_options o = {.config = cl->file, .n_sets = cl->n_sets, .sets = cl->sets, .output = cl->output,
-                     .resume = {.fresh = cl->fresh, .n_tasks = 1, .stop_after = -1}};
+                     .resume = {.fresh = cl->fresh, .stop_after = -1}};
     if (cl->array != NULL) {
         TRY(resume_array(cl->array, &o.resume.task, &o.resume.n_tasks));
     }
