@@ -18,7 +18,7 @@ Needs xarray, pandas and one of h5netcdf and netCDF4. The layout of the file is 
 from importlib.util import find_spec
 from pathlib import Path
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 
 
 def _engine():
@@ -49,7 +49,7 @@ def _with_first(frame, first):
     return frame[first + [column for column in frame.columns if column not in first]]
 
 
-_ROW = ["model", "kind", "criterion", "n_classes", "references"]
+_ROW = ["model", "kind", "criterion", "task", "n_classes", "references"]
 
 
 class Results:
@@ -119,7 +119,7 @@ class Results:
     def track(self, model, kind, criterion):
         """Relevance, rankings and masks of one model, kind ("filters", "neurons", "heads") and criterion: xarray.Dataset.
 
-        The seed, the number of classes and of references of each cell come along as coordinates.
+        The seed, the class subset (`task`), the number of classes and of references of each cell come along as coordinates.
         """
         curves = self.curves
         there = (curves.model == model) & (curves.kind == kind) & (curves.criterion == criterion)
@@ -127,7 +127,7 @@ class Results:
             known = sorted(set(zip(*(curves[name].values.tolist() for name in ("model", "kind", "criterion")))))
             raise KeyError(f"no cell of ({model}, {kind}, {criterion}); the file has {known}")
         data = self.group(f"tracks/{model}/{kind}/{criterion}")
-        return data.assign_coords({name: curves[name].sel(cell=data.cell) for name in ("seed", "n_classes", "references")})
+        return data.assign_coords({name: curves[name].sel(cell=data.cell) for name in ("seed", "task", "n_classes", "references")})
 
     def statistics(self, model, kind, criterion):
         """What the reference images of a cell say of each component: xarray.Dataset, cells x components.

@@ -8,6 +8,7 @@
 #include "io/config_rates.h"
 #include "io/config_resolve.h"
 #include "io/config_set.h"
+#include "io/config_tasks.h"
 
 /* A study on its way from the tree to the struct. */
 typedef struct reader {
@@ -27,21 +28,6 @@ static status read_input_path(reader *r, const yaml_node *at, const setting *s, 
     TRY(read_path(at, s, written));
     *path = strcmp(r->folder, ".") == 0 ? *written : path_join(r->a, r->folder, *written);
     return *path != NULL ? STATUS_OK : (status){ST_ENVIRONMENT};
-}
-
-/* Names are unique within their list. */
-static status read_unique_name(const yaml_node *at, const setting *s, const char **out)
-{
-    TRY(read_name(at, s, out));
-    const yaml_node *element = at->parent;
-    for (const yaml_node *other = element->parent->first; other != element; other = other->next) {
-        const yaml_node *name = yaml_find(other, s->field.name);
-        if (strcmp(name->text, *out) == 0) {
-            return FAIL_AT(at, "expected a name of its own, found '%s', which %s[%zu] has already", *out,
-                           element->parent->key, other->index);
-        }
-    }
-    return STATUS_OK;
 }
 
 static status read_data(reader *r, const yaml_node *at)
@@ -276,81 +262,6 @@ static status read_criteria(reader *r, const yaml_node *at)
     return STATUS_OK;
 }
 
-/* Ascending sizes; where the key is absent, its one default. */
-static status read_sizes(arena *a, const yaml_node *at, const setting *s, size_t *n, const size_t **out)
-{
-    size_t *sizes = NULL;
-    setting one = *s;
-    one.field.kind = FIELD_COUNT;
-    if (at != NULL) {
-        TRY(read_list(at, s, 1, MOST_SIZES));
-    }
-    *n = at != NULL ? at->n : 1;
-    TRY_ALLOC(sizes, a, *n);
-    sizes[0] = (size_t)s->field.def;
-    for (const yaml_node *v = at != NULL ? at->first : NULL; v != NULL; v = v->next) {
-        uint64_t value = 0;
-        TRY(read_count(v, &one, &value));
-        sizes[v->index] = (size_t)value;
-        if (v->index > 0 && sizes[v->index] <= sizes[v->index - 1]) {
-            return FAIL_AT(v, "expected more than %zu (the list ascends), found %zu", sizes[v->index - 1], sizes[v->index]);
-        }
-    }
-    *out = sizes;
-    return STATUS_OK;
-}
-
-static status read_seed_list(const yaml_node *at, const setting *s, uint64_t seeds[])
-{
-    setting one = *s;
-    one.form = NULL;
-    for (const yaml_node *v = at->first; v != NULL; v = v->next) {
-        TRY(read_count(v, &one, &seeds[v->index]));
-        for (size_t i = 0; i < v->index; i++) {
-            if (seeds[i] == seeds[v->index]) {
-                return FAIL_AT(v, "expected distinct seeds, found %" PRIu64 " again; it is [%zu] already", seeds[i], i);
-            }
-        }
-    }
-    return STATUS_OK;
-}
-
-/* A count n, which stands for 0 .. n-1, or a list. */
-static status read_seeds(arena *a, const yaml_node *at, const setting *s, size_t *n, const uint64_t **out)
-{
-    uint64_t *seeds = NULL, count = (uint64_t)s->field.def;
-    const bool list = at != NULL && at->kind == YAML_SEQUENCE;
-    if (list) {
-        TRY(read_list(at, s, 1, MOST_SEEDS));
-        count = at->n;
-    } else if (at != NULL) {
-        setting one = *s;
-        one.field.min = 1;
-        one.field.max = MOST_SEEDS;
-        one.below = false;
-        one.form = "list of seeds or a count";
-        TRY(read_count(at, &one, &count));
-    }
-    *n = (size_t)count;
-    TRY_ALLOC(seeds, a, *n);
-    for (size_t i = 0; i < *n; i++) {
-        seeds[i] = i;
-    }
-    *out = seeds;
-    return list ? read_seed_list(at, s, seeds) : STATUS_OK;
-}
-
-static status read_tasks(reader *r, const yaml_node *at)
-{
-    const yaml_node *v[TASKS_KEYS];
-    config *c = r->c;
-    TRY(read_section(at, &tasks_section, v));
-    TRY(read_sizes(r->a, v[TASKS_CLASSES], setting_of(&tasks_section, TASKS_CLASSES), &c->n_tasks, &c->task_classes));
-    TRY(read_seeds(r->a, v[TASKS_SEEDS], setting_of(&tasks_section, TASKS_SEEDS), &c->n_seeds, &c->seeds));
-    return read_sizes(r->a, v[TASKS_REFERENCES], setting_of(&tasks_section, TASKS_REFERENCES), &c->n_references,
-                      &c->references);
-}
-
 static status read_output(reader *r, const yaml_node *at)
 {
     if (at != NULL) {
@@ -395,7 +306,7 @@ static status read_study(reader *r, const yaml_node *root)
     TRY(read_data(r, v[STUDY_DATA]));
     TRY(read_models(r, v[STUDY_MODELS]));
     TRY(read_criteria(r, v[STUDY_CRITERIA]));
-    TRY(read_tasks(r, v[STUDY_TASKS]));
+    TRY(tasks_read(r->a, v[STUDY_TASKS], c));
     TRY(rates_read(r->a, v[STUDY_RATES], &rates));
     c->n_rates = rates.n;
     c->rates = rates.value;

@@ -97,10 +97,30 @@ static void emit_sizes(emitter *e, size_t key, size_t n, const size_t value[])
     emit(e, "]\n");
 }
 
+static void emit_subsets(emitter *e, const config *c)
+{
+    for (size_t i = 0; i < c->n_subsets; i++) {
+        const config_subset *s = &c->subsets[i];
+        if (i == 0) {
+            emit(e, "  %s:\n", key_of(&tasks_section, TASKS_SUBSETS));
+        }
+        emit(e, "    - %s: ", key_of(&subset_section, SUBSET_NAME));
+        emit_text(e, s->name);
+        emit(e, "      %s:\n", key_of(&subset_section, SUBSET_CLASSES));
+        for (size_t k = 0; k < s->n; k++) {
+            emit(e, "        - ");
+            emit_text(e, s->class[k]);
+        }
+    }
+}
+
 static void emit_tasks(emitter *e, const config *c)
 {
     emit(e, "%s:\n", key_of(&study_section, STUDY_TASKS));
-    emit_sizes(e, TASKS_CLASSES, c->n_tasks, c->task_classes);
+    if (c->n_tasks > c->n_subsets) {
+        emit_sizes(e, TASKS_CLASSES, c->n_tasks - c->n_subsets, c->task_classes);
+    }
+    emit_subsets(e, c);
     emit(e, "  %s: [", key_of(&tasks_section, TASKS_SEEDS));
     for (size_t i = 0; i < c->n_seeds; i++) {
         emit(e, "%s%" PRIu64, i == 0 ? "" : ", ", c->seeds[i]);

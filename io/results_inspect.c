@@ -194,7 +194,7 @@ static const inspect_column summary_columns[] = {
     {"model", "model", AS_TEXT},
     {"kind", "pruned", AS_TEXT},
     {"criterion", "criterion", AS_TEXT},
-    {"n_classes", "classes", AS_COUNT},
+    {"task", "classes", AS_TEXT},
     {"references", "references", AS_COUNT},
     {"seeds", "seeds", AS_COUNT},
     {"accuracy", "accuracy", AS_REAL},
@@ -210,7 +210,7 @@ static const inspect_column summary_columns[] = {
 static const inspect_column difference_columns[] = {
     {"model", "model", AS_TEXT},
     {"kind", "pruned", AS_TEXT},
-    {"n_classes", "classes", AS_COUNT},
+    {"task", "classes", AS_TEXT},
     {"references", "references", AS_COUNT},
     {"criterion", "criterion", AS_TEXT},
     {"other", "less", AS_TEXT},
@@ -224,7 +224,7 @@ static const inspect_column stability_columns[] = {
     {"model", "model", AS_TEXT},
     {"kind", "pruned", AS_TEXT},
     {"criterion", "criterion", AS_TEXT},
-    {"n_classes", "classes", AS_COUNT},
+    {"task", "classes", AS_TEXT},
     {"references", "references", AS_COUNT},
     {"pairs", "pairs", AS_COUNT},
     {"kendall_mean", "Kendall", AS_REAL},
@@ -234,8 +234,8 @@ static const inspect_column stability_columns[] = {
 
 typedef struct curves {
     size_t n_cells, n_rates;
-    const char *const *model, *const *kind, *const *criterion;
-    const int64_t *n_classes, *references, *total, *correct;
+    const char *const *model, *const *kind, *const *criterion, *const *task;
+    const int64_t *references, *total, *correct;
     const double *rate;
 } curves;
 
@@ -257,7 +257,7 @@ static status read_curves(inspector *in, curves *c)
     TRY(h5_get_texts(in->a, f, "/curves/model", 1, &c->n_cells, &c->model));
     TRY(h5_get_texts(in->a, f, "/curves/kind", 1, &c->n_cells, &c->kind));
     TRY(h5_get_texts(in->a, f, "/curves/criterion", 1, &c->n_cells, &c->criterion));
-    TRY(h5_get_counts(in->a, f, "/curves/n_classes", 1, &c->n_cells, &c->n_classes));
+    TRY(h5_get_texts(in->a, f, "/curves/task", 1, &c->n_cells, &c->task));
     TRY(h5_get_counts(in->a, f, "/curves/references", 1, &c->n_cells, &c->references));
     TRY(h5_get_counts(in->a, f, "/curves/total", 1, &c->n_cells, &c->total));
     TRY(h5_get_reals(in->a, f, "/curves/rate", 1, &c->n_rates, &c->rate));
@@ -277,7 +277,7 @@ static status read_curves(inspector *in, curves *c)
 
 static bool same_group(const curves *c, size_t a, size_t b)
 {
-    return c->n_classes[a] == c->n_classes[b] && c->references[a] == c->references[b] &&
+    return strcmp(c->task[a], c->task[b]) == 0 && c->references[a] == c->references[b] &&
            strcmp(c->model[a], c->model[b]) == 0 && strcmp(c->kind[a], c->kind[b]) == 0 &&
            strcmp(c->criterion[a], c->criterion[b]) == 0;
 }
@@ -308,7 +308,7 @@ static status curve_row(inspector *in, const curves *c, size_t first, size_t end
     TRY(text_printable(in->a, c->model[first], LONGEST_CELL, &cell[0]));
     TRY(text_printable(in->a, c->kind[first], LONGEST_CELL, &cell[1]));
     TRY(text_printable(in->a, c->criterion[first], LONGEST_CELL, &cell[2]));
-    TRY_TEXT(cell[3], in->a, "%" PRId64, c->n_classes[first]);
+    TRY(text_printable(in->a, c->task[first], LONGEST_CELL, &cell[3]));
     TRY_TEXT(cell[4], in->a, "%" PRId64, c->references[first]);
     TRY_TEXT(cell[5], in->a, "%zu", end - first);
     for (size_t i = CURVE_KEYS; i < n_columns; i++) {

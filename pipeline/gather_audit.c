@@ -30,7 +30,7 @@ status gather_sets(arena *a, const study *s, const result_set **out)
     for (size_t r = 0; r < s->n_references; r++) {
         const study_reference *of = &s->references[r];
         const study_task *t = &s->tasks[of->task];
-        sets[r] = (result_set){t->seed, t->n_classes, of->per_class, of->samples.n};
+        sets[r] = (result_set){t->seed, t->subset, t->n_classes, of->per_class, of->samples.n};
     }
     *out = sets;
     return STATUS_OK;

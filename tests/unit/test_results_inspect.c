@@ -55,6 +55,7 @@ static void inspect_tells_what_is_inside(void **state)
                                         "Kendall",
                                         "accuracies are 'restricted'",
                                         "most-first",
+                                        "every-one",
                                         "0.875",
                                         "study: sample ...",
                                         "rank  attribute s   share  evaluate s   share",
@@ -85,7 +86,7 @@ static void inspect_prints_the_accuracies_of_the_study(void **state)
         const uint64_t *one = p == PREDICTION_MASKED ? c[0].correct_masked : c[0].correct,
                        *two = p == PREDICTION_MASKED ? c[1].correct_masked : c[1].correct;
         const double mean = ((double)one[0] / (double)c[0].total + (double)two[0] / (double)c[1].total) / 2.0;
-        assert_non_null(strstr(text[p], arena_text(memory, "3          10      2  %.3f", mean)));
+        assert_non_null(strstr(text[p], arena_text(memory, "3                10      2  %.3f", mean)));
     }
     assert_non_null(strstr(text[PREDICTION_MASKED], "accuracies are 'masked'"));
 }
@@ -229,7 +230,7 @@ static void missing_parts_and_newer_schemas_are_named(void **state)
     assert_true(H5Awrite(attr, H5T_NATIVE_INT64, &newer) >= 0);
     (void)H5Aclose(attr);
     (void)H5Fclose(file);
-    assert_fails(inspect_into(path, text, sizeof text), ST_DATA, "schema_version is 4", "reads 3", NULL);
+    assert_fails(inspect_into(path, text, sizeof text), ST_DATA, "schema_version is 5", "reads 4", NULL);
 }
 
 /* ---- damage anywhere ---- */

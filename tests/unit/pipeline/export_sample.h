@@ -169,7 +169,7 @@ static void sample_provenance(results *r, const char *checkpoint, const char *im
 /* Writes the result of a study of one of the digits networks; images: the folder of both of its sets. */
 static void write_sample(const char *path, const char *network, const char *images)
 {
-    static const char *const names[10] = {"0", "1", "2", "3", "4", "5", "6", "7", "8", "9"}, *const methods[] = {"random", "magnitude"},
+    static const char *const names[10] = {"0", "1", "2", "3", "4", "5", "6", "7", "8", "9"}, *const methods[] = {"random", "magnitude"}, *const tasks[] = {"3"},
                              *const none[] = {"", ""};
     static const ranking_options rankings[SAMPLE_CRITERIA] = {{RANKING_LEAST_FIRST, RANKING_GLOBAL, 0.0}};
     const char *checkpoint = checkpoint_of(network);
@@ -179,7 +179,7 @@ static void write_sample(const char *path, const char *network, const char *imag
     result_track *tracks = get(COMPONENT_KINDS * SAMPLE_CRITERIA, sizeof *tracks);
     results r = {.study = "sample", .n_models = 1, .n_criteria = SAMPLE_CRITERIA, .n_rates = SAMPLE_RATES, .models = &model,
                  .criterion_name = sample_criteria, .criterion_method = methods, .criterion_ranking = rankings,
-                 .criterion_composite = none, .rates = sample_rates, .class_name = names, .n_classes = 10, .cells = cells, .tracks = tracks};
+                 .criterion_composite = none, .rates = sample_rates, .n_tasks = 1, .task_name = tasks, .class_name = names, .n_classes = 10, .cells = cells, .tracks = tracks};
     sample_layers(g, &model);
     for (component_kind kind = COMPONENT_FILTER; (int)kind < COMPONENT_KINDS; kind++) {
         size_t n = 0;
