@@ -153,8 +153,8 @@ status tasks_read(arena *a, const yaml_node *at, config *c)
     size_t n_drawn = 0;
     TRY(read_section(at, &tasks_section, v));
     if (v[TASKS_CLASSES] == NULL && v[TASKS_SUBSETS] == NULL) {
-        return FAIL_AT(at, "the keys '%s' and '%s' are missing; expected one of them at least: %s, or subsets with their classes",
-                       s[TASKS_CLASSES].field.name, s[TASKS_SUBSETS].field.name, setting_expected(&s[TASKS_CLASSES]).text);
+        return FAIL_AT(at, "the key '%s' is missing; expected %s, or the key '%s' in its place", s[TASKS_CLASSES].field.name,
+                       setting_expected(&s[TASKS_CLASSES]).text, s[TASKS_SUBSETS].field.name);
     }
     if (v[TASKS_CLASSES] != NULL) {
         TRY(read_sizes(a, v[TASKS_CLASSES], &s[TASKS_CLASSES], &n_drawn, &drawn));

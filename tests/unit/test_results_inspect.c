@@ -86,7 +86,7 @@ static void inspect_prints_the_accuracies_of_the_study(void **state)
         const uint64_t *one = p == PREDICTION_MASKED ? c[0].correct_masked : c[0].correct,
                        *two = p == PREDICTION_MASKED ? c[1].correct_masked : c[1].correct;
         const double mean = ((double)one[0] / (double)c[0].total + (double)two[0] / (double)c[1].total) / 2.0;
-        assert_non_null(strstr(text[p], arena_text(memory, "3                10      2  %.3f", mean)));
+        assert_non_null(strstr(text[p], arena_text(memory, "3          10      2  %.3f", mean)));
     }
     assert_non_null(strstr(text[PREDICTION_MASKED], "accuracies are 'masked'"));
 }

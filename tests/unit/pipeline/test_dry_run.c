@@ -1,10 +1,11 @@
 #include "support/support.h"
 
+#include <math.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "pipeline/dry_run.h"
+#include "pipeline/dry_run_parts.h"
 #include "pipeline/gather_rows.h"
 #include "pipeline/launcher.h"
 #include "core/rng.h"
@@ -214,10 +215,27 @@ static void sharing_is_counted(void **state)
     assert_int_equal(e->images, 50);
     assert_int_equal(e->items, 2 * (3 * 4 + 13)); /* 15 and 50 images */
     assert_int_equal(e->distinct, masks_of_sets(2));
+    shared_work w[SHARED_WORK];
+    dry_run_shared(&b.report, w);
+    const size_t cells = kinds * seeds * 2 * (2 + criteria * 2); /* class counts; magnitude and chance, then references */
+    assert_int_equal(w[SHARED_EXPLAINED].once, 2 * criteria * b.p.study.explained.n);
+    assert_int_equal(w[SHARED_EXPLAINED].alone, kinds * criteria * seeds * (3 + 9 + 10 + 30));
+    assert_int_equal(w[SHARED_EVALUATED].once, masks_of_sets(2));
+    assert_int_equal(w[SHARED_EVALUATED].alone, cells * 4);
+    assert_false(w[SHARED_EXPLAINED].at_most);
+    assert_true(w[SHARED_EVALUATED].at_most);
+    for (size_t i = 0; i < SHARED_WORK; i++) {
+        assert_true(w[i].hours > 0.0);
+        const double more = (double)w[i].passes_alone / (double)w[i].passes;
+        assert_true(fabs(w[i].hours_alone / w[i].hours / more - 1.0) < 1e-12);
+    }
     close_both(&b);
     open_both(&b, known);
     assert_int_equal(of_stage(&b, "evaluate")->distinct, masks_of_sets(0));
     assert_int_equal(of_stage(&b, "attribute")->passes, 0);
+    dry_run_shared(&b.report, w);
+    assert_int_equal(w[SHARED_EXPLAINED].once + w[SHARED_EXPLAINED].alone, 0);
+    assert_false(w[SHARED_EVALUATED].at_most);
     close_both(&b);
 }
 
