@@ -10,6 +10,8 @@
     >>> r.model("digits_vgg_bn").layer.values
     >>> s = r.statistics("digits_vgg_bn", "filters", "lrp-epsilon") # mean, variance, standard error over the images
     >>> r.audit("digits_vgg_bn", "lrp-epsilon").growth.max("set")   # where relevance grows
+    >>> r.rates_frame()                                             # accuracy, agreement and loss by rate, with standard errors
+    >>> r.class_frame().groupby(["criterion", "class_name", "rate"]).accuracy.mean()
     >>> print(r.provenance()["config"])
 
 Needs xarray, pandas and one of h5netcdf and netCDF4. The layout of the file is in docs/results.md.
@@ -99,6 +101,33 @@ class Results:
         curves["seconds_per_image"] = self.group("provenance").seconds_per_image
         frame = curves.to_dataframe().reset_index()
         return _with_first(frame, ["cell", *_ROW, "seed", "rate"])
+
+    def rates_frame(self):
+        """What is known at every rate over the seeds: a row per model, kind, criterion, task, number of references and rate.
+
+        Means and standard errors (`_error`, NaN with one seed) of `accuracy`, of `agreement` (the share of the images with the answer of
+        the unpruned network) and of `loss` (cross entropy of an image, in nat). In seeds' pairs: differences_frame().
+        """
+        frame = self.curve_frame()
+        frame["agreement"] = frame.agree / frame.total
+        frame["loss"] = frame.loss_sum / frame.total
+        names = ["accuracy", "agreement", "loss"]
+        of = frame.groupby([*_ROW, "rate"], sort=False)[names]
+        return of.mean().join(of.sem().add_suffix("_error")).join(of.size().rename("seeds")).reset_index()
+
+    def class_frame(self):
+        """Accuracy of every class at every rate: a row per cell, rate and class of its task, with the study's prediction.
+
+        `images` are the evaluation images of the class, `correct` those of them that are answered right.
+        """
+        counted = "class_correct_masked" if self.attrs["prediction"] == "masked" else "class_correct"
+        names = self.group("classes").name.to_series()
+        curves = self.curves[["classes", "class_total", counted]].rename({counted: "correct", "class_total": "images"})
+        frame = curves.to_dataframe().reset_index()
+        frame = frame[frame.classes >= 0].rename(columns={"classes": "class"}).drop(columns="class_slot")
+        frame["class_name"] = frame["class"].map(names)
+        frame["accuracy"] = frame.correct / frame.images
+        return _with_first(frame.reset_index(drop=True), ["cell", *_ROW, "seed", "rate", "class", "class_name"])
 
     def criteria_frame(self):
         """What scored and ranked components: one row per criterion, with its method, order, scope and floor."""

@@ -29,7 +29,7 @@ items() { awk '/^Memory/ { exit } $1 == "evaluate" { print $2, $3 }' "$1"; }
 
 # ---- the result, as Python and export see it ----
 "$POLLARD" inspect two.h5 >result || fail "inspect"
-[ "$(grep -cE '^  digits_vit +heads +lrp-epsilon +straight +3 +2 ' result)" = 2 ] && pass || fail "inspect has no such rows: $(grep straight result)"
+[ "$(grep -cE '^  digits_vit +heads +lrp-epsilon +straight +3 +2 ' result)" = 5 ] && pass || fail "inspect has no such rows: $(grep straight result)"
 grep -qE '^  digits_vgg_bn +filters +straight +3 +lrp-epsilon +random ' result && pass || fail "no difference for the subset"
 grep -qE '^  digits_vgg_bn +filters +again +3 +lrp-epsilon +random ' result && pass || fail "no difference for the other subset of as many classes"
 "$POLLARD" export two.h5 --model digits_vgg_bn --criterion random --rate 0.5 --task straight --seed 1 -o small >out.export 2>err &&
