@@ -2,7 +2,10 @@
 
 #include <assert.h>
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
+
+#include "core/text.h"
 
 #include "io/config_composite.h"
 #include "io/config_rates.h"
@@ -208,6 +211,84 @@ static status read_ranking(const setting settings[], const yaml_node *const v[],
     return STATUS_OK;
 }
 
+static int compare_size(const void *a, const void *b)
+{
+    const size_t x = *(const size_t *)a, y = *(const size_t *)b;
+    return (x > y) - (x < y);
+}
+
+/* One of the study's models. */
+static status find_model(const reader *r, const yaml_node *at, size_t *out)
+{
+    const char *names[MOST_MODELS], *name = NULL;
+    TRY(read_name(at, setting_of(&model_section, MODEL_NAME), &name));
+    for (size_t i = 0; i < r->c->n_models; i++) {
+        names[i] = r->c->models[i].name;
+        if (strcmp(names[i], name) == 0) {
+            *out = i;
+            return STATUS_OK;
+        }
+    }
+    const char *closest = text_closest(name, r->c->n_models, names);
+    return FAIL_AT(at, "expected the name of a model of this study, found '%s'%s%s%s", name, closest != NULL ? "; did you mean '" : "",
+                   closest != NULL ? closest : "", closest != NULL ? "'?" : "");
+}
+
+static status read_models_of(reader *r, const yaml_node *at, config_criterion *c)
+{
+    size_t *models;
+    if (at == NULL) {
+        return STATUS_OK;
+    }
+    if (r->c == NULL) {
+        return FAIL_AT(at, "expected no such key, since there is no study whose models it could name; leave it out");
+    }
+    TRY(read_list(at, setting_of(&criterion_section, CRITERION_MODELS), 1, MOST_MODELS));
+    TRY_ALLOC(models, r->a, at->n);
+    for (const yaml_node *v = at->first; v != NULL; v = v->next) {
+        TRY(find_model(r, v, &models[v->index]));
+        for (size_t i = 0; i < v->index; i++) {
+            if (models[i] == models[v->index]) {
+                return FAIL_AT(v, "expected each model once, found '%s' again; it is [%zu] already", v->text, i);
+            }
+        }
+    }
+    qsort(models, at->n, sizeof models[0], compare_size);
+    c->n_models = at->n;
+    c->models = models;
+    return STATUS_OK;
+}
+
+static status read_references_of(reader *r, const yaml_node *at, config_criterion *c)
+{
+    if (at == NULL) {
+        return STATUS_OK;
+    }
+    if (!c->method->uses_samples) {
+        return FAIL_AT(at, "expected no such key, since '%s' looks at no images; leave it out", c->method->name);
+    }
+    return sizes_read(r->a, at, setting_of(&criterion_section, CRITERION_REFERENCES), &c->n_references, &c->references);
+}
+
+/* Behind the tasks: a criterion's numbers of references are some of theirs. */
+static status check_references(const config *c, const yaml_node *criteria)
+{
+    for (const yaml_node *v = criteria->first; v != NULL; v = v->next) {
+        const config_criterion *one = &c->criteria[v->index];
+        for (size_t i = 0; i < one->n_references; i++) {
+            size_t k = 0;
+            while (k < c->n_references && c->references[k] != one->references[i]) {
+                k++;
+            }
+            if (k == c->n_references) {
+                const yaml_node *at = yaml_element(yaml_find(v, setting_of(&criterion_section, CRITERION_REFERENCES)->field.name), i);
+                return FAIL_AT(at, "expected one of the numbers in tasks.references, found %zu", one->references[i]);
+            }
+        }
+    }
+    return STATUS_OK;
+}
+
 /* A criterion's section has the keys of every criterion, then the fields of its method, then the composite where the method takes one. */
 static status read_criterion(reader *r, const yaml_node *at, config_criterion *c)
 {
@@ -231,6 +312,8 @@ static status read_criterion(reader *r, const yaml_node *at, config_criterion *c
     TRY(read_section(at, &own, v));
     TRY(read_unique_name(v[CRITERION_NAME], &settings[CRITERION_NAME], &c->name));
     TRY(read_ranking(settings, v, &c->ranking));
+    TRY(read_models_of(r, v[CRITERION_MODELS], c));
+    TRY(read_references_of(r, v[CRITERION_REFERENCES], c));
     for (size_t i = 0; i < c->method->n_fields; i++) {
         const size_t k = CRITERION_KEYS + i;
         c->parameters[i] = settings[k].field.def;
@@ -307,6 +390,7 @@ static status read_study(reader *r, const yaml_node *root)
     TRY(read_models(r, v[STUDY_MODELS]));
     TRY(read_criteria(r, v[STUDY_CRITERIA]));
     TRY(tasks_read(r->a, v[STUDY_TASKS], c));
+    TRY(check_references(c, v[STUDY_CRITERIA]));
     TRY(rates_read(r->a, v[STUDY_RATES], &rates));
     c->n_rates = rates.n;
     c->rates = rates.value;

@@ -27,6 +27,10 @@ typedef struct config_criterion {
     const preset_def *preset;   /* NULL: the list was stated entry by entry */
     double preset_parameters[MAX_PRESET_PARAMETERS];
     ranking_options ranking; /* of any method: how its scores become an order */
+    size_t n_models;         /* 0: for all models */
+    const size_t *models;    /* [n_models] ascending indices */
+    size_t n_references;     /* 0: for all of the study's */
+    const size_t *references; /* [n_references] ascending, each one of config.references */
 } config_criterion;
 
 /* A class subset that is stated; what its classes are is known once the data are (pipeline/plan_subsets.c). */

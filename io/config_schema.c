@@ -127,6 +127,11 @@ static const setting criterion_settings[CRITERION_KEYS] = {
     [CRITERION_FLOOR] = {.field = {.name = "floor", .kind = FIELD_REAL, .def = 0, .min = 0, .max = 1,
                                    .help = "share of every layer that stays as long as anything else can go; with scope: global"},
                          .below = true},
+    [CRITERION_MODELS] = {.field = {.name = "models", .kind = FIELD_LIST, .help = "names of the models that it is for"},
+                          .item = FIELD_TEXT, .form = "list of names", .absent = "all of the study"},
+    [CRITERION_REFERENCES] = {.field = {.name = "references", .kind = FIELD_LIST, .min = 1, .max = 1000000,
+                                        .help = "of tasks.references, those that it is for, ascending; not for methods without images"},
+                              .item = FIELD_COUNT, .absent = "all of tasks.references"},
 };
 const section criterion_section = {CRITERION_KEYS, criterion_settings};
 

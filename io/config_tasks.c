@@ -3,8 +3,7 @@
 #include <inttypes.h>
 #include <string.h>
 
-/* Ascending sizes; where the key is absent, its one default. */
-static status read_sizes(arena *a, const yaml_node *at, const setting *s, size_t *n, const size_t **out)
+status sizes_read(arena *a, const yaml_node *at, const setting *s, size_t *n, const size_t **out)
 {
     size_t *sizes = NULL;
     setting one = *s;
@@ -157,10 +156,10 @@ status tasks_read(arena *a, const yaml_node *at, config *c)
                        setting_expected(&s[TASKS_CLASSES]).text, s[TASKS_SUBSETS].field.name);
     }
     if (v[TASKS_CLASSES] != NULL) {
-        TRY(read_sizes(a, v[TASKS_CLASSES], &s[TASKS_CLASSES], &n_drawn, &drawn));
+        TRY(sizes_read(a, v[TASKS_CLASSES], &s[TASKS_CLASSES], &n_drawn, &drawn));
     }
     TRY(read_subsets(a, v[TASKS_SUBSETS], c));
     TRY(join_tasks(a, n_drawn, drawn, c));
     TRY(read_seeds(a, v[TASKS_SEEDS], &s[TASKS_SEEDS], &c->n_seeds, &c->seeds));
-    return read_sizes(a, v[TASKS_REFERENCES], &s[TASKS_REFERENCES], &c->n_references, &c->references);
+    return sizes_read(a, v[TASKS_REFERENCES], &s[TASKS_REFERENCES], &c->n_references, &c->references);
 }

@@ -7,4 +7,7 @@
 /* Fills in the fields of `c` from task_classes to references. Errors: ST_CONFIG, ST_ENVIRONMENT. */
 MUST_CHECK status tasks_read(arena *a, const yaml_node *at, config *c);
 
+/* Ascending sizes; where `at` is NULL, the setting's one default. */
+MUST_CHECK status sizes_read(arena *a, const yaml_node *at, const setting *s, size_t *n, const size_t **out);
+
 #endif

@@ -65,8 +65,10 @@ status gather_audits(arena *a, const study *s, const stage_ctx *c, results *out)
     TRY_ALLOC(audits, a, s->n_models * s->config->n_criteria);
     for (size_t m = 0; m < s->n_models; m++) {
         for (size_t k = 0; k < s->config->n_criteria; k++) {
-            TRY(gather_audit(a, s, c, m, k, &audits[out->n_audits]));
-            out->n_audits += audits[out->n_audits].n_steps > 0;
+            if (study_wants(s, m, k)) {
+                TRY(gather_audit(a, s, c, m, k, &audits[out->n_audits]));
+                out->n_audits += audits[out->n_audits].n_steps > 0;
+            }
         }
     }
     out->audits = audits;

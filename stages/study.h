@@ -73,6 +73,28 @@ typedef struct study {
     sample_list explained;   /* the union of all references: each is explained once per model and criterion */
 } study;
 
+/* Is the criterion for this model? */
+static inline bool study_wants(const study *s, size_t model, size_t criterion)
+{
+    const config_criterion *c = &s->config->criteria[criterion];
+    size_t i = 0;
+    while (i < c->n_models && c->models[i] != model) {
+        i++;
+    }
+    return c->n_models == 0 || i < c->n_models;
+}
+
+/* Is it for so many reference images a class? */
+static inline bool study_wants_references(const study *s, size_t criterion, size_t per_class)
+{
+    const config_criterion *c = &s->config->criteria[criterion];
+    size_t i = 0;
+    while (i < c->n_references && c->references[i] != per_class) {
+        i++;
+    }
+    return c->n_references == 0 || i < c->n_references;
+}
+
 /* What a criterion of the study is opened with. */
 static inline criterion_setup study_setup(const study *s, size_t model, size_t criterion)
 {

@@ -96,6 +96,52 @@ static void bad_subsets_are_named(void **state)
     }
 }
 
+/* Which models and numbers of references a criterion is for; its scores are those of any other that says the same of scores. */
+static void a_criterion_may_be_for_some(void **state)
+{
+    (void)state;
+    const config *all = parse_good(good);
+    assert_int_equal(all->criteria[0].n_models + all->criteria[0].n_references, 0);
+    const config *c = parse_good(changed("    epsilon: 1e-3\n", "    epsilon: 1e-3\n    models: [other, net]\n    references: [10]\n"));
+    assert_int_equal(c->criteria[0].n_models, 2);
+    assert_int_equal(c->criteria[0].models[0], 0);
+    assert_int_equal(c->criteria[0].models[1], 1);
+    assert_int_equal(c->criteria[0].n_references, 1);
+    assert_int_equal(c->criteria[0].references[0], 10);
+    assert_int_equal(c->criteria[1].n_models + c->criteria[1].n_references, 0);
+    assert_string_equal(c->scoring[0], all->scoring[0]);
+    const config *again = parse_good(c->resolved);
+    assert_string_equal(again->resolved, c->resolved);
+    assert_int_equal(again->criteria[0].n_models, 2);
+    assert_int_equal(again->criteria[0].references[0], 10);
+}
+
+static void bad_restrictions_are_named(void **state)
+{
+    static const struct {
+        const char *from, *to, *place, *message;
+    } cases[] = {
+        {"epsilon: 1e-3", "models: [nat]", "15:14", "criteria[0].models[0]: expected the name of a model of this study, found 'nat'; did you mean 'net'?"},
+        {"epsilon: 1e-3", "models: [net, net]", "15:19", "criteria[0].models[1]: expected each model once, found 'net' again; it is [0] already"},
+        {"epsilon: 1e-3", "models: []", "15:13", "expected a list of 1 to 256 elements, found 0"},
+        {"epsilon: 1e-3", "models: net", "15:13", "criteria[0].models: expected a list of names, found 'net'"},
+        {"epsilon: 1e-3", "references: [5, 7]", "15:21", "criteria[0].references[1]: expected one of the numbers in tasks.references, found 7"},
+        {"epsilon: 1e-3", "references: [10, 5]", "15:22", "criteria[0].references[1]: expected more than 10 (the list ascends), found 5"},
+        {"    method: random", "    method: random\n    references: [10]", "18:17",
+         "criteria[1].references: expected no such key, since 'random' looks at no images; leave it out"},
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        config *c;
+        const char *text = changed(cases[i].from, cases[i].to);
+        assert_fails(parse(text, strlen(text), 0, NULL, &c), ST_CONFIG, arena_text(memory, "configs/s.yaml:%s: ", cases[i].place),
+                     cases[i].message, NULL);
+    }
+    const char *const sets[] = {"models=[net]"};
+    config_criterion alone;
+    assert_fails(config_criterion_parse(memory, "lrp", 1, sets, &alone), ST_CONFIG, "since there is no study whose models it could name", NULL);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -104,6 +150,8 @@ int main(void)
         TEST(a_study_without_subsets_names_its_tasks),
         TEST(overrides_have_their_own_place),
         TEST(bad_subsets_are_named),
+        TEST(a_criterion_may_be_for_some),
+        TEST(bad_restrictions_are_named),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "pipeline/dry_run_parts.h"
+#include "pipeline/gather.h"
 #include "pipeline/gather_rows.h"
 #include "pipeline/launcher.h"
 #include "core/rng.h"
@@ -314,6 +315,45 @@ static void passes_of_a_method_are_counted(void **state)
     close_both(&b);
 }
 
+/* Cells of the pairs and numbers of references that the study asks for, and of no others; bn-scale, which a transformer has not, does no harm. */
+static void criteria_may_be_for_some_models_and_references(void **state)
+{
+    (void)state;
+    both b;
+    size_t passes[8], of[4][2][4] = {0};
+    open_both(&b, "  - {name: norms, method: bn-scale, models: [vgg]}\n  - {name: few, method: lrp, references: [1], models: [vit]}\n"
+                  "  - {name: same, method: lrp, references: [3], order: most-first, models: [vgg]}\n  - {name: all, method: activation}\n");
+    const study *s = &b.p.study;
+    for (size_t i = 0; i < s->n_cells; i++) {
+        const study_cell *c = &s->cells[i];
+        of[c->criterion][c->model][c->reference == NO_REFERENCE ? 0 : s->references[c->reference].per_class]++;
+    }
+    const size_t drawn = 2 * 3; /* class counts x seeds */
+    const size_t expected[4][2][4] = {{{drawn}, {0}},
+                                      {{0}, {0, 2 * drawn}}, /* neurons and heads */
+                                      {{0, 0, 0, drawn}, {0}},
+                                      {{0, drawn, 0, drawn}, {0, 2 * drawn, 0, 2 * drawn}}};
+    assert_memory_equal(of, expected, sizeof of);
+    assert_true(stage_count <= COUNT(passes));
+    run_stages(&b, passes);
+    results r;
+    assert_ok(gather_results(b.a, s, &b.run, &r));
+    assert_int_equal(r.n_audits, 2); /* few on vit, same on vgg */
+    assert_int_equal(r.n_summary, s->n_cells / 3);
+    close_both(&b);
+}
+
+static void models_without_a_criterion_are_refused(void **state)
+{
+    (void)state;
+    arena *a;
+    plan p;
+    assert_ok(arena_open("planned", &a));
+    assert_fails(plan_build(&world, a, study_file("  - {name: size, method: magnitude, models: [vgg]}\n"), 0, NULL, &p), ST_CONFIG, "model 'vit'",
+                 "expected a criterion that is for it", NULL);
+    arena_close(&a);
+}
+
 static void a_network_without_what_a_criterion_looks_at_is_refused(void **state)
 {
     (void)state;
@@ -458,6 +498,8 @@ int main(int argc, char **argv)
         cmocka_unit_test(kept_rows_are_foreseen),
         cmocka_unit_test(rankings_of_the_same_scores_share_their_explanation),
         cmocka_unit_test(passes_of_a_method_are_counted),
+        cmocka_unit_test(criteria_may_be_for_some_models_and_references),
+        cmocka_unit_test(models_without_a_criterion_are_refused),
         cmocka_unit_test(a_network_without_what_a_criterion_looks_at_is_refused),
         cmocka_unit_test(memory_is_what_is_allocated),
         cmocka_unit_test(pruned_networks_take_what_is_forecast),
