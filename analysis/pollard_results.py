@@ -51,6 +51,22 @@ def _with_first(frame, first):
     return frame[first + [column for column in frame.columns if column not in first]]
 
 
+def _student_95(freedom):
+    """The t beyond which 2.5 % of Student's distribution lie: the area of its density by Simpson's rule, the t by halving."""
+    from math import exp, lgamma, log, pi
+
+    front = exp(lgamma((freedom + 1) / 2) - lgamma(freedom / 2) - log(freedom * pi) / 2)
+
+    def inside(t, steps=2000):
+        y = [front * (1 + (t * i / steps) ** 2 / freedom) ** (-(freedom + 1) / 2) for i in range(steps + 1)]
+        return 2 * t / steps / 3 * (y[0] + y[-1] + 4 * sum(y[1:-1:2]) + 2 * sum(y[2:-1:2]))
+
+    low, high = 0.0, 20.0
+    for _ in range(50):
+        low, high = ((low + high) / 2, high) if inside((low + high) / 2) < 0.95 else (low, (low + high) / 2)
+    return high
+
+
 _ROW = ["model", "kind", "criterion", "task", "n_classes", "references"]
 
 
@@ -140,6 +156,28 @@ class Results:
     def differences_frame(self):
         """How much better one criterion is than another, paired over the seeds: one row per pair of criteria."""
         return self.group("differences").to_dataframe().reset_index(drop=True)
+
+    def paired_frame(self, along="references", of="a_pr_mean"):
+        """Differences between values of one key of the cells, paired over the seeds: a row per pair, all other keys being equal.
+
+        along: "references", "task" or "criterion" (for A_PR of criteria the file has differences_frame()); of: a variable of /curves with
+        one number a cell. `difference` is that of `value` less that of `other`, with its standard error and 95 % confidence interval by
+        Student's t (NaN with one seed). Seeds draw the same images for every criterion, fewer and more of them, so their luck cancels.
+        """
+        import pandas
+
+        frame = self.curves[[*_ROW, "seed", of]].drop_vars("rate", errors="ignore").to_dataframe().reset_index()
+        keys = [key for key in _ROW if key != along and not (along == "task" and key == "n_classes")]
+        rows = []
+        for group, here in frame.groupby(keys, sort=False):
+            wide = here.pivot(index="seed", columns=along, values=of)[list(dict.fromkeys(here[along]))]
+            for i, value in enumerate(wide.columns):
+                for other in wide.columns[i + 1:]:
+                    off = (wide[value] - wide[other]).dropna()
+                    error = off.sem()
+                    half = _student_95(len(off) - 1) * error if len(off) > 1 else float("nan")
+                    rows.append([*group, value, other, len(off), off.mean(), error, off.mean() - half, off.mean() + half])
+        return pandas.DataFrame(rows, columns=[*keys, "value", "other", "seeds", "difference", "difference_error", "low_95", "high_95"])
 
     def stability_frame(self):
         """How alike the rankings of different seeds are: one row per group of seeds and rate."""
