@@ -159,7 +159,8 @@ typedef struct results {
     const result_input *inputs;
     const char *const *rank_host;  /* [n_ranks] */
     const double *rank_busy;       /* [n_ranks] seconds computing */
-    const double *rank_idle;       /* [n_ranks] seconds waiting for other ranks */
+    const double *rank_idle;       /* [n_ranks] seconds waiting for other ranks to finish their items */
+    const double *rank_idle_share; /* [n_ranks] of the seconds that all stages took */
     size_t n_stages;
     const char *const *stage_name;       /* [n_stages] in the order in which they ran */
     const double *image_wait;            /* [n_ranks, n_stages] seconds waiting for images */

@@ -37,7 +37,7 @@ CLASSES = {"class": ("class", "i8"), "name": ("class", "text")}
 PROVENANCE = {"input": ("input", "i8"), "path": ("input", "text"), "sha256": ("input", "text"), "bytes": ("input", "i8"),
               "rank": ("rank", "i8"), "host": ("rank", "text"), "busy": ("rank", "f8"), "idle": ("rank", "f8"),
               "cell": ("cell", "i8"), "rate": ("rate", "f8"), "seconds_per_image": ("cell rate", "f8"),
-              "stage": ("stage", "text"), "image_wait": ("rank stage", "f8"), "image_wait_share": ("rank stage", "f8")}
+              "idle_share": ("rank", "f8"), "stage": ("stage", "text"), "image_wait": ("rank stage", "f8"), "image_wait_share": ("rank stage", "f8")}
 SETS = {"set": ("set", "i8"), "seed": ("set", "u8"), "task": ("set", "text"), "n_classes": ("set", "i8"), "references": ("set", "i8"), "images": ("set", "i8")}
 AUDIT = SETS | {"step": ("step", "i8"), "layer": ("step", "text"), "type": ("step", "text"), "rule": ("step", "text"),
                 "complete": ("step", "u1")} | {name: ("set step", "f8") for name in (

@@ -280,6 +280,7 @@ static void sample_provenance(results *r)
     r->rank_host = hosts;
     r->rank_busy = busy;
     r->rank_idle = idle;
+    r->rank_idle_share = idle;
     r->n_stages = COUNT(stages);
     r->stage_name = stages;
     r->image_wait = wait;

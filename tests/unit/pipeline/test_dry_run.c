@@ -72,6 +72,7 @@ typedef struct both {
     plan p;
     dry_run_report report;
     stage_ctx run;
+    item_service items;
     size_t passes; /* of the running stage: it ticks once for each */
 } both;
 
@@ -95,7 +96,8 @@ static void open_both(both *b, const char *criteria)
     assert_ok(arena_open("outputs", &b->outputs));
     assert_ok(plan_build(&world, b->planned, study_file(criteria), 0, NULL, &b->p));
     assert_ok(dry_run_forecast(&world, b->planned, b->a, &b->p, 0.05, &b->report));
-    b->run = (stage_ctx){.comm = &world, .study = &b->p.study, .arena = b->outputs, .tick = count_pass, .progress = b};
+    b->run = (stage_ctx){.comm = &world, .study = &b->p.study, .arena = b->outputs, .tick = count_pass, .progress = b, .items = &b->items};
+    assert_ok(items_open(&world, b->a, &b->items));
     b->run.reference_mark = arena_alloc(b->a, b->p.study.reference_data->n_samples, sizeof(file_mark));
     b->run.evaluation_mark = arena_alloc(b->a, b->p.study.evaluation_data->n_samples, sizeof(file_mark));
     assert_true(b->run.reference_mark != NULL && b->run.evaluation_mark != NULL);
@@ -214,7 +216,8 @@ static void sharing_is_counted(void **state)
     const stage_forecast *e = of_stage(&b, "evaluate");
     assert_int_equal(b.p.study.n_evaluations, 4); /* three draws of three classes, and all ten */
     assert_int_equal(e->images, 50);
-    assert_int_equal(e->items, 2 * (3 * 4 + 13)); /* 15 and 50 images */
+    /* 15 and 50 images through the whole networks; each set is one run for each other mask. */
+    assert_int_equal(e->items, 2 * (3 * 4 + 13) + masks_of_sets(2) - 2 * 4);
     assert_int_equal(e->distinct, masks_of_sets(2));
     shared_work w[SHARED_WORK];
     dry_run_shared(&b.report, w);
