@@ -33,7 +33,7 @@ size_t eigen_bytes(size_t order, int ranks)
 {
     const grid g = grid_of(order, ranks);
     const size_t height = local_size(order, 0, (size_t)g.rows), width = local_size(order, 0, (size_t)g.columns);
-    const size_t doubles = height * width + EIGEN_TILE * (height + 3) + 3 * width + 2 * order;
+    const size_t doubles = (height + 3) * (width + 1) + EIGEN_TILE * (height + 3) + 2 * order; /* share_open() */
     return doubles * sizeof(double) + 6 * (size_t)64;
 }
 
