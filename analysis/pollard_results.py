@@ -18,7 +18,7 @@ Needs xarray, pandas and one of h5netcdf and netCDF4. The layout of the file is 
 from importlib.util import find_spec
 from pathlib import Path
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 
 
 def _engine():

@@ -1,5 +1,7 @@
 #include "parallel/eigen.h"
 
+#include <limits.h>
+
 #include "backend/dense.h"
 
 /* Ranks in rows and columns, as square as can be; what is left over has no part in it. */
@@ -37,6 +39,25 @@ size_t eigen_bytes(size_t order, int ranks)
     return doubles * sizeof(double) + 6 * (size_t)64;
 }
 
+const char *eigen_package(void)
+{
+    return POLLARD_SCALAPACK_PACKAGE;
+}
+
+status eigen_check(size_t order, int ranks)
+{
+    const grid g = grid_of(order, ranks);
+    const size_t height = local_size(order, 0, (size_t)g.rows), width = local_size(order, 0, (size_t)g.columns);
+    if (!eigen_built()) {
+        return FAIL(ST_ENVIRONMENT, "a matrix of order %zu: this build is without ScaLAPACK; install %s and build again", order, eigen_package());
+    }
+    if (order > INT_MAX / 2 || height * (width + 1) > INT_MAX) {
+        return FAIL(ST_ENVIRONMENT, "a matrix of order %zu: %zu x %zu numbers of it would lie on one rank, and ScaLAPACK counts to %d; use more ranks",
+                    order, height, width, INT_MAX);
+    }
+    return STATUS_OK;
+}
+
 #ifndef POLLARD_HAVE_SCALAPACK
 
 bool eigen_built(void)
@@ -53,8 +74,7 @@ status eigen_values(comm *c, arena *scratch, const eigen_matrix *m, double *valu
 {
     (void)scratch;
     (void)values;
-    return comm_agree(c, FAIL(ST_ENVIRONMENT, "a matrix of order %zu: this build is without ScaLAPACK; install %s and build again", m->order,
-                              eigen_package()));
+    return comm_agree(c, eigen_check(m->order, c->size));
 }
 
 #else
@@ -159,6 +179,7 @@ static status solve(comm *c, arena *scratch, const eigen_matrix *m, int context,
 status eigen_values(comm *c, arena *scratch, const eigen_matrix *m, double *values)
 {
     MPI_Comm own = MPI_COMM_NULL;
+    TRY(comm_agree(c, eigen_check(m->order, c->size)));
     const bool made = MPI_Comm_dup(c->mpi, &own) == MPI_SUCCESS && MPI_Comm_set_errhandler(own, MPI_ERRORS_ARE_FATAL) == MPI_SUCCESS;
     TRY(comm_agree(c, made ? STATUS_OK : FAIL(ST_ENVIRONMENT, "no communicator for ScaLAPACK")));
     const int handle = Csys2blacs_handle(own);
@@ -179,8 +200,3 @@ status eigen_values(comm *c, arena *scratch, const eigen_matrix *m, double *valu
 }
 
 #endif
-
-const char *eigen_package(void)
-{
-    return POLLARD_SCALAPACK_PACKAGE;
-}

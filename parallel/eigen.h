@@ -21,8 +21,11 @@ bool eigen_built(void);          /* is ScaLAPACK in this build? */
 const char *eigen_package(void); /* what to install, where it is not */
 const char *eigen_version(void); /* of what was found when this was built */
 
-/* Collective. Eigenvalues [order] on rank 0, ascending; on others `values` is not used. Errors, on all ranks: ST_ENVIRONMENT (memory, no
- * ScaLAPACK in this build), ST_DATA where they are not found. */
+/* Local. Can it be done on so many ranks? Errors: ST_ENVIRONMENT (no ScaLAPACK in this build, too large a share for its 32-bit indices). */
+MUST_CHECK status eigen_check(size_t order, int ranks);
+
+/* Collective. Eigenvalues [order] on rank 0, ascending; on others `values` is not used. Errors, on all ranks: those of
+ * eigen_check(), ST_ENVIRONMENT (memory), ST_DATA where they are not found. */
 MUST_CHECK status eigen_values(comm *c, arena *scratch, const eigen_matrix *m, double *values);
 size_t eigen_bytes(size_t order, int ranks); /* the most that this takes of a rank's `scratch` */
 

@@ -41,6 +41,11 @@ typedef struct evaluate_output {
     size_t n_masks, n_evaluated;  /* cells x rates, and how many distinct ones were run */
 } evaluate_output;
 
+struct spectrum_pair; /* stages/spectrum.h */
+typedef struct spectrum_output {
+    const struct spectrum_pair *pairs; /* [models, criteria]; NULL without `spectrum: true` */
+} spectrum_output;
+
 typedef struct stage_ctx {
     comm *comm;
     const study *study;
@@ -54,6 +59,7 @@ typedef struct stage_ctx {
     attribute_output attribute;
     prune_output prune;
     evaluate_output evaluate;
+    spectrum_output spectrum;
 } stage_ctx;
 
 typedef struct stage_def {

@@ -18,10 +18,6 @@ status gram_open(arena *a, const float *rows, size_t stride, size_t n_samples, c
     for (size_t i = 0; i < n_samples; i++) {
         const float *row = rows + sample[i] * stride;
         for (size_t k = 0; k < n_components; k++) {
-            if (!isfinite(row[component[k]])) {
-                return FAIL(ST_DATA, "component %zu: expected finite scores of all images, found %g for image %zu of the explained ones", component[k],
-                            (double)row[component[k]], sample[i]);
-            }
             mean[k] += (double)row[component[k]];
         }
     }
@@ -31,6 +27,20 @@ status gram_open(arena *a, const float *rows, size_t stride, size_t n_samples, c
     TRY_ALLOC(out->panel[0], a, GRAM_TILE * CHUNK);
     TRY_ALLOC(out->panel[1], a, GRAM_TILE * CHUNK);
     return STATUS_OK;
+}
+
+bool gram_is_finite(const gram *g, size_t *sample, size_t *component)
+{
+    for (size_t i = 0; i < g->n_samples; i++) {
+        for (size_t k = 0; k < g->n_components; k++) {
+            if (!isfinite(g->rows[g->sample[i] * g->stride + g->component[k]])) {
+                *sample = i;
+                *component = k;
+                return false;
+            }
+        }
+    }
+    return true;
 }
 
 static size_t block(size_t bytes)

@@ -26,10 +26,13 @@ typedef struct gram {
     double *panel[2];        /* of tiles, while they are computed */
 } gram;
 
-/* Means are added up in the order of `sample`. Errors: ST_DATA where a score is not finite, ST_ENVIRONMENT. */
+/* Means are added up in the order of `sample`. Errors: ST_ENVIRONMENT. */
 MUST_CHECK status gram_open(arena *a, const float *rows, size_t stride, size_t n_samples, const size_t sample[], size_t n_components,
                             const size_t component[], gram *out);
 size_t gram_open_bytes(size_t n_components); /* what that takes of the arena */
+
+/* Are all scores finite? Else the first that is not: indices into `sample` and `component`. Such a matrix has no eigenvalues. */
+bool gram_is_finite(const gram *g, size_t *sample, size_t *component);
 
 /* Of the tiles (I, J), J <= I, those with I = i (mod p), J = j (mod q): a block-cyclic share, the whole lower half with p = q = 1.
  * They lie without gaps in columns, ldc elements apart; what is above the diagonal and in no tile on it stays as it is. */
