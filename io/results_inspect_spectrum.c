@@ -127,6 +127,16 @@ static status fill_row(arena *a, const spectra *x, size_t set, size_t part, cons
     return STATUS_OK;
 }
 
+/* Layers are for those who read the file; where all components are of one kind, so is it. */
+static bool is_shown(const spectra *x, size_t part)
+{
+    size_t kinds = 0;
+    for (size_t p = 0; p < x->n_parts; p++) {
+        kinds += strcmp(x->level[p], "kind") == 0;
+    }
+    return strcmp(x->level[part], "network") == 0 || (strcmp(x->level[part], "kind") == 0 && kinds > 1);
+}
+
 /* Lines of a group; with t NULL they are only counted. */
 static status add_rows(arena *a, const h5_file *f, const char *model, const char *criterion, size_t *rows, text_table *t)
 {
@@ -136,7 +146,7 @@ static status add_rows(arena *a, const h5_file *f, const char *model, const char
     TRY(read_spectra(a, f, group, &x));
     for (size_t set = 0; set < x.n_sets; set++) {
         for (size_t p = 0; p < x.n_parts && is_first(&x, set); p++) {
-            if (strcmp(x.level[p], "layer") == 0) {
+            if (!is_shown(&x, p)) {
                 continue;
             }
             ++*rows;
