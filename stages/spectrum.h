@@ -39,6 +39,7 @@ MUST_CHECK status spectrum_check(const study *s, int ranks);
 
 /* ---- what the files of the stage share ---- */
 
+size_t spectrum_components(const study_model *m); /* of all kinds that are pruned */
 MUST_CHECK status spectrum_parts(arena *a, const study_model *m, size_t *n, const spectrum_part **out);
 
 /* A matrix to be solved. */

@@ -12,12 +12,18 @@ static size_t matrix_bytes(const stage_ctx *c, const spectrum_task *t, size_t n_
     return gram_open_bytes(n_components) + (t->rank < 0 ? eigen_bytes(t->order, c->comm->size) : gram_eigenvalues_bytes(t->order));
 }
 
+/* What spectrum_parts() takes. */
+static size_t parts_bytes(const study_model *m)
+{
+    return forecast_block(m->graph->n_layers + m->n_kinds + 1, sizeof(spectrum_part)) + forecast_block(m->graph->n_components, sizeof(size_t)) +
+           forecast_block(spectrum_components(m), sizeof(size_t));
+}
+
 /* What pair_open() and measure() leave. */
 static size_t kept_bytes(const study *s, const study_model *m, size_t n_parts, size_t n_values)
 {
     const size_t n = s->n_references * n_parts;
-    return forecast_block(m->graph->n_layers + m->n_kinds + 1, sizeof(spectrum_part)) + 2 * forecast_block(m->graph->n_components, sizeof(size_t)) +
-           forecast_block(n, sizeof(size_t)) + forecast_block(n, sizeof(double *)) + forecast_block(n, 1) + forecast_block(n, sizeof(spectrum)) +
+    return parts_bytes(m) + forecast_block(n, sizeof(size_t)) + forecast_block(n, sizeof(double *)) + forecast_block(n, 1) + forecast_block(n, sizeof(spectrum)) +
            forecast_block(n_values, sizeof(double));
 }
 
@@ -25,8 +31,7 @@ static size_t kept_bytes(const study *s, const study_model *m, size_t n_parts, s
 static size_t list_bytes(const stage_ctx *c, const study_model *m, size_t n_parts)
 {
     const study *s = c->study;
-    size_t sum = forecast_block(m->graph->n_layers + m->n_kinds + 1, sizeof(spectrum_part)) +
-                 2 * forecast_block(m->graph->n_components, sizeof(size_t)) + forecast_block(s->n_references * n_parts, sizeof(spectrum_task)) +
+    size_t sum = parts_bytes(m) + forecast_block(s->n_references * n_parts, sizeof(spectrum_task)) +
                  forecast_block((size_t)c->comm->size, sizeof(double)) + forecast_block(s->n_references, sizeof(size_t *));
     for (size_t r = 0; r < s->n_references; r++) {
         sum += forecast_block(s->references[r].samples.n, sizeof(size_t));

@@ -12,7 +12,7 @@ bool spectrum_exists(const study *s, size_t model, size_t criterion)
     return s->config->spectrum && rows_exist(s, model, criterion) && rows_scored(s, criterion) == criterion;
 }
 
-static size_t sum_of_kinds(const study_model *m)
+size_t spectrum_components(const study_model *m)
 {
     size_t n = 0;
     for (size_t k = 0; k < m->n_kinds; k++) {
@@ -51,7 +51,7 @@ status spectrum_parts(arena *a, const study_model *m, size_t *n, const spectrum_
     for (size_t k = 0; k < m->n_kinds; k++, (*n)++) {
         parts[*n] = (spectrum_part){component_kind_name(m->kinds[k]), SPECTRUM_KIND, m->kinds[k], m->n_components[k], m->component[k], *n};
     }
-    TRY_ALLOC(all, a, sum_of_kinds(m));
+    TRY_ALLOC(all, a, spectrum_components(m));
     for (size_t l = 0; l < g->n_layers; l++) { /* in the order of the graph */
         const node *layer = &g->nodes[g->layers[l]];
         for (size_t i = 0; i < layer->n_components && is_pruned(m, layer->components); i++) {
@@ -150,7 +150,7 @@ status spectrum_check(const study *s, int ranks)
     for (size_t m = 0; m < s->n_models; m++) {
         size_t most = 0;
         for (size_t r = 0; r < s->n_references; r++) {
-            const size_t images = s->references[r].samples.n, components = sum_of_kinds(&s->models[m]);
+            const size_t images = s->references[r].samples.n, components = spectrum_components(&s->models[m]);
             const size_t order = images < components ? images : components;
             most = order > most ? order : most;
         }
