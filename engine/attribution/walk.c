@@ -74,7 +74,12 @@ static walk described(const graph *g, const composite *c, const backend_def *bac
 
 static status compile(arena *a, walk *w)
 {
-    return walk_compile(a, w->g, w->c, w->lanes, w->batch, &w->options, &w->program);
+    TRY(walk_compile(a, w->g, w->c, w->lanes, w->batch, &w->options, &w->program));
+    const size_t image = w->batch * shape_count(w->g->input); /* walk_read_input() wants room for a factor in plain order */
+    if (w->options.to_input && image > w->program.work_floats) {
+        w->program.work_floats = image;
+    }
+    return STATUS_OK;
 }
 
 status walk_build_with(arena *a, const graph *g, const composite *c, const backend_def *backend, size_t batch,
@@ -191,19 +196,34 @@ static size_t floats_of(const walk *w, node_id id)
     return w->batch * images_floats(w->g->nodes[id].out, forward_block(w->g, w->backend, id));
 }
 
-bool walk_read_relevance(const walk *w, node_id id, float *out)
+static void read_relevance(const walk *w, node_id id, float *out)
 {
     const relevance_at r = w->program.relevance[id];
-    if (!w->options.keep || r.buffer == NO_BUFFER) {
-        return false;
-    }
     images_load(w->batch, w->g->nodes[id].out, forward_block(w->g, w->backend, id), buffer(w, r.buffer), out);
     if (r.factor != NO_FACTOR) {
-        float *factor = w->work; /* free between runs; walk_build_keeping() made it large enough */
+        float *factor = w->work; /* free between runs, and large enough where relevance may be read */
         forward_read(w->forward, r.factor, factor);
         kernel_multiply(w->batch * shape_count(w->g->nodes[id].out), factor, out);
     }
+}
+
+bool walk_read_relevance(const walk *w, node_id id, float *out)
+{
+    if (!w->options.keep || w->program.relevance[id].buffer == NO_BUFFER) {
+        return false;
+    }
+    read_relevance(w, id, out);
     return true;
+}
+
+/* The input's is the last step, so nothing has been written over it. */
+void walk_read_input(const walk *w, float *out)
+{
+    if (w->program.relevance[0].buffer == NO_BUFFER) {
+        memset(out, 0, w->batch * shape_count(w->g->input) * sizeof *out);
+    } else {
+        read_relevance(w, 0, out);
+    }
 }
 
 void walk_forward(walk *w, const float *images)
