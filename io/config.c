@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "io/config_composite.h"
+#include "io/config_heatmaps.h"
 #include "io/config_rates.h"
 #include "io/config_resolve.h"
 #include "io/config_set.h"
@@ -415,6 +416,7 @@ static status read_study(reader *r, const yaml_node *root)
     c->backend = setting_choice(setting_of(&study_section, STUDY_BACKEND), backend);
     c->rows = (config_rows)rows;
     TRY(read_convolutions(r, v[STUDY_CONVOLUTIONS]));
+    TRY(heatmaps_read(r->a, v[STUDY_HEATMAPS], c, &r->written.heatmaps_composite));
     return read_output(r, v[STUDY_OUTPUT]);
 }
 

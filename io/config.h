@@ -29,6 +29,15 @@ typedef struct config_criterion {
     ranking_options ranking; /* of any method: how its scores become an order */
 } config_criterion;
 
+/* Explanations of evaluation images before and after pruning (docs/heatmaps.md). */
+typedef struct config_heatmaps {
+    size_t images;         /* of each class of a task; 0: nothing is explained after pruning */
+    bool keep;             /* the maps themselves */
+    const bool *rate;      /* [n_rates] which; the first, 0, always */
+    const bool *criterion; /* [n_criteria] */
+    config_criterion explanation; /* method lrp, with its composite and parameters; not one of `criteria` */
+} config_heatmaps;
+
 /* What becomes of the scores of single images. */
 typedef enum config_rows { ROWS_STREAM, ROWS_KEEP, CONFIG_ROWS } config_rows;
 
@@ -63,6 +72,7 @@ typedef struct config {
     const char *backend;          /* "auto" or the name of a backend, which need not be built in */
     config_rows rows;
     bool winograd;                /* `convolutions: winograd` */
+    config_heatmaps heatmaps;
     const char *output;           /* result path, relative to the working directory; <study>.h5 where none is given */
 } config;
 

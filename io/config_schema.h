@@ -27,7 +27,8 @@ struct section {
 
 /* Indices into the tables. */
 enum { STUDY_NAME, STUDY_DATA, STUDY_MODELS, STUDY_CRITERIA, STUDY_TASKS, STUDY_RATES, STUDY_PREDICTION, STUDY_MICRO_BATCH,
-       STUDY_DECODE_THREADS, STUDY_BACKEND, STUDY_ROWS, STUDY_CONVOLUTIONS, STUDY_OUTPUT, STUDY_KEYS };
+       STUDY_DECODE_THREADS, STUDY_BACKEND, STUDY_ROWS, STUDY_CONVOLUTIONS, STUDY_OUTPUT,
+       STUDY_HEATMAPS, STUDY_KEYS };
 enum { CONVOLUTIONS_DIRECT, CONVOLUTIONS_WINOGRAD }; /* choices of `convolutions` */
 enum { DATA_REFERENCE, DATA_EVALUATION, DATA_REFERENCE_LIST, DATA_EVALUATION_LIST, DATA_SAMPLING, DATA_KEYS };
 enum {
@@ -39,9 +40,10 @@ enum { ENTRY_MATCH, ENTRY_TYPE, ENTRY_GROUP, ENTRY_PLACE, ENTRY_RULE, ENTRY_KEYS
 enum { PRESET_NAME, PRESET_KEYS }; /* then the fields of the preset */
 enum { TASKS_CLASSES, TASKS_SEEDS, TASKS_REFERENCES, TASKS_KEYS };
 enum { RATES_FROM, RATES_TO, RATES_STEP, RATES_KEYS };
+enum { HEATMAPS_IMAGES, HEATMAPS_RATES, HEATMAPS_CRITERIA, HEATMAPS_COMPOSITE, HEATMAPS_EPSILON, HEATMAPS_SOFTMAX, HEATMAPS_KEEP, HEATMAPS_KEYS };
 
 extern const section study_section, data_section, model_section, criterion_section, entry_section, preset_section, tasks_section,
-    rates_section;
+    rates_section, heatmaps_section;
 extern const setting composite_setting; /* a key more of criteria whose method takes a composite */
 
 enum { MOST_MODELS = 256, MOST_CRITERIA = 256, MOST_ENTRIES = 256, MOST_SIZES = 100, MOST_SEEDS = 10000, MOST_RATES = 1000, MOST_PATH = 4000, MOST_NAME = 64 };
