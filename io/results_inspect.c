@@ -8,6 +8,7 @@
 #include "io/results.h"
 #include "io/results_carry.h"
 #include "io/results_inspect_audit.h"
+#include "io/results_inspect_heatmaps.h"
 #include "io/results_inspect_waits.h"
 #include "io/text_table.h"
 
@@ -409,6 +410,7 @@ static status print_all(inspector *in)
                     stability_columns));
     TRY(print_curves(in));
     TRY(results_inspect_audits(in->a, &in->file, in->to));
+    TRY(results_inspect_heatmaps(in->a, &in->file, in->to));
     return print_provenance(in);
 }
 

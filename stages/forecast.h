@@ -22,6 +22,7 @@ typedef struct stage_forecast {
     forecast_part part[FORECAST_PARTS];
     size_t shared; /* bytes that the ranks of a node have together while the stage runs, beside the parts */
     size_t kept;   /* bytes of output, which stay until the end */
+    size_t file;   /* bytes of the result file that tables do not account for, before compression */
 } stage_forecast;
 
 void forecast_add(stage_forecast *f, const char *name, size_t bytes);
