@@ -7,7 +7,7 @@
 #include "pruning/curve.h"
 #include "pruning/ranking.h"
 
-enum { RESULTS_SCHEMA_VERSION = 3 };
+enum { RESULTS_SCHEMA_VERSION = 4 };
 
 /* One prunable layer of a model. */
 typedef struct result_layer {

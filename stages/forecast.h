@@ -12,6 +12,7 @@ typedef struct forecast_part {
 } forecast_part;
 
 typedef struct stage_forecast {
+    bool idle;              /* the study asks for nothing that the stage does */
     size_t items;           /* what is dealt out to the ranks: micro-batches of images that are read */
     size_t passes;          /* micro-batches through a network */
     size_t unshared;        /* ... if every cell and rate went its own way */

@@ -105,8 +105,8 @@ static status count_images(const study *s, arena *scratch, size_t *out)
 status heatmaps_forecast(stage_ctx *c, arena *scratch, stage_forecast *out)
 {
     const study *s = c->study;
-    *out = (stage_forecast){0};
-    if (s->config->heatmaps.images == 0) {
+    *out = (stage_forecast){.idle = s->config->heatmaps.images == 0};
+    if (out->idle) {
         return STATUS_OK;
     }
     out->kept = forecast_block(s->n_models * s->n_evaluations, sizeof(heatmap_set)) + forecast_block(s->n_cells, sizeof(size_t)) +

@@ -59,6 +59,8 @@ static void inspect_tells_what_is_inside(void **state)
                                         "study: sample ...",
                                         "rank  attribute s   share  evaluate s   share",
                                         "   1       0.7500   6.2 %      3.5000  37.5 %",
+                                        "Explanations under pruning",
+                                        "cnn_1.x  filters  lrp-epsilon  ",
                                         "vit    lrp-epsilon  residual   -0.1  heads.head",
                                         "vit    lrp-epsilon  gain        nan  block.1.attention",
                                         "vit    lrp-epsilon  growth      nan  block.1.attention"};
