@@ -229,7 +229,8 @@ static void items_know_nothing_of_each_other(void **state)
     assert_ok(arena_open("small", &small));
     assert_ok(arena_open("images", &images));
     assert_ok(heatmaps_plan(a, &ctx, 0, &w));
-    assert_ok(heatmaps_ready(&ctx, a, heatmaps_open(&ctx, a, small, images, &w, &h), h));
+    const status opened = heatmaps_open(&ctx, a, small, images, &w, &h);
+    assert_ok(heatmaps_ready(&ctx, a, opened, h));
     assert_true(w.n_items > 6);
     const size_t n = w.offset[w.n_items];
     int64_t *forward_order = zeroed(n, 8), *backward = zeroed(n, 8);

@@ -231,7 +231,7 @@ static void missing_parts_and_newer_schemas_are_named(void **state)
     assert_true(H5Awrite(attr, H5T_NATIVE_INT64, &newer) >= 0);
     (void)H5Aclose(attr);
     (void)H5Fclose(file);
-    assert_fails(inspect_into(path, text, sizeof text), ST_DATA, "schema_version is 4", "reads 3", NULL);
+    assert_fails(inspect_into(path, text, sizeof text), ST_DATA, "schema_version is 5", "reads 4", NULL);
 }
 
 /* ---- damage anywhere ---- */
