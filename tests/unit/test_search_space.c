@@ -169,6 +169,9 @@ static void huge_spaces_are_counted(void **state)
     many[0].n_choices = 3;
     assert_ok(space_build(scratch, 40, many, &large));
     assert_int_equal(space_combinations(&large), 2 * 40 + 1);
+    many[2] = (space_dimension){"x", SPACE_CATEGORICAL, .n_choices = 5, .parent = 0, .when = 1 | 4}; /* a second child of the first */
+    assert_ok(space_build(scratch, 3, many, &large));
+    assert_int_equal(space_combinations(&large), 3 * 5 + 1 + 5);
 }
 
 static void bad_spaces_are_refused(void **state)

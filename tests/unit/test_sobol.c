@@ -78,13 +78,17 @@ static void scrambling_is_uniform(void **state)
 {
     (void)state;
     enum { SEEDS = 4000 };
-    size_t count[8] = {0}, both[4] = {0};
+    size_t count[8] = {0}, both[4] = {0}, alike = 0;
     for (uint64_t seed = 0; seed < SEEDS; seed++) {
         double x[3], y[3];
         sobol_point(seed, 3, 5, x);
         sobol_point(seed, 3, 6, y);
         count[(size_t)(x[2] * 8.0)]++;
         both[(x[1] < 0.5) << 1 | (y[2] < 0.5)]++;
+        /* 0.0000 and 0.1000: the second digits are flipped by bits of their own, as the first ones differ */
+        sobol_point(seed, 1, 0, x);
+        sobol_point(seed, 1, 1, y);
+        alike += ((uint32_t)(x[0] * 4.0) & 1) == ((uint32_t)(y[0] * 4.0) & 1);
     }
     double chi = 0.0, chi_both = 0.0;
     for (size_t i = 0; i < 8; i++) {
@@ -94,6 +98,7 @@ static void scrambling_is_uniform(void **state)
         chi_both += pow((double)both[i] - SEEDS / 4.0, 2.0) / (SEEDS / 4.0);
     }
     assert_true(chi < 24.3 && chi_both < 16.3); /* 7 and 3 degrees of freedom at 0.001 */
+    assert_true(fabs((double)alike - SEEDS / 2.0) < 3.3 * sqrt(SEEDS / 4.0));
 }
 
 static double discrepancy(size_t n, size_t width, double x[])
