@@ -5,10 +5,13 @@ if ! command -v h5diff >/dev/null || [ ! -r /proc/self/stat ]; then
     echo "skipped: h5diff (Debian: hdf5-tools) or /proc is missing"
     exit 77
 fi
-shared=$(mktemp -d /dev/shm/pollard-faults-XXXXXX 2>/dev/null) || { shared=$work/shared && mkdir "$shared"; }
+memory=$(mktemp -d /dev/shm/pollard-faults-XXXXXX 2>/dev/null) || { memory=$work/memory && mkdir "$memory"; }
+trap 'umount "$work/disk" 2>/dev/null; chmod -R u+w "$work" 2>/dev/null; rm -rf "$work" "$memory"' EXIT
+shared=$memory/pollard
+mkdir "$work/run" "$shared" "$memory/mpi" "$work/mpi"
 export POLLARD_SHARED_MEMORY=$shared
-trap 'umount "$work/disk" 2>/dev/null; chmod -R u+w "$work" 2>/dev/null; rm -rf "$work" "$shared"' EXIT
-mkdir "$work/run"
+# What Open MPI leaves when its launcher is killed goes with the test.
+export OMPI_MCA_btl_vader_backing_directory=$memory/mpi OMPI_MCA_orte_tmpdir_base=$work/mpi
 config=$SOURCE/configs/digits.yaml
 out=$work/run/r.h5
 study=("${small[@]}")               # a second on two ranks

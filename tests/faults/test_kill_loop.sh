@@ -20,6 +20,7 @@ complains() {
 
 killed=0 starts=0 ended=0
 while [ "$killed" -lt "$kills" ]; do
+    before=$(noted)
     n=$((1 + RANDOM % 4)) ms=$((RANDOM % span)) how=$((RANDOM % 3)) which=$RANDOM
     begin $n run
     starts=$((starts + 1))
@@ -38,10 +39,14 @@ while [ "$killed" -lt "$kills" ]; do
         same "run $starts ($n ranks)"
     else
         killed=$((killed + 1))
+        [ "$(noted)" -ge "$before" ] && pass || fail "run $starts: the journal has become smaller"
+        [ "$before" = 0 ] || ! grep -q "stage=" "$log" || grep -q "goes on where an earlier run was" "$log" && pass || { fail "run $starts: begins anew"; tell; }
         [ -z "$(complains)" ] && pass || { fail "run $starts ($n ranks, killed after $ms ms: $how): $(complains)"; }
     fi
 done
+before=$(noted)
 does "the last run" 2 run
+[ "$before" = 0 ] || grep -q "goes on where an earlier run was" "$log" && pass || { fail "the last run begins anew"; tell; }
 same "the last run"
 echo "$starts starts, $killed kills, $ended of them too late; undisturbed: $span ms"
 finish
