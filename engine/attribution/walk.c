@@ -33,6 +33,19 @@ static status build_rules(arena *a, walk *w, bool load)
     return STATUS_OK;
 }
 
+/* Relevance that goes down to the image takes the first convolution's transpose. */
+static status choose_layout(arena *a, walk *w)
+{
+    graph *own;
+    if (w->options.to_input && !w->at.g->blocked_images) {
+        TRY_ALLOC(own, a, 1);
+        *own = *w->at.g;
+        own->blocked_images = true;
+        w->at.g = own;
+    }
+    return STATUS_OK;
+}
+
 static walk described(const graph *g, const composite *c, const backend_def *backend, size_t batch, const walk_options *options)
 {
     return (walk){.at = {.g = g, .backend = backend, .batch = batch, .lanes = backend->block()}, .c = c, .options = *options};
@@ -40,8 +53,13 @@ static walk described(const graph *g, const composite *c, const backend_def *bac
 
 static status compile(arena *a, walk *w)
 {
+    TRY(choose_layout(a, w));
     TRY(walk_compile(a, w->at.g, w->c, w->at.lanes, w->at.batch, &w->options, &w->program));
     w->at.buffers = w->program.buffers;
+    const size_t image = w->at.batch * shape_count(w->at.g->input); /* walk_read_input() wants room for a factor in plain order */
+    if (w->options.to_input && image > w->program.work_floats) {
+        w->program.work_floats = image;
+    }
     return STATUS_OK;
 }
 
@@ -52,7 +70,7 @@ status walk_build_with(arena *a, const graph *g, const composite *c, const backe
     TRY_ALLOC(w, a, 1);
     *w = described(g, c, backend, batch, options);
     TRY(compile(a, w));
-    TRY(forward_build_for_walk(a, g, backend, batch, w->program.relu_allowed, options->weights, &w->at.forward));
+    TRY(forward_build_for_walk(a, w->at.g, backend, batch, w->program.relu_allowed, options->weights, &w->at.forward));
     TRY(build_rules(a, w, true));
     for (node_id id = 0; options->keep && id < g->n_nodes; id++) { /* walk_read_relevance() wants room for an array in plain order */
         const size_t floats = batch * shape_count(g->nodes[id].out);
@@ -144,19 +162,34 @@ status walk_ways(arena *a, const graph *g, const composite *c, const walk_way **
     return STATUS_OK;
 }
 
-bool walk_read_relevance(const walk *w, node_id id, float *out)
+static void read_relevance(const walk *w, node_id id, float *out)
 {
     const relevance_at r = w->program.relevance[id];
-    if (!w->options.keep || r.buffer == NO_BUFFER) {
-        return false;
-    }
     images_load(w->at.batch, w->at.g->nodes[id].out, forward_block(w->at.g, w->at.backend, id), step_buffer(&w->at, r.buffer), out);
     if (r.factor != NO_FACTOR) {
-        float *factor = w->at.work; /* free between runs; walk_build_keeping() made it large enough */
+        float *factor = w->at.work; /* free between runs, and large enough where relevance may be read */
         forward_read(w->at.forward, r.factor, factor);
         kernel_multiply(w->at.batch * shape_count(w->at.g->nodes[id].out), factor, out);
     }
+}
+
+bool walk_read_relevance(const walk *w, node_id id, float *out)
+{
+    if (!w->options.keep || w->program.relevance[id].buffer == NO_BUFFER) {
+        return false;
+    }
+    read_relevance(w, id, out);
     return true;
+}
+
+/* The input's is the last step, so nothing has been written over it. */
+void walk_read_input(const walk *w, float *out)
+{
+    if (w->program.relevance[0].buffer == NO_BUFFER) {
+        memset(out, 0, w->at.batch * shape_count(w->at.g->input) * sizeof *out);
+    } else {
+        read_relevance(w, 0, out);
+    }
 }
 
 void walk_forward(walk *w, const float *images)

@@ -270,7 +270,10 @@ status walk_compile_steps(arena *a, const graph *g, const composite *c, size_t l
 {
     assert(g->n_nodes > 0);
     compiler p = {.g = g, .c = c, .lanes = lanes, .batch = batch, .options = options};
-    TRY(composite_resolve(a, c, g, &p.rules));
+    p.rules = options->rules;
+    if (p.rules == NULL) {
+        TRY(composite_resolve(a, c, g, &p.rules));
+    }
     TRY(allocate(a, g, &p));
     mark_wanted(&p);
     find_signs(&p);

@@ -254,6 +254,60 @@ static void sample_kept(results *r)
     r->n_rows = 1;
 }
 
+/* Of two reference sets, for the second model: two layers, two kinds, the network; the matrix of it has been solved by all ranks. The second set has one
+ * image, which tells nothing. */
+static void sample_spectrum(results *r)
+{
+    static const result_part parts[] = {{"block.0", "layer", "neurons", 8}, {"block.1.attention", "layer", "heads", 2}, {"neurons", "kind", "neurons", 8},
+                                        {"heads", "kind", "heads", 2}, {"network", "network", "", 10}};
+    static const result_set sets[] = {{UINT64_MAX, 0, 3, 10, 30}, {UINT64_MAX - 1, 0, 3, 1, 1}};
+    static const size_t order[] = {4, 2, 4, 2, 5, 1, 1, 1, 1, 1};
+    static const double value[] = {8.0, 4.0, 2.0, 1.0, 0.5}, none[] = {NAN};
+    static const double *const values[] = {value, value, value, value, value, none, none, none, none, none};
+    static const uint8_t over_ranks[] = {0, 0, 0, 0, 1, 0, 0, 0, 0, 1};
+    static spectrum measures[10];
+    static const result_spectrum one = {.model = 1, .criterion = 0, .n_parts = 5, .n_sets = 2, .parts = parts, .sets = sets, .order = order,
+                                             .values = values, .over_ranks = over_ranks, .measures = measures};
+    for (size_t i = 0; i < 10; i++) {
+        measures[i] = spectrum_of(sets[i / 5].n_images, order[i], values[i]);
+    }
+    r->spectra = &one;
+    r->n_spectra = 1;
+}
+
+/* Explanations under pruning of two cells with different numbers of images, at three rates; maps of one of them, of the second model. */
+static void sample_heatmaps(results *r)
+{
+    enum { RATES = 3, FEW = 2, MANY = 4, PIXELS = 6 };
+    static const double at[RATES] = {0.0, 0.25, 0.875};
+    static const char *const path[MANY] = {"zero/e.png", "one/e.png", "\xff/e.png", "6/e.png"};
+    static const uint32_t class[MANY] = {0, 1, 2, 6};
+    static const size_t few[FEW] = {1, 3}, many[MANY] = {0, 1, 2, 3}, map[RATES * MANY] = {0, 1, 2, 3, 4, 5, 6, 7, 0, 1, 2, 3};
+    static const int64_t prediction[RATES * MANY] = {0, 1, 2, 6, 0, 1, 1, -1, 3, 3, 3, 3};
+    static const float pixel[2 * MANY][PIXELS] = {{1, -2, 3, -4, 5, -6}, {0}, {7}, {8}, {9}, {10}, {11}, {0.5f, 0.25f, 0, 0, 0, -1}};
+    static const float *const maps[2 * MANY] = {pixel[0], pixel[1], pixel[2], pixel[3], pixel[4], pixel[5], pixel[6], pixel[7]};
+    static const size_t of[2 * MANY] = {0, 1, 2, 3, 0, 1, 2, 3};
+    static const result_heatmap_maps of_vit = {.model = 1, .n_maps = 2 * MANY, .height = 2, .width = 3, .map = maps, .image = of};
+    static result_heatmaps h = {.method = "lrp epsilon=1e-06", .composite = "[{rule: epsilon, epsilon: 1e-06}]", .n_rates = RATES, .n_cells = 2,
+                                .n_images = MANY, .n_models = 1, .rates = at, .path = path, .class = class, .maps = &of_vit};
+    result_heatmap_cell *cells = get(2, sizeof *cells);
+    for (size_t i = 0; i < 2; i++) {
+        const size_t cell = i == 0 ? 1 : r->n_cells - 1, n = i == 0 ? FEW : MANY;
+        const result_cell *c = &r->cells[cell];
+        cells[i] = (result_heatmap_cell){
+            .cell = cell, .model = c->model, .criterion = c->criterion, .n_references = c->n_references, .n_classes = c->n_classes,
+            .kind = c->kind, .seed = c->seed, .n_images = n, .cosine_mean = reals(RATES, 71 + i), .cosine_error = reals(RATES, 73 + i),
+            .map_cosine_mean = reals(RATES, 75 + i), .map_cosine_error = reals(RATES, 77 + i), .logit_mean = reals(RATES, 79 + i),
+            .confidence_mean = reals(RATES, 81 + i), .confidence_error = reals(RATES, 83 + i), .confidence_loss_mean = reals(RATES, 85 + i),
+            .confidence_loss_error = reals(RATES, 87 + i), .changed = numbers(RATES, 89 + i, n + 1), .gone = numbers(RATES, 91 + i, n + 1),
+            .undefined = numbers(RATES, 93 + i, n + 1), .image = i == 0 ? few : many, .cosine = reals(RATES * n, 95 + i),
+            .map_cosine = reals(RATES * n, 97 + i), .logit = reals(RATES * n, 99 + i), .confidence = reals(RATES * n, 101 + i),
+            .prediction = prediction, .map = i == 0 ? NULL : map};
+    }
+    h.cells = cells;
+    r->heatmaps = &h;
+}
+
 static void sample_provenance(results *r)
 {
     char *config = get(100001, 1);
@@ -331,6 +385,8 @@ static const results *sample(size_t n)
     sample_rows(r, cells);
     sample_audit(r);
     sample_kept(r);
+    sample_spectrum(r);
+    sample_heatmaps(r);
     sample_provenance(r);
     return r;
 }

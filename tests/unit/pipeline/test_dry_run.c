@@ -268,6 +268,93 @@ static void kept_rows_are_foreseen(void **state)
     close_both(&stream);
 }
 
+/* `rows: auto` is one of the others, and `spectrum: true` needs rows on rank 0, whatever becomes of them. Both leave what was foreseen. */
+static void spectra_and_their_rows_are_foreseen(void **state)
+{
+    (void)state;
+    both stream, automatic;
+    size_t passes[8];
+    char criteria[sizeof all + 64];
+    (void)snprintf(criteria, sizeof criteria, "%sspectrum: true\n", all);
+    open_both(&stream, criteria);
+    (void)snprintf(criteria, sizeof criteria, "%srows: auto\n", all);
+    open_both(&automatic, criteria);
+    assert_int_equal(of_stage(&automatic, "attribute")->kept, of_stage(&stream, "attribute")->kept);
+    assert_true(gather_rows_stored(&automatic.p.study) && !gather_rows_stored(&stream.p.study));
+    assert_true(automatic.report.memory.rows == (double)gather_rows_file_bytes(&automatic.p.study) && stream.report.memory.rows == 0.0);
+    assert_int_equal(of_stage(&automatic, "spectrum")->items, 0);
+    assert_int_equal(of_stage(&automatic, "spectrum")->kept, 0);
+    /* Of each criterion: under six references, every layer, kind and, where there are several, the network. */
+    size_t items = 0;
+    for (size_t m = 0; m < stream.p.study.n_models; m++) {
+        const study_model *of = &stream.p.study.models[m];
+        size_t layers = 0;
+        for (size_t l = 0; l < of->graph->n_layers; l++) {
+            for (size_t k = 0; k < of->n_kinds; k++) {
+                layers += of->graph->nodes[of->graph->layers[l]].components == of->kinds[k];
+            }
+        }
+        items += 2 * stream.p.study.n_references * (layers + of->n_kinds + (of->n_kinds > 1));
+    }
+    assert_int_equal(of_stage(&stream, "spectrum")->items, items);
+    run_stages(&stream, passes);
+    run_stages(&automatic, passes);
+    assert_non_null(stream.run.spectrum.pairs);
+    assert_null(automatic.run.spectrum.pairs);
+    close_both(&automatic);
+    close_both(&stream);
+}
+
+/* Too many rows for `auto`: the bound is in bytes of all pairs. */
+static void automatic_rows_have_a_bound(void **state)
+{
+    (void)state;
+    both b;
+    char criteria[sizeof all + 64];
+    (void)snprintf(criteria, sizeof criteria, "%srows: auto\n", all);
+    open_both(&b, criteria);
+    study large = b.p.study;
+    const size_t each = gather_rows_kept_bytes(&large) / large.explained.n;
+    large.explained.n = gather_rows_auto_bytes() / each - 10;
+    assert_true(gather_rows_stored(&large));
+    large.explained.n += 20;
+    assert_false(gather_rows_stored(&large));
+    close_both(&b);
+}
+
+/* Explanations before and after pruning: passes, images and what lasts are those of the run; with maps, and where rankings are not known yet. */
+static void explanations_under_pruning_are_planned(void **state)
+{
+    (void)state;
+    static const char *const ends[] = {"heatmaps: {images: 2, keep: true}\n", "heatmaps: {images: 1, rates: [0.6], criteria: [chance]}\n"};
+    for (size_t i = 0; i < 2 * COUNT(ends); i++) {
+        both b;
+        size_t passes[8];
+        char criteria[sizeof all + 128];
+        (void)snprintf(criteria, sizeof criteria, "%s%s", i < COUNT(ends) ? known : all, ends[i % COUNT(ends)]);
+        open_both(&b, criteria);
+        const study *s = &b.p.study;
+        const stage_forecast *f = of_stage(&b, "heatmaps");
+        const size_t each = i % COUNT(ends) == 0 ? 2 : 1;
+        assert_true(!f->idle && f->at_most == (i == COUNT(ends))); /* in the last study no ranking that is not known is asked for */
+        run_stages(&b, passes);
+        assert_true(b.run.heatmaps.n_explained <= b.run.heatmaps.n_wanted && b.run.heatmaps.sets[0].answers != NULL);
+        size_t images = 0, padded = 0;
+        for (size_t e = 0; e < s->n_evaluations; e++) {
+            assert_int_equal(s->evaluations[e].heatmaps.n, each * s->evaluations[e].n_classes);
+            images = s->evaluations[e].heatmaps.n > images ? s->evaluations[e].heatmaps.n : images; /* the task of all classes */
+        }
+        assert_int_equal(f->images, images);
+        for (size_t k = 0; k < s->n_cells; k++) { /* every point, had it gone its own way */
+            const bool chosen = i % COUNT(ends) == 0 || strcmp(s->config->criteria[s->cells[k].criterion].name, "chance") == 0;
+            padded += !chosen ? 0 : (each == 2 ? 4 : 2) * study_batches(&s->evaluations[s->tasks[s->cells[k].task].evaluation].heatmaps, 4);
+        }
+        assert_int_equal(f->unshared, padded);
+        assert_int_equal(f->file > 0, each == 2);
+        close_both(&b);
+    }
+}
+
 /* Images are explained for scores, not for rankings. */
 static void rankings_of_the_same_scores_share_their_explanation(void **state)
 {
@@ -499,6 +586,9 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_plan_with_relevance_is_a_bound),
         cmocka_unit_test(sharing_is_counted),
         cmocka_unit_test(kept_rows_are_foreseen),
+        cmocka_unit_test(spectra_and_their_rows_are_foreseen),
+        cmocka_unit_test(automatic_rows_have_a_bound),
+        cmocka_unit_test(explanations_under_pruning_are_planned),
         cmocka_unit_test(rankings_of_the_same_scores_share_their_explanation),
         cmocka_unit_test(passes_of_a_method_are_counted),
         cmocka_unit_test(criteria_may_be_for_some_models_and_references),
