@@ -55,7 +55,11 @@ HEATMAPS = {"cell": ("cell", "i8"), "rate": ("rate", "f8"), "slot": ("slot", "i8
     name: ("cell rate slot", "f8") for name in ("cosine", "map_cosine", "logit", "confidence")}
 MAPS = {"map": ("map", "i8"), "row": ("row", "i8"), "column": ("column", "i8"), "image": ("map", "i8"),
         "relevance": ("map row column", "f4")}
-PARTS = {"/models/": MODEL, "/audit/": AUDIT, "/rows/": ROWS, "/heatmaps/maps/": MAPS}
+SEARCH = {"dimension": ("dimension", "text"), "trial": ("trial", "i8"), "choices": ("dimension", "text"), "importance_main": ("dimension", "f8"),
+          "importance_total": ("dimension", "f8"), "point": ("trial dimension", "f8"), "setting": ("trial", "text"), "round": ("trial", "i8"),
+          "rank": ("trial", "i8"), "front": ("trial", "u1")} | {
+    name: ("trial", "f8") for name in ("objective", "error", "a_pr_mean", "a_pr_trapezoid", "area_parameters", "area_macs", "held_out", "held_out_error")}
+PARTS = {"/search/": SEARCH, "/models/": MODEL, "/audit/": AUDIT, "/rows/": ROWS, "/heatmaps/maps/": MAPS}
 FIXED = {"/curves": CURVES, "/stability": STABILITY, "/summary": SUMMARY, "/differences": DIFFERENCES, "/criteria": CRITERIA, "/classes": CLASSES,
          "/provenance": PROVENANCE}
 
