@@ -293,6 +293,7 @@ status evaluate_pruned(evaluator *e, arena *a)
     const item_list list = {.n = e->n_pruned,
                             .stretch = STRETCH,
                             .most_payload = largest_payload(e),
+                            .needed_by_all = e->stage->study->part == PART_TUNING, /* what comes next follows from it */
                             .context = e,
                             .key = pruned_key,
                             .payload = pruned_payload,
