@@ -45,7 +45,11 @@ AUDIT = SETS | {"step": ("step", "i8"), "layer": ("step", "text"), "type": ("ste
 ROWS = SETS | {"sample": ("sample", "i8"), "class": ("class", "i8"), "component": ("component", "i8"), "path": ("sample", "text"),
                "sample_class": ("sample", "i8"), "samples": ("class", "i8"), "member": ("set sample", "u1"),
                "score": ("sample component", "f4"), "mean": ("class component", "f8"), "variance": ("class component", "f8")}
-PARTS = {"/models/": MODEL, "/audit/": AUDIT, "/rows/": ROWS}
+SPECTRUM = SETS | {"part": ("part", "i8"), "name": ("part", "text"), "level": ("part", "text"), "kind": ("part", "text"),
+                   "components": ("part", "i8"), "share": ("share", "f8"), "mode": ("mode", "i8"), "modes": ("set part share", "f8"),
+                   "solver": ("set part", "u1"), "eigenvalue": ("set part mode", "f8")} | {
+                       name: ("set part", "f8") for name in ("variance", "participation", "adjusted", "effective_rank")}
+PARTS = {"/models/": MODEL, "/audit/": AUDIT, "/rows/": ROWS, "/spectrum/": SPECTRUM}
 FIXED = {"/curves": CURVES, "/stability": STABILITY, "/summary": SUMMARY, "/differences": DIFFERENCES, "/criteria": CRITERIA, "/classes": CLASSES,
          "/provenance": PROVENANCE}
 
