@@ -1,6 +1,7 @@
 /* Which matrices the spectrum stage solves, and who solves them. */
 #include <stdlib.h>
 
+#include "backend/dense.h"
 #include "parallel/eigen.h"
 #include "stages/rows.h"
 #include "stages/spectrum.h"
@@ -158,8 +159,9 @@ status spectrum_check(const study *s, int ranks)
             char why[256];
             (void)snprintf(why, sizeof why, "%s", status_message());
             status_clear();
-            return FAIL(ST_ENVIRONMENT, "%s: spectrum of %s, all layers together: %s; or take fewer reference images, or let one rank do it: spectrum_lapack: "
-                        "%zu", s->config->path, s->models[m].config->name, why, most);
+            const size_t alone = most < DENSE_MOST ? most : DENSE_MOST; /* what the key takes */
+            return FAIL(ST_ENVIRONMENT, "%s: spectrum of %s, all layers together: %s; or take fewer reference images, or let one rank do it (spectrum_lapack: "
+                        "%zu)", s->config->path, s->models[m].config->name, why, alone);
         }
     }
     return STATUS_OK;
