@@ -122,6 +122,7 @@ endif()
 need_pkg(FYAML libfyaml 0.7.12 libfyaml-dev libfyaml-devel libfyaml)
 need_pkg(JANSSON jansson 2.12 libjansson-dev jansson-devel jansson)
 need_pkg(JPEG libjpeg 1.5 libjpeg-dev libjpeg-turbo-devel libjpeg-turbo)
+need_pkg(ZLIB zlib 1.2.9 zlib1g-dev zlib-devel zlib-api)
 need_pkg(PNG libpng 1.6 libpng-dev libpng-devel libpng)
 
 find_path(RANDOM123_INCLUDE Random123/philox.h)

@@ -15,16 +15,16 @@ typedef struct row_keeper {
     size_t n_samples, n_components, micro_batch, n_batches;
     size_t moment;      /* where in a row it begins */
     float *all;         /* rank 0: [n_samples, n_components]; else NULL */
-    float *mine;        /* other ranks: one micro-batch after the other, as they were computed */
-    size_t *place, n_mine; /* [n_batches] where in `mine` */
+    float **mine;       /* other ranks: [n_batches] of this rank's own batches, in the arena */
+    arena *arena;
     int64_t *owner;     /* [n_batches] of this rank's own batches its rank, else 0 */
     int rank;
 } row_keeper;
 
 /* Local; what rank 0 gathers lives in the stage's arena, the rest in `a`. */
 MUST_CHECK status rows_open(const stage_ctx *c, arena *a, size_t model, size_t criterion, row_keeper *out);
-/* Local. The first n rows [n, n_values] of micro-batch `index`, which this rank has computed. */
-void rows_keep(row_keeper *k, size_t index, size_t n, const float *rows, size_t n_values);
+/* Local. The first n rows [n, n_values] of micro-batch `index`, which this rank has computed. Errors: ST_ENVIRONMENT. */
+MUST_CHECK status rows_keep(row_keeper *k, size_t index, size_t n, const float *rows, size_t n_values);
 /* Collective. *out: all rows on rank 0, NULL elsewhere and where nothing is kept. */
 void rows_gather(const comm *c, row_keeper *k, const float **out);
 

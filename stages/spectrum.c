@@ -117,7 +117,6 @@ static status solve_all(const solver *v, arena *a, size_t n, const spectrum_task
     comm *c = v->c->comm;
     status st = STATUS_OK;
     size_t i = 0;
-    const double started = log_seconds();
     for (; i < n && tasks[i].rank >= 0; i++) {
         if (comm_alarm(c, st)) {
             break;
@@ -127,14 +126,11 @@ static status solve_all(const solver *v, arena *a, size_t n, const spectrum_task
         }
     }
     const double finished = log_seconds();
-    v->c->busy_seconds += finished - started;
     TRY(comm_agree(c, st));
-    const double agreed = log_seconds();
-    v->c->idle_seconds += agreed - finished;
+    v->c->items->idle_seconds += log_seconds() - finished;
     for (; i < n; i++) {
         TRY(solve_together(v, a, &tasks[i]));
     }
-    v->c->busy_seconds += log_seconds() - agreed;
     return STATUS_OK;
 }
 
@@ -233,4 +229,5 @@ const stage_def stage_spectrum = {
     .run = run,
     .forecast = spectrum_forecast,
     .trial = spectrum_trial,
+    .at_the_end = true,
 };

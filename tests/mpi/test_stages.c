@@ -19,6 +19,7 @@ static comm world;
 static arena *memory, *scratch;
 static plan resolved, many; /* `many`: criteria of every kind, explained and ranked only */
 static stage_ctx ctx, many_ctx;
+static item_service items;
 
 static void no_tick(void *progress, double images)
 {
@@ -37,7 +38,8 @@ static void *zeroed(size_t n, size_t size)
 static status run_study(size_t n_sets, const char *const sets[], const char *last, plan *p, stage_ctx *c)
 {
     TRY(plan_build(&world, memory, source_path("configs/digits.yaml"), n_sets, sets, p));
-    *c = (stage_ctx){.comm = &world, .study = &p->study, .arena = memory, .tick = no_tick};
+    *c = (stage_ctx){.comm = &world, .study = &p->study, .arena = memory, .tick = no_tick, .items = &items};
+    TRY(items_open(&world, memory, &items));
     c->reference_mark = zeroed(p->study.reference_data->n_samples, sizeof *c->reference_mark);
     c->evaluation_mark = zeroed(p->study.evaluation_data->n_samples, sizeof *c->evaluation_mark);
     for (size_t i = 0; i < stage_count && (i == 0 || strcmp(stage_table[i - 1]->name, last) != 0); i++) {
