@@ -41,6 +41,15 @@ typedef struct config_subset {
     const char *const *where; /* [n] "study.yaml:31:16: tasks.subsets[0].classes[1]" */
 } config_subset;
 
+/* Explanations of evaluation images before and after pruning (docs/heatmaps.md). */
+typedef struct config_heatmaps {
+    size_t images;         /* of each class of a task; 0: nothing is explained after pruning */
+    bool keep;             /* the maps themselves */
+    const bool *rate;      /* [n_rates] which; the first, 0, always */
+    const bool *criterion; /* [n_criteria] */
+    config_criterion explanation; /* method lrp, with its composite and parameters; not one of `criteria` */
+} config_heatmaps;
+
 /* What becomes of the scores of single images. */
 typedef enum config_rows { ROWS_STREAM, ROWS_KEEP, ROWS_AUTO, CONFIG_ROWS } config_rows;
 
@@ -80,6 +89,7 @@ typedef struct config {
     bool spectrum;
     size_t spectrum_lapack;       /* order of the largest matrix that one rank works on alone */
     bool winograd;                /* `convolutions: winograd` */
+    config_heatmaps heatmaps;
     const char *output;           /* result path, relative to the working directory; <study>.h5 where none is given */
 } config;
 
