@@ -93,7 +93,7 @@ static status put_indices(h5_group *g, const result_heatmaps *h, size_t slots)
     static const int64_t none = -1;
     static const h5_variable prediction = {
         "prediction", "cell rate slot", H5_SIGNED, NULL, "class number that the network takes the image for, of the task's", &none, NULL};
-    static const h5_variable map = {"map", "cell rate slot", H5_SIGNED, NULL, "position along `map` in /heatmaps/maps/<model>", &none, NULL};
+    static const h5_variable map = {"heatmap", "cell rate slot", H5_SIGNED, NULL, "position along `heatmap` in /heatmaps/maps/<model>", &none, NULL};
     const size_t n = h->n_cells * h->n_rates * slots;
     int64_t *of, *at;
     TRY_ALLOC(of, g->file->scratch, n);
@@ -139,8 +139,8 @@ static void fill_maps(const void *context, size_t first, size_t n, void *out)
 static status put_maps(const results_writer *w, const result_heatmap_maps *m)
 {
     static const h5_variable relevance = {
-        "relevance", "map row column", H5_SINGLE, NULL, "relevance of the input for the image's class, summed over the channels", NULL, NULL};
-    static const h5_variable of = {"image", "map", H5_COUNT, NULL, "position along `image` in /heatmaps", NULL, NULL};
+        "relevance", "heatmap row column", H5_SINGLE, NULL, "relevance of the input for the image's class, summed over the channels", NULL, NULL};
+    static const h5_variable of = {"image", "heatmap", H5_COUNT, NULL, "position along `image` in /heatmaps", NULL, NULL};
     status st = STATUS_OK;
     h5_group g;
     char *path;
@@ -151,7 +151,7 @@ static status put_maps(const results_writer *w, const result_heatmap_maps *m)
         number[i] = m->image[i];
     }
     TRY(h5_group_create(w->file, path, &g));
-    TRY_OR(cleanup, st, results_put_numbering(&g, "map", m->n_maps, "map of an image by a distinct network"));
+    TRY_OR(cleanup, st, results_put_numbering(&g, "heatmap", m->n_maps, "map of an image by a distinct network"));
     TRY_OR(cleanup, st, results_put_numbering(&g, "row", m->height, "row of pixels, from the top"));
     TRY_OR(cleanup, st, results_put_numbering(&g, "column", m->width, "column of pixels, from the left"));
     TRY_OR(cleanup, st, h5_put(&g, &of, number));
