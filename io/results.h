@@ -6,6 +6,7 @@
 #include "nn/graph.h"
 #include "pruning/curve.h"
 #include "pruning/ranking.h"
+#include "pruning/spectrum.h"
 
 enum { RESULTS_SCHEMA_VERSION = 4 };
 
@@ -28,7 +29,7 @@ typedef struct result_model {
 
 /* One study cell: everything that shares a curve. */
 typedef struct result_cell {
-    size_t model, criterion; /* indices */
+    size_t model, criterion, task; /* indices */
     component_kind kind;
     uint64_t seed;
     size_t n_references;     /* per class; 0 for criteria without samples */
@@ -65,9 +66,9 @@ typedef struct result_track {
     const double *moments;   /* [n_cells, n_moments, n_components] exact sums over the reference samples */
 } result_track;
 
-/* Stability of rankings over seeds, one row per (model, kind, criterion, number of classes, references). */
+/* Stability of rankings over seeds, one row per (model, kind, criterion, task, references). */
 typedef struct result_stability {
-    size_t model, criterion, n_classes, n_references, n_pairs;
+    size_t model, criterion, task, n_classes, n_references, n_pairs;
     component_kind kind;
     double kendall_mean;
     const double *jaccard_mean; /* [n_rates] of the removed sets */
@@ -75,7 +76,7 @@ typedef struct result_stability {
 
 /* One row of the printed table. */
 typedef struct result_summary {
-    size_t model, criterion, n_classes, n_references, n_seeds;
+    size_t model, criterion, task, n_classes, n_references, n_seeds;
     component_kind kind;
     double accuracy, a_pr_mean, a_pr_error, a_pr_trapezoid, a_pr_trapezoid_error, highest_rate;
     double area_parameters, area_macs, parameters_removed, macs_removed; /* as in result_cell, means over the seeds */
@@ -83,7 +84,7 @@ typedef struct result_summary {
 
 /* A_PR of one criterion less that of another, over the seeds of both (pruning/paired.h). */
 typedef struct result_difference {
-    size_t model, criterion, other, n_classes, n_references, n_seeds; /* references: of the criteria that need any */
+    size_t model, criterion, other, task, n_classes, n_references, n_seeds; /* references: of the criteria that need any */
     component_kind kind;
     double mean, error, low, high;
 } result_difference;
@@ -91,7 +92,7 @@ typedef struct result_difference {
 /* What was explained together: the reference images of a task. */
 typedef struct result_set {
     uint64_t seed;
-    size_t n_classes, n_references, n_images; /* references: per class */
+    size_t task, n_classes, n_references, n_images; /* references: per class */
 } result_set;
 
 /* A step of a relevance walk that runs a rule. */
@@ -121,6 +122,26 @@ typedef struct result_rows {
     const result_set *sets;
     const uint8_t *member;   /* [n_sets, n_samples] does the set contain the image? */
 } result_rows;
+
+/* Components that are looked at together: a layer, all of a kind, the network. */
+typedef struct result_part {
+    const char *name, *level, *kind; /* "features.0", "layer", "filters"; kind "": of several kinds */
+    size_t n_components;
+} result_part;
+
+/* Eigenvalues of the covariance of scores over images under one (model, criterion), and what they amount to (pruning/spectrum.h). Index of
+ * part p under set r: r * n_parts + p. */
+typedef struct result_spectrum {
+    size_t model, criterion;
+    size_t scored; /* the criterion with the same scores, as in result_rows */
+    size_t n_parts, n_sets;
+    const result_part *parts;
+    const result_set *sets;
+    const size_t *order;         /* how many eigenvalues there are */
+    const double *const *values; /* [order] descending */
+    const uint8_t *over_ranks;   /* found by all ranks together: the last digits depend on how many they were */
+    const spectrum *measures;
+} result_spectrum;
 
 /* A cell whose pruned networks were explained (docs/heatmaps.md). Arrays are over the rates of results.heatmaps. Means are over the images
  * that are not counted in `undefined`, errors their standard errors. */
@@ -167,7 +188,7 @@ typedef struct result_text { /* a named text of /provenance */
 
 typedef struct results {
     const char *study;
-    size_t n_models, n_criteria, n_rates, n_cells, n_tracks, n_stability, n_summary, n_differences, n_audits, n_rows;
+    size_t n_models, n_criteria, n_rates, n_cells, n_tracks, n_stability, n_summary, n_differences, n_audits, n_rows, n_spectra;
     const result_model *models;
     const char *const *criterion_name;   /* [n_criteria] */
     const ranking_options *criterion_ranking; /* [n_criteria] */
@@ -175,6 +196,8 @@ typedef struct results {
     const char *const *criterion_method; /* [n_criteria] "lrp", with its parameters: "lrp composite=epsilon epsilon=1e-06 ..." */
     const char *const *criterion_composite; /* [n_criteria] relevance rules as a list of entries in YAML, "" where there are none */
     const double *rates;
+    size_t n_tasks;
+    const char *const *task_name;  /* [n_tasks] class subsets: "10" where seeds draw so many classes, else the name of a stated one */
     const char *const *class_name; /* [n_classes] of the data set */
     size_t n_classes;
     const result_cell *cells;
@@ -185,6 +208,7 @@ typedef struct results {
     const result_difference *differences;
     const result_audit *audits;
     const result_rows *rows; /* empty unless the study keeps them */
+    const result_spectrum *spectra; /* empty unless the study asks for them */
     const result_heatmaps *heatmaps; /* NULL: the study asks for none */
     /* /provenance: everything that is timed, dated or tied to a host, and what identifies the inputs */
     size_t n_texts, n_inputs, n_ranks;
@@ -192,7 +216,8 @@ typedef struct results {
     const result_input *inputs;
     const char *const *rank_host;  /* [n_ranks] */
     const double *rank_busy;       /* [n_ranks] seconds computing */
-    const double *rank_idle;       /* [n_ranks] seconds waiting for other ranks */
+    const double *rank_idle;       /* [n_ranks] seconds waiting for other ranks to finish their items */
+    const double *rank_idle_share; /* [n_ranks] of the seconds that all stages took */
     size_t n_stages;
     const char *const *stage_name;       /* [n_stages] in the order in which they ran */
     const double *image_wait;            /* [n_ranks, n_stages] seconds waiting for images */

@@ -15,11 +15,13 @@ static status put_ranks(h5_group *g, const results *r)
 {
     static const h5_variable host = {"host", "rank", H5_STRING, NULL, "where the rank ran", NULL, NULL};
     static const h5_variable busy = {"busy", "rank", H5_REAL, "s", "time computing", NULL, NULL};
-    static const h5_variable idle = {"idle", "rank", H5_REAL, "s", "time waiting for other ranks", NULL, NULL};
+    static const h5_variable idle = {"idle", "rank", H5_REAL, "s", "time waiting for other ranks to finish their items", NULL, NULL};
+    static const h5_variable share = {"idle_share", "rank", H5_REAL, "1", "idle over the time that all stages took", NULL, NULL};
     TRY(results_put_numbering(g, "rank", r->n_ranks, "MPI rank"));
     TRY(h5_put(g, &host, r->rank_host));
     TRY(h5_put(g, &busy, r->rank_busy));
-    return h5_put(g, &idle, r->rank_idle);
+    TRY(h5_put(g, &idle, r->rank_idle));
+    return h5_put(g, &share, r->rank_idle_share);
 }
 
 static status put_times(h5_group *g, const results *r)

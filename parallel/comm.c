@@ -6,8 +6,7 @@
 
 static const size_t piece = (size_t)1 << 26; /* elements a call: far below INT_MAX, far above the cost of a call */
 
-/* The one caller of MPI_Abort: the ranks can no longer agree on anything, so no message can reach all of them. */
-static void comm_fatal(const comm *c, const char *what)
+void comm_fatal(const comm *c, const char *what)
 {
     (void)fprintf(stderr, "pollard: rank %d: %s; the MPI library gave up, all ranks are stopped\n", c->rank, what);
     (void)MPI_Abort(c->mpi, ST_ENVIRONMENT);
@@ -24,7 +23,7 @@ static void environment(const comm *c, const char *name, size_t size, char *out)
 }
 
 /* How many ranks of a host are a node. The same on all ranks. */
-static status read_environment(comm *c, int *most)
+static status read_environment(comm *c)
 {
     char text[32], *end;
     environment(c, "POLLARD_RANKS_PER_NODE", sizeof text, text);
@@ -33,9 +32,9 @@ static status read_environment(comm *c, int *most)
     if (text[0] != '\0' && (*end != '\0' || value < 1 || value > INT_MAX)) {
         return FAIL(ST_ENVIRONMENT, "POLLARD_RANKS_PER_NODE: expected a number of 1 or more, or nothing, found '%s'", text);
     }
-    *most = text[0] == '\0' ? INT_MAX : (int)value;
+    c->node_most = text[0] == '\0' ? INT_MAX : (int)value;
     if (strcmp(c->shared_folder, "off") == 0) {
-        *most = 1;
+        c->node_most = 1;
     }
     if (c->shared_folder[0] == '\0') {
         (void)snprintf(c->shared_folder, sizeof c->shared_folder, "/dev/shm");
@@ -43,13 +42,13 @@ static status read_environment(comm *c, int *most)
     return STATUS_OK;
 }
 
-/* Ranks of one host, in stretches of `most`. */
-static void find_node(comm *c, int most)
+/* Ranks of one host, in stretches of node_most. */
+static void find_node(comm *c)
 {
     MPI_Comm host = MPI_COMM_NULL;
     int rank = 0;
     if (MPI_Comm_split_type(c->mpi, MPI_COMM_TYPE_SHARED, c->rank, MPI_INFO_NULL, &host) != MPI_SUCCESS ||
-        MPI_Comm_rank(host, &rank) != MPI_SUCCESS || MPI_Comm_split(host, rank / most, c->rank, &c->node) != MPI_SUCCESS ||
+        MPI_Comm_rank(host, &rank) != MPI_SUCCESS || MPI_Comm_split(host, rank / c->node_most, c->rank, &c->node) != MPI_SUCCESS ||
         MPI_Comm_free(&host) != MPI_SUCCESS || MPI_Comm_set_errhandler(c->node, MPI_ERRORS_RETURN) != MPI_SUCCESS ||
         MPI_Comm_rank(c->node, &c->node_rank) != MPI_SUCCESS || MPI_Comm_size(c->node, &c->node_size) != MPI_SUCCESS) {
         comm_fatal(c, "no communicator of the ranks of a node");
@@ -63,7 +62,7 @@ static void find_node(comm *c, int most)
 
 status comm_start(int *argc, char ***argv, comm *out)
 {
-    int provided = 0, most = 1;
+    int provided = 0;
     *out = (comm){.mpi = MPI_COMM_NULL, .node = MPI_COMM_NULL};
     if (MPI_Init_thread(argc, argv, MPI_THREAD_FUNNELED, &provided) != MPI_SUCCESS) {
         return FAIL(ST_ENVIRONMENT, "MPI cannot be started; check that the program runs under the mpirun of the MPI it was built with");
@@ -76,21 +75,43 @@ status comm_start(int *argc, char ***argv, comm *out)
     if (provided < MPI_THREAD_FUNNELED) {
         return FAIL(ST_ENVIRONMENT, "this MPI offers no MPI_THREAD_FUNNELED");
     }
-    TRY(read_environment(out, &most));
-    find_node(out, most);
+    TRY(read_environment(out));
+    find_node(out);
     return STATUS_OK;
+}
+
+status comm_part(comm *c, int n, comm *out)
+{
+    *out = (comm){.mpi = MPI_COMM_NULL, .node = MPI_COMM_NULL, .node_most = c->node_most};
+    memcpy(out->shared_folder, c->shared_folder, sizeof out->shared_folder);
+    if (MPI_Comm_split(c->mpi, c->rank < n ? 0 : MPI_UNDEFINED, c->rank, &out->mpi) != MPI_SUCCESS) {
+        comm_fatal(c, "no communicator of some of the ranks");
+    }
+    if (out->mpi != MPI_COMM_NULL) {
+        if (MPI_Comm_set_errhandler(out->mpi, MPI_ERRORS_RETURN) != MPI_SUCCESS || MPI_Comm_rank(out->mpi, &out->rank) != MPI_SUCCESS ||
+            MPI_Comm_size(out->mpi, &out->size) != MPI_SUCCESS) {
+            comm_fatal(c, "no communicator of some of the ranks");
+        }
+        find_node(out);
+    }
+    return comm_agree(c, STATUS_OK);
+}
+
+void comm_part_end(comm *part)
+{
+    if (part->node != MPI_COMM_NULL) {
+        (void)MPI_Comm_free(&part->node);
+    }
+    if (part->mpi != MPI_COMM_NULL) {
+        (void)MPI_Comm_free(&part->mpi);
+    }
 }
 
 void comm_finish(comm *c)
 {
     int started = 0;
     if (MPI_Initialized(&started) == MPI_SUCCESS && started) {
-        if (c->node != MPI_COMM_NULL) {
-            (void)MPI_Comm_free(&c->node);
-        }
-        if (c->mpi != MPI_COMM_NULL) {
-            (void)MPI_Comm_free(&c->mpi);
-        }
+        comm_part_end(c);
         (void)MPI_Finalize();
     }
 }
@@ -284,10 +305,11 @@ int comm_report(const comm *c, status local, bool verbose)
         comm_fatal(c, "a broadcast failed");
     }
     if (c->rank == rank) {
+        const char *what = code == ST_STOPPED ? "" : "error"; /* to stop on request is no mistake */
         if (c->size > 1) {
-            (void)fprintf(stderr, "pollard: error (rank %d): %s\n", rank, status_message());
+            (void)fprintf(stderr, "pollard: %s%s(rank %d): %s\n", what, what[0] == '\0' ? "" : " ", rank, status_message());
         } else {
-            (void)fprintf(stderr, "pollard: error: %s\n", status_message());
+            (void)fprintf(stderr, "pollard: %s%s%s\n", what, what[0] == '\0' ? "" : ": ", status_message());
         }
         if (verbose || code == ST_BUG) {
             status_print_trace(stderr);

@@ -18,6 +18,7 @@ typedef struct comm {
     MPI_Comm node; /* ranks that share memory; the first of them in the order of `mpi` is their leader, rank 0 */
     int node_rank, node_size;
     bool shares; /* some node has several ranks: the same on all */
+    int node_most; /* ranks of a host that count as a node */
     char shared_folder[256]; /* where blocks of memory that they share are made (parallel/node.h) */
 } comm;
 
@@ -27,6 +28,10 @@ typedef struct comm {
  * Errors: ST_ENVIRONMENT, on every rank. comm_finish() is safe after a failure too. */
 MUST_CHECK status comm_start(int *argc, char ***argv, comm *out);
 void comm_finish(comm *c);
+
+/* Collective: the first n ranks of c as ranks of their own; on the others out->mpi is MPI_COMM_NULL. Ended by comm_part_end() on all. */
+MUST_CHECK status comm_part(comm *c, int n, comm *out);
+void comm_part_end(comm *part);
 
 /* Each rank brings its own verdict; all leave with the same one. A rank that was fine while another failed gets ST_PEER. */
 MUST_CHECK status comm_agree(comm *c, status local);
@@ -46,6 +51,9 @@ void comm_bcast_in_node(const comm *c, size_t n, void *value); /* n bytes of the
 /* Whether all ranks of a node bring the same number, which stands for something that they must have made alike; `what` that is, for the
  * message. Errors, on every rank of all nodes: ST_BUG. */
 MUST_CHECK status comm_same_in_node(comm *c, const char *what, uint64_t mine);
+
+/* The one caller of MPI_Abort: for when the ranks can no longer agree on anything, so that no message can reach all of them. */
+void comm_fatal(const comm *c, const char *what);
 
 /* Adds n integers over all ranks, in place. */
 void comm_sum_i64(const comm *c, size_t n, int64_t value[]);

@@ -15,6 +15,8 @@ typedef struct cli {
     size_t n_sets;
     const char *sets[CLI_MAX_SETS]; /* --set */
     const char *model, *kind, *criterion, *task, *references, *seed, *rate, *checkpoint; /* of export, or NULL */
+    const char *array, *time_limit; /* of run, or NULL */
+    bool fresh;     /* --fresh */
     bool force;     /* --force */
     bool dry_run;   /* --dry-run */
     bool composite; /* --composite */

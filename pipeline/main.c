@@ -15,7 +15,7 @@ static int run_alone(const cli *cl, status st, int argc, char **argv)
     }
     if (!status_ok(st)) {
         (void)fflush(stdout); /* what was printed before the error shall stand before it */
-        (void)fprintf(stderr, "pollard: error: %s\n", status_message());
+        (void)fprintf(stderr, "pollard: %s%s\n", st.code == ST_STOPPED ? "" : "error: ", status_message()); /* to stop is no mistake */
         if (cl->verbose || st.code == ST_BUG) {
             status_print_trace(stderr);
         }

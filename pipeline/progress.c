@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "core/log.h"
+#include "pipeline/duration.h"
 #include "pipeline/launcher.h"
 
 static const double redraw_seconds = 0.2, line_seconds = 5.0;
@@ -14,17 +15,6 @@ void progress_start(progress *p, int rank, int ranks)
         .speaks = rank == 0, .terminal = isatty(STDERR_FILENO) == 1 || launcher_shows_terminal(), .ranks = ranks};
 }
 
-/* "1:02:03" or "2:03" */
-static void print_duration(char *out, size_t size, double seconds)
-{
-    const long s = (long)(seconds + 0.5);
-    if (s >= 3600) {
-        (void)snprintf(out, size, "%ld:%02ld:%02ld", s / 3600, s / 60 % 60, s % 60);
-    } else {
-        (void)snprintf(out, size, "%ld:%02ld", s / 60, s % 60);
-    }
-}
-
 static void show(progress *p, double now)
 {
     const double share = p->total > 0.0 && p->done < p->total ? p->done / p->total : 1.0;
@@ -32,7 +22,7 @@ static void show(progress *p, double now)
     const double rate = elapsed > 0.0 ? p->done / elapsed : 0.0;
     const double left = p->done > 0.0 ? elapsed * (1.0 - share) / share : 0.0;
     char time_left[32];
-    print_duration(time_left, sizeof time_left, left);
+    duration_text(time_left, sizeof time_left, left);
     if (p->terminal) {
         enum { WIDTH = 24 };
         char bar[WIDTH + 1] = "";
@@ -70,6 +60,12 @@ void progress_tick(void *progress_, double images)
     if (now - p->last >= (p->terminal ? redraw_seconds : line_seconds)) {
         show(p, now);
     }
+}
+
+void progress_skip(void *progress_, double images)
+{
+    progress *p = progress_;
+    p->total -= images;
 }
 
 void progress_end(progress *p)

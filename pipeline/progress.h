@@ -15,6 +15,7 @@ typedef struct progress {
 void progress_start(progress *p, int rank, int ranks);
 void progress_stage(progress *p, const char *stage, double total); /* begins a stage of this much work */
 void progress_tick(void *p, double images);                        /* stage_ctx.tick */
+void progress_skip(void *p, double images);                        /* item_service.skip: so much less is to be done */
 void progress_end(progress *p);                                    /* leaves the terminal line clean */
 
 #endif

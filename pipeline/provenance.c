@@ -4,8 +4,10 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "backend/dense.h"
 #include "io/sha256.h"
 #include "io/versions.h"
+#include "parallel/eigen.h"
 #include "pipeline/winograd.h"
 #include "revision.h"
 
@@ -25,12 +27,12 @@ const char *provenance_program(void)
 
 const char *provenance_version(arena *a, const backend_def *b)
 {
-    const char *mpi = mpi_version(a), *io = io_versions(a);
-    if (mpi == NULL || io == NULL) {
+    const char *mpi = mpi_version(a), *io = io_versions(a), *lapack = dense_version(a);
+    if (mpi == NULL || io == NULL || lapack == NULL) {
         return NULL;
     }
-    return arena_text(a, "%s\ncompiler %s\nMPI %s\n%s %s\n%s", provenance_program(), __VERSION__, mpi,
-                      b->name, b->version(), io);
+    return arena_text(a, "%s\ncompiler %s\nMPI %s\n%s %s\nLAPACK %s\nScaLAPACK %s\n%s", provenance_program(), __VERSION__, mpi,
+                      b->name, b->version(), lapack, eigen_version(), io);
 }
 
 /* A word as a shell reads it: quoted where it holds other than plain characters. */
@@ -86,7 +88,8 @@ static double now_seconds(void)
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
-static status texts(comm *c, arena *a, const plan *p, const stage_ctx *s, const provenance_run *run, results *out)
+/* items: of all ranks, computed by this run and by earlier ones. */
+static status texts(comm *c, arena *a, const plan *p, const stage_ctx *s, const provenance_run *run, const int64_t items[2], results *out)
 {
     result_text *list;
     const double now = now_seconds();
@@ -104,6 +107,8 @@ static status texts(comm *c, arena *a, const plan *p, const stage_ctx *s, const 
         {"finished", time_text(a, now)},
         {"seconds", arena_text(a, "%.3f", now - run->started)},
         {"stage_seconds", stages_text(a, run)},
+        {"items_computed", arena_text(a, "%jd", (intmax_t)items[0])},
+        {"items_restored", arena_text(a, "%jd", (intmax_t)items[1])},
         {"masks", arena_text(a, "%zu", s->evaluate.n_masks)},
         {"masks_evaluated", arena_text(a, "%zu", s->evaluate.n_evaluated)},
     };
@@ -202,11 +207,20 @@ status provenance_gather(comm *c, arena *a, const plan *p, const stage_ctx *s, c
     comm_or_bytes(c, sizeof(file_mark) * p->study.reference_data->n_samples, s->reference_mark);
     comm_or_bytes(c, sizeof(file_mark) * p->study.evaluation_data->n_samples, s->evaluation_mark);
     TRY(comm_gather_text(c, a, host, &out->rank_host));
-    TRY(comm_gather_f64(c, a, s->busy_seconds, &out->rank_busy));
-    TRY(comm_gather_f64(c, a, s->idle_seconds, &out->rank_idle));
+    double busy = 0.0, idle = 0.0, seconds = 0.0;
+    for (size_t i = 0; i < stage_count; i++) {
+        seconds += run->stage[i].seconds;
+        idle += run->stage[i].idle;
+        busy += run->stage[i].seconds - run->stage[i].image_wait - run->stage[i].idle;
+    }
+    TRY(comm_gather_f64(c, a, busy, &out->rank_busy));
+    TRY(comm_gather_f64(c, a, idle, &out->rank_idle));
+    TRY(comm_gather_f64(c, a, stage_share(idle, seconds), &out->rank_idle_share));
     TRY(gather_waits(c, a, run->stage, out));
     out->n_ranks = (size_t)c->size;
-    status st = texts(c, a, p, s, run, out);
+    int64_t items[2] = {(int64_t)s->items->n_computed, (int64_t)s->items->n_restored};
+    comm_sum_i64(c, 2, items);
+    status st = texts(c, a, p, s, run, items, out);
     if (status_ok(st)) {
         st = inputs(a, p, s, out);
     }

@@ -5,9 +5,9 @@
 #include "pipeline/plan.h"
 #include "stages/stage.h"
 
-/* What a stage took on this rank, and how much of it was waiting for images. */
+/* What a stage took on this rank, and how much of it was waiting for images, and for other ranks. */
 typedef struct stage_time {
-    double seconds, image_wait;
+    double seconds, image_wait, idle;
 } stage_time;
 
 static inline double stage_share(double part, double seconds)

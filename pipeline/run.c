@@ -8,27 +8,32 @@
 #include "pipeline/progress.h"
 #include "pipeline/provenance.h"
 #include "pipeline/report.h"
+#include "pipeline/resume.h"
+#include "pipeline/watch.h"
 #include "pipeline/winograd.h"
 
-/* On a terminal the progress line is enough for whoever looks on. before: at the start of the stage. */
-static void stage_report(const stage_ctx *before, const stage_ctx *s, const progress *p, const char *stage, const stage_time *t)
+/* On a terminal the progress line is enough for whoever looks on. */
+static void stage_report(const progress *p, const char *stage, const stage_time *t)
 {
     log_line(p->terminal ? LOG_DEBUG : LOG_INFO, "stage=%s seconds=%.2f busy=%.2f image_wait=%.2f image_wait_share=%.1f%% idle=%.2f", stage,
-             t->seconds, s->busy_seconds - before->busy_seconds, t->image_wait, 100.0 * stage_share(t->image_wait, t->seconds),
-             s->idle_seconds - before->idle_seconds);
+             t->seconds, t->seconds - t->image_wait - t->idle, t->image_wait, 100.0 * stage_share(t->image_wait, t->seconds), t->idle);
 }
 
-static status stages_run(stage_ctx *s, progress *p, stage_time times[])
+/* share: of an array of jobs. */
+static status stages_run(stage_ctx *s, progress *p, bool share, stage_time times[])
 {
     for (size_t i = 0; i < stage_count; i++) {
+        if (stage_table[i]->at_the_end && share) {
+            continue;
+        }
         const double started = log_seconds();
-        const stage_ctx before = *s;
+        const double waited = s->image_seconds, idle = s->items->idle_seconds;
         progress_stage(p, stage_table[i]->name, stage_table[i]->work(s));
         const status st = stage_table[i]->run(s);
         progress_end(p);
         TRY(st);
-        times[i] = (stage_time){log_seconds() - started, s->image_seconds - before.image_seconds};
-        stage_report(&before, s, p, stage_table[i]->name, &times[i]);
+        times[i] = (stage_time){log_seconds() - started, s->image_seconds - waited, s->items->idle_seconds - idle};
+        stage_report(p, stage_table[i]->name, &times[i]);
     }
     return STATUS_OK;
 }
@@ -63,45 +68,91 @@ static status report(arena *a, const char *output, const results *r)
     return STATUS_OK;
 }
 
-static status write_and_report(arena *a, const char *output, const results *r)
+/* A job of an array has done its share, and no result is to be written. */
+static status report_share(const comm *c, const resume *j, const char *study_file)
 {
-    TRY(results_write(output, r));
-    gather_audits_warn(r);
-    return report(a, output, r);
+    const item_service *i = &j->items;
+    if (c->rank != 0) {
+        return STATUS_OK;
+    }
+    (void)fprintf(stdout, "\nJob %zu of %zu has done its share. ", i->task + 1, i->n_tasks);
+    if (i->n_missing > 0) {
+        (void)fprintf(stdout, "%zu items of other jobs are not there yet; when these have ended:\n", i->n_missing);
+    } else {
+        (void)fprintf(stdout, "Everything is there:\n");
+    }
+    (void)fprintf(stdout, "    pollard merge %s    (with the same -o and --set)\n", study_file);
+    return fflush(stdout) == 0 ? STATUS_OK : FAIL(ST_CANT_WRITE, "standard output cannot be written; the share is done all the same");
 }
 
-static status run_in(comm *c, arena *a, const cli *cl, int argc, char *const argv[])
+/* The journal goes as soon as the result is in place, before a table that nobody can read is an error. */
+static status finish(comm *c, arena *a, const plan *p, stage_ctx *s, const provenance_run *run, const char *output, resume *j, bool quiet)
+{
+    results r;
+    TRY(comm_agree(c, gather_results(a, &p->study, s, &r)));
+    TRY(provenance_gather(c, a, p, s, run, &r));
+    TRY(comm_agree(c, c->rank == 0 ? results_write(output, &r) : STATUS_OK));
+    TRY(resume_done(j));
+    if (c->rank == 0) {
+        gather_audits_warn(&r);
+    }
+    return comm_agree(c, c->rank == 0 && !quiet ? report(a, output, &r) : STATUS_OK);
+}
+
+/* The stages, with what earlier runs have finished. */
+static status run_stages(comm *c, arena *a, const plan *p, resume *j, bool share, progress *bar, stage_time times[], stage_ctx *s)
+{
+    *s = (stage_ctx){.comm = c, .study = &p->study, .arena = a, .tick = progress_tick, .progress = bar, .items = &j->items};
+    j->items.skip = progress_skip;
+    j->items.progress = bar;
+    progress_start(bar, c->rank, c->size);
+    TRY(comm_agree(c, open_marks(a, &p->study, s)));
+    return stages_run(s, bar, share, times);
+}
+
+/* Collective. Items of all ranks. */
+static size_t computed(const comm *c, const resume *j)
+{
+    int64_t n = (int64_t)j->items.n_computed;
+    comm_sum_i64(c, 1, &n);
+    return (size_t)n;
+}
+
+static status run_in(comm *c, arena *a, const run_options *o, int argc, char *const argv[])
 {
     plan p;
-    results r;
+    resume j;
     progress bar;
+    stage_ctx s;
     stage_time *times = arena_alloc(a, stage_count, sizeof *times);
     TRY(comm_agree(c, times == NULL ? (status){ST_ENVIRONMENT} : STATUS_OK));
     struct timespec now;
     (void)clock_gettime(CLOCK_REALTIME, &now);
     const provenance_run started = {argc, argv, (double)now.tv_sec + 1e-9 * (double)now.tv_nsec, times};
 
-    TRY(plan_build(c, a, cl->file, cl->n_sets, cl->sets, &p));
-    const char *output = cl->output != NULL ? cl->output : p.study.config->output;
-    TRY(comm_agree(c, c->rank == 0 ? results_check_output(output) : STATUS_OK)); /* before hours of work, not after */
+    TRY(plan_build(c, a, o->config, o->n_sets, o->sets, &p));
+    resume_options with = o->resume;
+    with.output = o->output != NULL ? o->output : p.study.config->output;
+    TRY(comm_agree(c, c->rank == 0 ? results_check_output(with.output) : STATUS_OK)); /* before hours of work, not after */
     announce(c, &p.study);
-
-    stage_ctx s = {.comm = c, .study = &p.study, .arena = a, .tick = progress_tick, .progress = &bar};
-    progress_start(&bar, c->rank, c->size);
-    TRY(comm_agree(c, open_marks(a, &p.study, &s)));
-    TRY(stages_run(&s, &bar, times));
-
-    TRY(comm_agree(c, gather_results(a, &p.study, &s, &r)));
-    TRY(provenance_gather(c, a, &p, &s, &started, &r));
-    return comm_agree(c, c->rank == 0 ? write_and_report(a, output, &r) : STATUS_OK);
+    TRY(resume_open(c, a, &p, &with, &j));
+    TRY(comm_agree(c, c->rank == 0 ? watch_note(a, &p.study, &j) : STATUS_OK));
+    TRY(run_stages(c, a, &p, &j, with.n_tasks > 0, &bar, times, &s));
+    if (o->n_items != NULL) {
+        *o->n_items = computed(c, &j);
+    }
+    if (with.n_tasks > 0) {
+        return comm_agree(c, report_share(c, &j, o->config));
+    }
+    return finish(c, a, &p, &s, &started, with.output, &j, o->quiet);
 }
 
-status run_study(comm *c, const cli *cl, int argc, char *const argv[])
+status run_study(comm *c, const run_options *o, int argc, char *const argv[])
 {
     arena *a = NULL;
     status st = comm_agree(c, arena_open("study", &a));
     if (status_ok(st)) {
-        st = run_in(c, a, cl, argc, argv);
+        st = run_in(c, a, o, argc, argv);
     }
     arena_close(&a);
     return st;

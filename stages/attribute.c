@@ -3,6 +3,8 @@
 
 #include "parallel/node_weights.h"
 #include "stages/batch_source.h"
+#include "stages/item_keys.h"
+#include "stages/marks.h"
 #include "stages/rows.h"
 #include "stages/stage.h"
 
@@ -16,10 +18,9 @@ static size_t same_scores(const config *cfg, size_t criterion)
     return first;
 }
 
-/* Does the stage explain images for this criterion? */
-static bool is_explained(const config *cfg, size_t criterion)
+bool attribute_explains(const study *s, size_t criterion)
 {
-    return cfg->criteria[criterion].method->uses_samples && same_scores(cfg, criterion) == criterion;
+    return s->config->criteria[criterion].method->uses_samples && same_scores(s->config, criterion) == criterion;
 }
 
 size_t attribute_index(const study *s, size_t model, size_t criterion, size_t reference)
@@ -27,41 +28,62 @@ size_t attribute_index(const study *s, size_t model, size_t criterion, size_t re
     return (model * s->config->n_criteria + same_scores(s->config, criterion)) * s->n_references + reference;
 }
 
-/* One (model, criterion) on this rank. */
+/* One (model, criterion) on this rank. An item is one of its micro-batches, a payload the marks of its images and its rows. */
 typedef struct explainer {
+    stage_ctx *stage;
+    size_t model_index, criterion;
     const study_model *model;
     const criterion_def *method;
     void *state;
     size_t n_values; /* the length of a row */
     size_t passes;   /* of a micro-batch through the network */
     exact_sum *sums; /* [n_references, n_values] */
-    float *rows;     /* [micro_batch, n_values] */
     size_t *target;  /* [micro_batch] */
     uint64_t *sample; /* [micro_batch] index in the data set */
     row_keeper rows_kept; /* with `rows: keep` */
     batch batch;
-    batch_source *images; /* of all explainers, one after the other */
+    batch_source *images;
+    arena *scratch;       /* of one image */
     weight_list weights;  /* that the ranks of a node share */
 } explainer;
 
-/* Local. Explains nothing before explainer_ready(). */
-static status explainer_open(const stage_ctx *c, arena *a, batch_source *images, size_t model, size_t criterion, explainer *out)
+/* Where in a payload the rows [micro_batch, n_values] begin: aligned as an arena's blocks are. */
+static size_t rows_at(const study *s)
+{
+    return forecast_block(s->config->micro_batch, sizeof(noted_mark));
+}
+
+static status open_images(stage_ctx *c, const study_model *m, batch_source **out)
+{
+    const batch_setup setup = {.data = c->study->reference_data,
+                               .micro_batch = c->study->config->micro_batch,
+                               .image_size = batch_image_size(&m->preprocess),
+                               .most_asked = BATCHES_AHEAD,
+                               .threads = c->study->config->decode_threads,
+                               .ahead = BATCHES_AHEAD,
+                               .mark = c->reference_mark,
+                               .waited = &c->image_seconds};
+    return batch_source_open(&setup, out);
+}
+
+/* Local. Explains nothing before explainer_ready(); to be closed whether it is open or not. */
+static status explainer_open(stage_ctx *c, arena *a, arena *scratch, size_t model, size_t criterion, explainer *e)
 {
     const study *s = c->study;
     const config_criterion *cc = &s->config->criteria[criterion];
     const size_t micro_batch = s->config->micro_batch;
-    explainer *e = out;
-    *e = (explainer){.model = &s->models[model], .method = cc->method, .images = images, .weights = weights_open(a)};
+    *e = (explainer){.stage = c, .model_index = model, .criterion = criterion, .model = &s->models[model], .method = cc->method,
+                     .scratch = scratch, .weights = weights_open(a)};
     criterion_setup setup = study_setup(s, model, criterion);
     setup.weights = node_weights_list(c->comm, &e->weights);
     e->n_values = criterion_row(e->method, &setup);
     e->passes = criterion_passes(e->method, &setup);
     TRY_ALLOC(e->sums, a, s->n_references * e->n_values);
-    TRY_ALLOC(e->rows, a, micro_batch * e->n_values);
     TRY_ALLOC(e->target, a, micro_batch);
     TRY_ALLOC(e->sample, a, micro_batch);
     TRY_ALLOC(e->batch.images, a, micro_batch * shape_count(setup.graph->input));
     TRY(rows_open(c, a, model, criterion, &e->rows_kept));
+    TRY(open_images(c, e->model, &e->images));
     return e->method->open(a, &setup, &e->state);
 }
 
@@ -86,12 +108,72 @@ static bool contains(const sample_list *list, size_t sample)
     return low < list->n && list->sample[low] == sample;
 }
 
-static void add_rows(const study *s, explainer *e)
+/* Which samples a micro-batch has. */
+static batch describe(const explainer *e, size_t index)
 {
-    for (size_t i = 0; i < e->batch.n; i++) {
-        const float *row = e->rows + i * e->n_values;
+    batch b = {.images = NULL};
+    batch_describe(&e->stage->study->explained, index, e->stage->study->config->micro_batch, &b);
+    return b;
+}
+
+static void key_of(const void *context, size_t index, journal_key *out)
+{
+    const explainer *e = context;
+    *out = (journal_key){ITEM_ROWS, (uint32_t)e->model_index, (uint32_t)e->criterion, (uint32_t)index, {0}};
+}
+
+static void expect(void *context, size_t index)
+{
+    explainer *e = context;
+    batch_source_ask(e->images, &e->stage->study->explained, &e->model->preprocess, index);
+}
+
+/* The next micro-batch that was asked for. */
+static status explain_batch(explainer *e, float *rows)
+{
+    const study *s = e->stage->study;
+    const size_t micro_batch = s->config->micro_batch;
+    TRY(batch_source_take(e->images, &e->batch));
+    for (size_t i = 0; i < micro_batch; i++) {
+        e->sample[i] = e->batch.sample[i < e->batch.n ? i : 0];
+        e->target[i] = s->reference_data->label[e->sample[i]];
+    }
+    const criterion_batch b = {.images = e->batch.images, .target = e->target, .sample = e->sample};
+    e->method->rows(e->state, &b, rows);
+    e->stage->tick(e->stage->progress, (double)(micro_batch * e->passes));
+    return STATUS_OK;
+}
+
+static status compute(void *context, size_t index, void *payload)
+{
+    explainer *e = context;
+    const study *s = e->stage->study;
+    (void)index; /* items are computed in the order in which they are expected */
+    memset(payload, 0, rows_at(s));
+    TRY(explain_batch(e, (float *)((char *)payload + rows_at(s))));
+    marks_note(s->reference_data, e->batch.n, e->batch.sample, e->stage->reference_mark, payload);
+    return STATUS_OK;
+}
+
+static status check(void *context, size_t index, const void *payload)
+{
+    const explainer *e = context;
+    const batch b = describe(e, index);
+    return marks_check(e->scratch, e->stage->study->reference_data, b.n, b.sample, payload);
+}
+
+/* Into the sums of every reference set that has the sample. */
+static status take(void *context, size_t index, const void *payload)
+{
+    explainer *e = context;
+    const study *s = e->stage->study;
+    const batch b = describe(e, index);
+    const float *rows = (const float *)((const char *)payload + rows_at(s));
+    marks_take(b.n, b.sample, payload, e->stage->reference_mark);
+    for (size_t i = 0; i < b.n; i++) {
+        const float *row = rows + i * e->n_values;
         for (size_t r = 0; r < s->n_references; r++) {
-            if (contains(&s->references[r].samples, e->batch.sample[i])) {
+            if (contains(&s->references[r].samples, b.sample[i])) {
                 exact_sum *sums = e->sums + r * e->n_values;
                 for (size_t k = 0; k < e->n_values; k++) {
                     exact_sum_add(&sums[k], row[k]);
@@ -99,40 +181,39 @@ static void add_rows(const study *s, explainer *e)
             }
         }
     }
+    return rows_keep(&e->rows_kept, index, b.n, rows, e->n_values);
 }
 
-/* The next of its micro-batches, whose number is `index`. */
-static status explain_batch(stage_ctx *c, explainer *e, size_t index)
+static size_t payload_of(const void *context, size_t index)
 {
-    const study *s = c->study;
-    const dataset *d = s->reference_data;
-    const size_t micro_batch = s->config->micro_batch;
-    TRY(batch_source_take(e->images, &e->batch));
-    for (size_t i = 0; i < micro_batch; i++) {
-        e->sample[i] = e->batch.sample[i < e->batch.n ? i : 0];
-        e->target[i] = d->label[e->sample[i]];
-    }
-    const criterion_batch b = {.images = e->batch.images, .target = e->target, .sample = e->sample};
-    e->method->rows(e->state, &b, e->rows);
-    add_rows(s, e);
-    rows_keep(&e->rows_kept, index, e->batch.n, e->rows, e->n_values);
-    c->tick(c->progress, (double)(micro_batch * e->passes));
-    return STATUS_OK;
+    const explainer *e = context;
+    const study *s = e->stage->study;
+    (void)index;
+    return rows_at(s) + s->config->micro_batch * e->n_values * sizeof(float);
 }
 
-/* This rank's share of the micro-batches; ends early when another rank has failed. `item` counts over models and criteria. */
-static status explain_share(stage_ctx *c, explainer *e, status st, size_t *item)
+static double images_of(const void *context, size_t index)
 {
-    const size_t n = study_batches(&c->study->explained, c->study->config->micro_batch);
-    for (size_t b = 0; b < n; b++, (*item)++) {
-        if (comm_alarm(c->comm, st)) {
-            break;
-        }
-        if (*item % (size_t)c->comm->size == (size_t)c->comm->rank) {
-            st = explain_batch(c, e, b);
-        }
-    }
-    return st;
+    const explainer *e = context;
+    (void)index;
+    return (double)(e->stage->study->config->micro_batch * e->passes);
+}
+
+static item_list items_of(explainer *e)
+{
+    const study *s = e->stage->study;
+    return (item_list){.n = study_batches(&s->explained, s->config->micro_batch),
+                       .stretch = 1,
+                       .most_payload = payload_of(e, 0),
+                       .needed_by_all = true,
+                       .context = e,
+                       .key = key_of,
+                       .payload = payload_of,
+                       .images = images_of,
+                       .expect = expect,
+                       .compute = compute,
+                       .take = take,
+                       .check = check};
 }
 
 /* Sums over the ranks, rounded once, into the stage's output. */
@@ -155,29 +236,18 @@ static status reduce(stage_ctx *c, explainer *e, size_t model, size_t criterion,
     return STATUS_OK;
 }
 
-static status explain(stage_ctx *c, arena *a, batch_source *images, size_t model, size_t criterion, size_t *item, const double **sums,
-                      const float **rows)
+static status explain(stage_ctx *c, arena *a, arena *scratch, size_t model, size_t criterion, const double **sums, const float **rows)
 {
     explainer e;
-    const double started = log_seconds(), waited = c->image_seconds;
-    TRY(explainer_ready(c, a, explainer_open(c, a, images, model, criterion, &e), &e));
-    const status st = explain_share(c, &e, STATUS_OK, item);
-    const double finished = log_seconds();
-    c->busy_seconds += finished - started - (c->image_seconds - waited);
-    TRY(comm_agree(c->comm, st));
-    c->idle_seconds += log_seconds() - finished;
+    status st = explainer_ready(c, a, explainer_open(c, a, scratch, model, criterion, &e), &e);
+    if (status_ok(st)) {
+        const item_list list = items_of(&e);
+        st = items_run(c->items, a, &list);
+    }
+    batch_source_close(&e.images);
+    TRY(st);
     rows_gather(c->comm, &e.rows_kept, &rows[attribute_index(c->study, model, criterion, 0) / c->study->n_references]);
     return reduce(c, &e, model, criterion, sums);
-}
-
-/* For how many criteria images are explained. */
-static size_t explaining(const study *s)
-{
-    size_t n = 0;
-    for (size_t k = 0; k < s->config->n_criteria; k++) {
-        n += is_explained(s->config, k);
-    }
-    return n;
 }
 
 /* How often every micro-batch goes through a model's network for one criterion. */
@@ -194,63 +264,28 @@ static double work(const stage_ctx *c)
     double passes = 0.0;
     for (size_t m = 0; m < s->n_models; m++) {
         for (size_t k = 0; k < s->config->n_criteria; k++) {
-            passes += is_explained(s->config, k) ? (double)passes_of(s, m, k) : 0.0;
+            passes += attribute_explains(s, k) ? (double)passes_of(s, m, k) : 0.0;
         }
     }
     return passes * (double)(batches * s->config->micro_batch) / (double)c->comm->size;
 }
 
-static status explain_all(stage_ctx *c, arena *a, batch_source *images)
+static status run_all(stage_ctx *c, arena *a, arena *scratch)
 {
     const study *s = c->study;
-    size_t item = 0;
     const double **sums = arena_alloc(c->arena, s->n_models * s->config->n_criteria * s->n_references, sizeof *sums);
     const float **rows = arena_alloc(c->arena, s->n_models * s->config->n_criteria, sizeof *rows);
     TRY(comm_agree(c->comm, sums == NULL || rows == NULL ? (status){ST_ENVIRONMENT} : STATUS_OK));
     for (size_t m = 0; m < s->n_models; m++) {
         for (size_t k = 0; k < s->config->n_criteria; k++) {
-            if (is_explained(s->config, k)) {
+            if (attribute_explains(s, k)) {
                 arena_release(a);
-                TRY(explain(c, a, images, m, k, &item, sums, rows));
+                TRY(explain(c, a, scratch, m, k, sums, rows));
             }
         }
     }
     c->attribute = (attribute_output){sums, rows};
     return STATUS_OK;
-}
-
-/* This rank's micro-batches of all explainers, in the order of explain_all(): item i is of rank i % ranks. */
-static status read_ahead(stage_ctx *c, arena *a, batch_source **out)
-{
-    const study *s = c->study;
-    const size_t n = study_batches(&s->explained, s->config->micro_batch), ranks = (size_t)c->comm->size;
-    batch_run *run;
-    batch_setup setup = {.data = s->reference_data,
-                         .micro_batch = s->config->micro_batch,
-                         .threads = s->config->decode_threads,
-                         .ahead = BATCHES_AHEAD,
-                         .mark = c->reference_mark,
-                         .waited = &c->image_seconds};
-    TRY_ALLOC(run, a, s->n_models * explaining(s));
-    for (size_t m = 0; m < s->n_models; m++) {
-        for (size_t k = 0; k < explaining(s); k++) {
-            const size_t first = ((size_t)c->comm->rank + ranks - setup.n_runs * n % ranks) % ranks;
-            run[setup.n_runs++] = (batch_run){&s->explained, &s->models[m].preprocess, first, ranks, n};
-        }
-    }
-    setup.run = run;
-    return batch_source_open(&setup, out);
-}
-
-static status run_all(stage_ctx *c, arena *a, arena *order)
-{
-    batch_source *images = NULL;
-    status st = comm_agree(c->comm, read_ahead(c, order, &images));
-    if (status_ok(st)) {
-        st = explain_all(c, a, images);
-    }
-    batch_source_close(&images);
-    return st;
 }
 
 /* What an explainer takes. Weights in the kernels' order are counted by themselves where ranks share memory. */
@@ -263,6 +298,7 @@ static status forecast_memory(const stage_ctx *c, size_t model, size_t criterion
     criterion_setup setup = study_setup(s, model, criterion);
     setup.weights = node_weights_list(c->comm, &weights);
     const size_t micro_batch = s->config->micro_batch, n_values = criterion_row(cc->method, &setup);
+    const size_t batches = study_batches(&s->explained, micro_batch);
     const size_t sums = forecast_block(s->n_references * n_values, sizeof(exact_sum));
     size_t method = 0;
     TRY(cc->method->bytes(&setup, &method));
@@ -272,7 +308,7 @@ static status forecast_memory(const stage_ctx *c, size_t model, size_t criterion
     forecast_add(out, "weights in the order of the kernels", weight_bytes - out->shared);
     forecast_add(out, "sums of relevance", sums);
     forecast_add(out, "sums of other ranks", c->comm->size > 1 ? sums : 0);
-    forecast_add(out, "rows of relevance", forecast_block(micro_batch * n_values, sizeof(float)));
+    forecast_add(out, "rows of relevance", items_bytes(batches, rows_at(s) + micro_batch * n_values * sizeof(float)));
     forecast_add(out, "micro-batches read ahead",
                  batch_source_bytes(micro_batch, shape_count(g->input), s->config->decode_threads, BATCHES_AHEAD));
     forecast_add(out, "a micro-batch of images",
@@ -309,7 +345,7 @@ static status forecast(stage_ctx *c, arena *scratch, stage_forecast *out)
     *out = (stage_forecast){.kept = forecast_block(pairs * s->n_references, sizeof(double *)) + forecast_block(pairs, sizeof(float *))};
     for (size_t m = 0; m < s->n_models; m++) {
         for (size_t k = 0; k < s->config->n_criteria; k++) {
-            if (is_explained(s->config, k)) {
+            if (attribute_explains(s, k)) {
                 TRY(forecast_pair(c, m, k, out));
             }
         }
@@ -324,40 +360,41 @@ static status forecast(stage_ctx *c, arena *scratch, stage_forecast *out)
     return STATUS_OK;
 }
 
-/* Collective. Micro-batches as they come, again and again, until the time is over. Ranks begin in different places. */
-static status try_batches(stage_ctx *c, arena *a, size_t model, size_t criterion, double budget, trial_clock *clock)
+/* Local. Micro-batches as they come, again and again, until the time is over. Ranks begin in different places. */
+static status try_batches(explainer *e, float *rows, double budget, trial_clock *clock)
 {
-    const study *s = c->study;
-    const preprocess *recipe = &s->models[model].preprocess;
-    const size_t n = study_batches(&s->explained, s->config->micro_batch), begin = (size_t)c->comm->rank % n;
-    const batch_run run[] = {{&s->explained, recipe, begin, 1, n}, {&s->explained, recipe, 0, 1, begin}};
-    const batch_setup setup = {.data = s->reference_data,
-                               .micro_batch = s->config->micro_batch,
-                               .n_runs = COUNT(run),
-                               .run = run,
-                               .endless = true,
-                               .threads = s->config->decode_threads,
-                               .ahead = BATCHES_AHEAD,
-                               .mark = c->reference_mark,
-                               .waited = &c->image_seconds};
-    batch_source *images = NULL;
-    explainer e = {.n_values = 0};
-    status st = batch_source_open(&setup, &images);
-    if (status_ok(st)) {
-        st = explainer_open(c, a, images, model, criterion, &e);
-    }
-    st = explainer_ready(c, a, st, &e);
-    for (size_t index = begin; status_ok(st) && (clock->n == 0 || clock->sum < budget); index = (index + 1) % n) {
+    const stage_ctx *c = e->stage;
+    const size_t n = study_batches(&c->study->explained, c->study->config->micro_batch);
+    size_t asked = (size_t)c->comm->rank;
+    expect(e, asked++ % n);
+    while (clock->n == 0 || clock->sum < budget) {
         const double started = log_seconds();
-        st = explain_batch(c, &e, index);
+        expect(e, asked++ % n);
+        TRY(explain_batch(e, rows));
         trial_lap(clock, log_seconds() - started);
     }
-    batch_source_close(&images);
+    return STATUS_OK;
+}
+
+static status try_explainer(stage_ctx *c, arena *a, arena *scratch, size_t model, size_t criterion, double budget, trial_clock *clock)
+{
+    explainer e;
+    float *rows = NULL;
+    status st = explainer_open(c, a, scratch, model, criterion, &e);
+    if (status_ok(st)) {
+        rows = arena_alloc(a, c->study->config->micro_batch * e.n_values, sizeof *rows);
+        st = rows == NULL ? (status){ST_ENVIRONMENT} : STATUS_OK;
+    }
+    st = explainer_ready(c, a, st, &e);
+    if (status_ok(st)) {
+        st = try_batches(&e, rows, budget, clock);
+    }
+    batch_source_close(&e.images);
     return comm_agree(c->comm, st);
 }
 
 /* Collective. Seconds for one image. */
-static status try_pair(const stage_ctx *c, arena *a, size_t model, size_t criterion, double budget, double *seconds)
+static status try_pair(const stage_ctx *c, arena *a, arena *scratch, size_t model, size_t criterion, double budget, double *seconds)
 {
     static const double walk_costs = 3.0; /* of a pass, in forward passes, roughly */
     trial t;
@@ -369,21 +406,31 @@ static status try_pair(const stage_ctx *c, arena *a, size_t model, size_t criter
     trial_open(c->study, passes * walk_costs * (double)macs, budget / 2.0, &t);
     mine.study = &t.study;
     arena_release(a);
-    TRY(try_batches(&mine, a, model, criterion, budget, &clock));
+    TRY(try_explainer(&mine, a, scratch, model, criterion, budget, &clock));
     *seconds = trial_mean(&clock) / (double)t.config.micro_batch;
     return STATUS_OK;
 }
 
+/* For how many criteria images are explained. */
+static size_t explaining(const study *s)
+{
+    size_t n = 0;
+    for (size_t k = 0; k < s->config->n_criteria; k++) {
+        n += attribute_explains(s, k);
+    }
+    return n;
+}
+
 /* Every criterion is tried: parameters and rules decide what one costs. */
-static status try_model(stage_ctx *c, arena *a, size_t model, double budget, double *seconds)
+static status try_model(stage_ctx *c, arena *a, arena *scratch, size_t model, double budget, double *seconds)
 {
     const study *s = c->study;
     const config *cfg = s->config;
     const size_t batches = study_batches(&s->explained, cfg->micro_batch);
     for (size_t k = 0; k < cfg->n_criteria; k++) {
         double one = 0.0;
-        if (is_explained(cfg, k)) {
-            TRY(try_pair(c, a, model, k, budget, &one));
+        if (attribute_explains(s, k)) {
+            TRY(try_pair(c, a, scratch, model, k, budget, &one));
             *seconds += one * (double)(forecast_share(batches, c->comm->size) * cfg->micro_batch);
         }
     }
@@ -392,27 +439,26 @@ static status try_model(stage_ctx *c, arena *a, size_t model, double budget, dou
 
 static status try_all(stage_ctx *c, arena *a, arena *images, double budget, double *seconds)
 {
-    (void)images; /* the threads that read have their own */
     const study *s = c->study;
     *seconds = 0.0;
     for (size_t m = 0; m < s->n_models; m++) {
-        TRY(try_model(c, a, m, budget / (double)(s->n_models * (explaining(s) + 1)), seconds));
+        TRY(try_model(c, a, images, m, budget / (double)(s->n_models * (explaining(s) + 1)), seconds));
     }
     return STATUS_OK;
 }
 
 static status run(stage_ctx *c)
 {
-    arena *a = NULL, *order = NULL;
+    arena *a = NULL, *scratch = NULL;
     status st = arena_open("attribute", &a);
     if (status_ok(st)) {
-        st = arena_open("attribute: order of images", &order);
+        st = arena_open("image", &scratch);
     }
     st = comm_agree(c->comm, st);
     if (status_ok(st)) {
-        st = run_all(c, a, order);
+        st = run_all(c, a, scratch);
     }
-    arena_close(&order);
+    arena_close(&scratch);
     arena_close(&a);
     return st;
 }

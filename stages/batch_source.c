@@ -11,36 +11,12 @@
 
 static const size_t stack_bytes = (size_t)1 << 20; /* decoders keep their pictures elsewhere */
 
-/* The micro-batch that comes next. */
-typedef struct cursor {
-    size_t run, index; /* run == n_runs: none */
-} cursor;
-
-static bool is_past(const batch_setup *p, cursor c)
-{
-    return c.run < p->n_runs && c.index >= p->run[c.run].end;
-}
-
-/* Goes on to a run that has something left. */
-static cursor cursor_settle(const batch_setup *p, cursor c)
-{
-    for (size_t passed = 0; is_past(p, c) && passed <= p->n_runs; passed++) {
-        c.run = p->endless ? (c.run + 1) % p->n_runs : c.run + 1;
-        c.index = c.run < p->n_runs ? p->run[c.run].first : 0;
-    }
-    return is_past(p, c) ? (cursor){p->n_runs, 0} : c; /* all are empty: not even an endless source has anything */
-}
-
-static cursor cursor_first(const batch_setup *p)
-{
-    return cursor_settle(p, (cursor){0, p->n_runs == 0 ? 0 : p->run[0].first});
-}
-
-static cursor cursor_next(const batch_setup *p, cursor c)
-{
-    c.index += p->run[c.run].step;
-    return cursor_settle(p, c);
-}
+/* A micro-batch that is wanted. */
+typedef struct wish {
+    const sample_list *list;
+    const preprocess *recipe;
+    size_t index;
+} wish;
 
 /* A place of the ring. Its images are dealt out in order, so that all before a failed one have been tried when the last one is done. */
 typedef struct slot {
@@ -64,7 +40,7 @@ struct batch_source {
     batch_setup setup;
     arena *arena;
     arena *scratch; /* of the caller's thread */
-    cursor taking;
+    wish *wishes;      /* [setup.most_asked] a ring */
     size_t n_slots, n_workers;
     slot *slots;
     worker *workers; /* [n_workers] those that run */
@@ -72,28 +48,30 @@ struct batch_source {
     pthread_mutex_t lock; /* of all that follows, and of dealt, done, failed_at, failure and trace of the slots */
     pthread_cond_t room;  /* something can be dealt out, or it is over */
     pthread_cond_t ready; /* a micro-batch is complete */
-    cursor filling;
-    size_t opened, taken; /* micro-batches whose images are dealt out, and that were taken */
+    size_t asked, opened, taken; /* micro-batches that are wanted, whose images are dealt out, that were taken */
     bool failed, over;    /* no further micro-batch is begun; no further image is */
 };
 
 /* ---- the threads: all with the lock held, except while an image is decoded ---- */
 
+static wish *wish_at(const batch_source *s, size_t number)
+{
+    return &s->wishes[number % s->setup.most_asked];
+}
+
 /* Begins the next micro-batch where there is one and a place for it. */
 static bool open_slot(batch_source *s)
 {
-    const batch_setup *p = &s->setup;
-    if (s->failed || s->filling.run == p->n_runs || s->opened == s->taken + s->n_slots) {
+    if (s->failed || s->opened == s->asked || s->opened == s->taken + s->n_slots) {
         return false;
     }
     slot *to = &s->slots[s->opened % s->n_slots];
-    const batch_run *run = &p->run[s->filling.run];
-    batch_describe(run->list, s->filling.index, p->micro_batch, &to->content);
-    to->recipe = run->recipe;
+    const wish *w = wish_at(s, s->opened);
+    batch_describe(w->list, w->index, s->setup.micro_batch, &to->content);
+    to->recipe = w->recipe;
     to->dealt = 0;
     to->done = 0;
     to->failed_at = SIZE_MAX;
-    s->filling = cursor_next(p, s->filling);
     s->opened++;
     return true;
 }
@@ -159,16 +137,6 @@ static void *work(void *worker_)
 
 /* ---- the caller's side ---- */
 
-static size_t largest_image(const batch_setup *p)
-{
-    size_t most = 0;
-    for (size_t i = 0; i < p->n_runs; i++) {
-        const size_t size = batch_image_size(p->run[i].recipe);
-        most = size > most ? size : most;
-    }
-    return most;
-}
-
 static status start_thread(worker *w)
 {
     pthread_attr_t attributes;
@@ -192,11 +160,10 @@ static status start_thread(worker *w)
 
 static status open_ring(batch_source *s)
 {
-    const size_t size = largest_image(&s->setup);
     s->n_slots = s->setup.ahead;
     TRY_ALLOC(s->slots, s->arena, s->n_slots);
     for (size_t i = 0; i < s->n_slots; i++) {
-        TRY_ALLOC(s->slots[i].images, s->arena, s->setup.micro_batch * size);
+        TRY_ALLOC(s->slots[i].images, s->arena, s->setup.micro_batch * s->setup.image_size);
         TRY_ALLOC(s->slots[i].mark, s->arena, s->setup.micro_batch);
     }
     return STATUS_OK;
@@ -223,8 +190,8 @@ static status open_in(arena *a, const batch_setup *setup, batch_source **out)
 {
     batch_source *s;
     TRY_ALLOC(s, a, 1);
-    *s = (batch_source){.setup = *setup, .arena = a, .taking = cursor_first(setup)};
-    s->filling = s->taking;
+    *s = (batch_source){.setup = *setup, .arena = a};
+    TRY_ALLOC(s->wishes, a, setup->most_asked);
     (void)pthread_mutex_init(&s->lock, NULL); /* without attributes these cannot fail on our systems: no resources are needed */
     (void)pthread_cond_init(&s->room, NULL);
     (void)pthread_cond_init(&s->ready, NULL);
@@ -239,7 +206,7 @@ static status open_in(arena *a, const batch_setup *setup, batch_source **out)
 status batch_source_open(const batch_setup *setup, batch_source **out)
 {
     arena *a;
-    assert(setup->threads == 0 || setup->ahead > 0);
+    assert(setup->most_asked > 0 && (setup->threads == 0 || setup->ahead > 0));
     *out = NULL;
     TRY(arena_open("images read ahead", &a));
     const status st = open_in(a, setup, out);
@@ -305,18 +272,29 @@ static status collect(batch_source *s, batch *out)
     return STATUS_OK;
 }
 
+void batch_source_ask(batch_source *s, const sample_list *list, const preprocess *recipe, size_t index)
+{
+    (void)pthread_mutex_lock(&s->lock);
+    assert(s->asked - s->taken < s->setup.most_asked);
+    assert(s->setup.threads == 0 || batch_image_size(recipe) <= s->setup.image_size);
+    *wish_at(s, s->asked++) = (wish){list, recipe, index};
+    (void)pthread_cond_broadcast(&s->room);
+    (void)pthread_mutex_unlock(&s->lock);
+}
+
 status batch_source_take(batch_source *s, batch *out)
 {
     const batch_setup *p = &s->setup;
     const double started = log_seconds();
-    assert(s->taking.run < p->n_runs);
-    const batch_run *run = &p->run[s->taking.run];
-    batch_describe(run->list, s->taking.index, p->micro_batch, out);
-    const status st = p->threads > 0 ? collect(s, out)
-                                     : batch_read(s->scratch, p->data, run->list, s->taking.index, p->micro_batch, run->recipe,
-                                                  p->mark, out);
-    if (status_ok(st)) {
-        s->taking = cursor_next(p, s->taking);
+    assert(s->taken < s->asked);
+    const wish w = *wish_at(s, s->taken); /* only this thread changes `asked`, `taken` and the wishes between them */
+    status st;
+    batch_describe(w.list, w.index, p->micro_batch, out);
+    if (p->threads > 0) {
+        st = collect(s, out);
+    } else {
+        st = batch_read(s->scratch, p->data, w.list, w.index, p->micro_batch, w.recipe, p->mark, out);
+        s->taken += status_ok(st);
     }
     *p->waited += log_seconds() - started;
     return st;

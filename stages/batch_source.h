@@ -10,19 +10,10 @@
 
 enum { BATCHES_AHEAD = 2 }; /* one that is ready while the next is made: what a single consumer of single micro-batches can use */
 
-/* Micro-batches first, first + step, ... below `end` of a list; none where first >= end. */
-typedef struct batch_run {
-    const sample_list *list;
-    const preprocess *recipe;
-    size_t first, step, end;
-} batch_run;
-
 typedef struct batch_setup {
     const dataset *data;
-    size_t micro_batch;
-    size_t n_runs;
-    const batch_run *run; /* [n_runs] one after the other; not copied */
-    bool endless;         /* ... and from the first again: for trials */
+    size_t micro_batch, image_size; /* the most values that an image has */
+    size_t most_asked;    /* micro-batches that are asked for and not yet taken, at least 1 */
     size_t threads;       /* 0: nothing is read ahead, batch_source_take() reads itself */
     size_t ahead;         /* micro-batches that are ready or in the making, at least 1 */
     file_mark *mark;      /* [n_samples] filled in for the images of what was taken */
@@ -31,12 +22,15 @@ typedef struct batch_setup {
 
 typedef struct batch_source batch_source;
 
-/* Local. The threads start at once. Errors: ST_ENVIRONMENT (memory, threads). */
+/* Local. The threads start at once and wait to be asked. Errors: ST_ENVIRONMENT (memory, threads). */
 MUST_CHECK status batch_source_open(const batch_setup *setup, batch_source **out);
 /* At any time: does not wait for more than the images that are being decoded. *s becomes NULL; NULL is fine. */
 void batch_source_close(batch_source **s);
 
-/* Local. The next micro-batch into *out, whose `images` [micro_batch, 3, height, width] the caller has allocated; there must be one left.
+/* Local. Micro-batch `index` of a list shall be read, behind what was asked for before. List and recipe must last until it is taken. */
+void batch_source_ask(batch_source *s, const sample_list *list, const preprocess *recipe, size_t index);
+
+/* Local. The next of those that were asked for into *out, whose `images` [micro_batch, 3, height, width] the caller has allocated; there must be one.
  * Errors: as batch_read(), and then of every further take. */
 MUST_CHECK status batch_source_take(batch_source *s, batch *out);
 

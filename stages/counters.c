@@ -80,6 +80,12 @@ void counters_add_time(const study_evaluation *e, double seconds, int64_t counte
     counter[time_at(e)] += (int64_t)(1e9 * seconds);
 }
 
+uint64_t counters_correct(size_t n_classes, size_t prediction, const int64_t counter[])
+{
+    const study_evaluation e = {.n_classes = n_classes};
+    return (uint64_t)counter[prediction * prediction_size(&e) + COUNT_CORRECT];
+}
+
 status counters_read(arena *a, const study_evaluation *e, const int64_t counter[], size_t images, evaluate_point *out)
 {
     exact_sum loss;

@@ -13,6 +13,9 @@ void counters_add(const study_evaluation *e, const dataset *d, size_t n_logits, 
                   const uint32_t unpruned[], int64_t counter[]);
 void counters_add_time(const study_evaluation *e, double seconds, int64_t counter[]);
 
+/* Of one mask on a set of so many classes: images that are right by a prediction. */
+uint64_t counters_correct(size_t n_classes, size_t prediction, const int64_t counter[]);
+
 /* As a point of a curve, for `images` that were run, padding included: all but costs and `removed`. Class counts lie in `a`. */
 MUST_CHECK status counters_read(arena *a, const study_evaluation *e, const int64_t counter[], size_t images, evaluate_point *out);
 

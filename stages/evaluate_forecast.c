@@ -5,77 +5,63 @@
 #include "stages/counters.h"
 #include "stages/evaluate_parts.h"
 
-enum { MOST_RUN = 16 };                                /* micro-batches: cutting costs less than one of them */
-static const size_t most_run_bytes = (size_t)1 << 28; /* of images */
-
 static size_t images_bytes(const study *s, size_t model)
 {
     return forecast_block(s->config->micro_batch * shape_count(s->models[model].logits_graph->input), sizeof(float));
 }
 
-size_t evaluate_most_run(const study *s, size_t model, int ranks)
+/* One model's masks, set by set. */
+static void forecast_sets(const evaluator *e, stage_forecast *out)
 {
-    size_t most = 1;
-    for (size_t i = 0; i < s->n_evaluations; i++) {
-        const size_t mine = forecast_share(study_batches(&s->evaluations[i].samples, s->config->micro_batch), ranks);
-        most = mine > most ? mine : most;
+    const mask_list *l = &e->masks;
+    for (size_t i = 0; i < e->n_sets; i++) {
+        const set_plan *p = &e->sets[i];
+        const size_t first = p->points[0].first;
+        out->passes += p->n_batches * p->n_points;
+        out->unshared += p->n_batches * (masks_set_end(l, first) - masks_set_begin(l, first));
+        out->masks += masks_set_end(l, first) - masks_set_begin(l, first);
+        out->distinct += p->n_points;
+        out->at_most = out->at_most || l->use[masks_set_end(l, first) - 1].unknown != 0; /* these come last */
+        out->kept += p->n_points * forecast_block(CURVE_PREDICTIONS * p->set->n_classes, sizeof(uint64_t));
     }
-    const size_t fit = most_run_bytes / images_bytes(s, model);
-    most = most > MOST_RUN ? MOST_RUN : most;
-    return most <= fit ? most : fit == 0 ? 1 : fit;
+    out->items += e->n_whole + e->n_pruned;
 }
 
-status evaluator_open(const stage_ctx *c, arena *a, arena *small, arena *scratch, size_t model, evaluator *out)
+/* Numbering, counters, predictions, and the lists of items. */
+static size_t bookkeeping(const evaluator *e)
+{
+    size_t payload = 0, points = 0;
+    const size_t items = e->n_whole > e->n_pruned ? e->n_whole : e->n_pruned;
+    for (size_t i = 0; i < e->n_sets; i++) {
+        const size_t bytes = evaluate_whole_payload(e, &e->sets[i]);
+        payload = bytes > payload ? bytes : payload;
+        points += forecast_block(e->sets[i].n_points, sizeof(mask_point));
+    }
+    return forecast_block(e->n_sets, sizeof(set_plan)) + points + forecast_block(e->n_predictions, sizeof(uint32_t)) +
+           items_bytes(e->n_whole, payload) + items_bytes(items, payload);
+}
+
+static status forecast_model(stage_ctx *c, arena *scratch, size_t model, stage_forecast *out)
 {
     const study *s = c->study;
-    *out = (evaluator){.model = model, .scratch = scratch, .most_run = evaluate_most_run(s, model, c->comm->size)};
-    TRY_ALLOC(out->run, a, out->most_run);
-    TRY_ALLOC(out->unpruned, a, out->most_run * s->config->micro_batch);
-    TRY_ALLOC(out->logits, a, s->config->micro_batch * s->models[model].logits_graph->n_classes);
-    for (size_t i = 0; i < out->most_run; i++) {
-        TRY_ALLOC(out->run[i].images, a, s->config->micro_batch * shape_count(s->models[model].logits_graph->input));
-    }
-    TRY(masks_collect(a, s, model, c->prune.removed_at, c->prune.removed, &out->masks));
-    return pruned_open(a, s, model, small, &out->pruned);
-}
-
-/* One model's masks, set by set. `counters` and `passes` are added to. */
-static void forecast_sets(const study *s, const mask_list *l, size_t *counters, stage_forecast *out)
-{
-    for (size_t first = 0, end; first < l->n; first = end) {
-        const study_evaluation *set = &s->evaluations[l->use[first].evaluation];
-        end = masks_set_end(l, first);
-        const size_t distinct = masks_distinct(l, first, end), batches = study_batches(&set->samples, s->config->micro_batch);
-        out->items += batches;
-        out->passes += batches * distinct;
-        out->unshared += batches * (end - first);
-        out->masks += end - first;
-        out->distinct += distinct;
-        out->at_most = out->at_most || l->use[end - 1].unknown != 0; /* these come last */
-        out->kept += distinct * forecast_block(CURVE_PREDICTIONS * set->n_classes, sizeof(uint64_t));
-        *counters += forecast_block(distinct * counters_size(set), sizeof(int64_t));
-    }
-}
-
-static status forecast_model(const stage_ctx *c, arena *scratch, size_t model, stage_forecast *out)
-{
-    const study *s = c->study;
-    const size_t network = pruned_bytes(scratch, s, model);
+    const size_t network = pruned_bytes(scratch, s, model), most_run = evaluate_most_run(s, model);
     stage_forecast one = {0};
-    mask_list masks;
-    size_t counters = 0;
+    evaluator e;
     if (network == SIZE_MAX) {
         return (status){ST_CONFIG};
     }
     arena_reset(scratch);
-    TRY(masks_collect(scratch, s, model, c->prune.removed_at, c->prune.removed, &masks));
-    forecast_sets(s, &masks, &counters, out);
+    TRY(evaluator_plan(c, scratch, model, &e));
+    e.stage = c;
+    forecast_sets(&e, out);
+    const size_t counters = forecast_block(e.n_counters, sizeof(int64_t));
     forecast_add(&one, "a pruned network", network);
     forecast_add(&one, "micro-batches read ahead",
                  batch_source_bytes(s->config->micro_batch, shape_count(s->models[model].logits_graph->input), s->config->decode_threads,
-                                    evaluate_most_run(s, model, c->comm->size)));
-    forecast_add(&one, "micro-batches of images", evaluate_most_run(s, model, c->comm->size) * images_bytes(s, model));
+                                    most_run));
+    forecast_add(&one, "micro-batches of images", most_run * images_bytes(s, model));
     forecast_add(&one, "masks", masks_bytes(s, model));
+    forecast_add(&one, "items", bookkeeping(&e));
     forecast_add(&one, "counters", counters);
     forecast_add(&one, "counters of other ranks", c->comm->size > 1 ? counters : 0);
     if (forecast_bytes(&one) > forecast_bytes(out)) {
@@ -124,11 +110,10 @@ typedef struct trial_steps {
 static status try_once(stage_ctx *c, evaluator *e, size_t round, uint8_t *alive, int64_t *counter, trial_steps *t)
 {
     const study *s = c->study;
-    const study_evaluation *set = &s->evaluations[0];
+    const study_evaluation *set = e->sets[0].set;
     const study_model *m = &s->models[e->model];
     const size_t n = study_batches(&set->samples, s->config->micro_batch), tried = round % TRIED;
     uint64_t parameters;
-    const mask_use mask = {.alive = alive, .rate = tried};
     for (size_t i = 0; i < m->graph->n_components; i++) {
         alive[i] = tried == WHOLE || (i + round / TRIED) % 2;
     }
@@ -136,14 +121,12 @@ static status try_once(stage_ctx *c, evaluator *e, size_t round, uint8_t *alive,
     TRY(batch_read(e->scratch, s->evaluation_data, &set->samples, (round + (size_t)c->comm->rank) % n, s->config->micro_batch,
                    &m->evaluation_preprocess, c->evaluation_mark, &e->run[0]));
     trial_lap(&t->read, log_seconds() - started);
-    e->n_run = 0;
     const double before_cut = log_seconds();
-    TRY(evaluate_run(c, e, set, &mask, 1, counter));
+    TRY(pruned_cut(&e->pruned, alive, tried == WHOLE));
     trial_lap(&t->cut[tried], log_seconds() - before_cut);
-    e->n_run = 1;
     const double before_pass = log_seconds();
-    TRY(evaluate_run(c, e, set, &mask, 1, counter));
-    trial_lap(&t->pass[tried], fmax(0.0, log_seconds() - before_pass - trial_mean(&t->cut[tried])));
+    TRY(evaluate_batch(e, &e->sets[0], &e->run[0], tried == WHOLE, e->unpruned, 1, counter));
+    trial_lap(&t->pass[tried], log_seconds() - before_pass);
     arena_reset(e->scratch);
     const double before_cost = log_seconds();
     TRY(graph_cost_left(e->scratch, m->graph, alive, &parameters, &t->macs[tried]));
@@ -153,7 +136,7 @@ static status try_once(stage_ctx *c, evaluator *e, size_t round, uint8_t *alive,
 
 static status try_rounds(stage_ctx *c, arena *a, evaluator *e, double budget, trial_steps *t)
 {
-    const study_evaluation *set = &c->study->evaluations[0];
+    const study_evaluation *set = e->sets[0].set;
     uint8_t *alive;
     int64_t *counter;
     TRY_ALLOC(alive, a, c->study->models[e->model].graph->n_components);
@@ -181,7 +164,7 @@ static status trial_total(const stage_ctx *c, arena *scratch, const evaluator *e
     const mask_list *l = &e->masks;
     for (size_t first = 0, end; first < l->n; first = end) {
         const size_t batches = study_batches(&s->evaluations[l->use[first].evaluation].samples, s->config->micro_batch);
-        const size_t mine = forecast_share(batches, c->comm->size), most = evaluate_most_run(s, e->model, c->comm->size);
+        const size_t mine = forecast_share(batches, c->comm->size), most = evaluate_most_run(s, e->model);
         const double passes = (double)(mine * s->config->micro_batch) / (double)tried, runs = ceil((double)mine / (double)most);
         const double reading = passes * trial_mean(&t->read);
         double computing = 0.0;

@@ -3,53 +3,113 @@
 #include <string.h>
 
 #include "stages/heatmaps.h"
+#include "stages/item_keys.h"
 
-/* Blocks that a rank has made; rank 0 has room for all of them. */
+/* One model on this rank: its items, and the blocks of answers that were computed or found. An item's payload is its block. */
 typedef struct block_store {
-    int64_t *words;
-    size_t n; /* other ranks: used so far */
+    stage_ctx *c;
+    const heatmap_work *w;
+    heatmapper *h;
+    arena *arena;
+    int64_t *words;  /* rank 0: all of them, by heatmap_work.offset */
+    int64_t **block; /* other ranks: [n_items] their own, in the arena */
+    int64_t *owner;  /* [n_items] of this rank's own its rank, else 0 */
 } block_store;
 
-static bool is_mine(const comm *c, size_t item)
+static size_t words_of(const heatmap_work *w, size_t item)
 {
-    return item % (size_t)c->size == (size_t)c->rank;
+    return w->offset[item + 1] - w->offset[item];
 }
 
-static size_t owner_of(const comm *c, size_t item)
+size_t heatmaps_store_bytes(const stage_ctx *c, const heatmap_work *w)
 {
-    return item % (size_t)c->size;
-}
-
-size_t heatmaps_words(const stage_ctx *c, const heatmap_work *w)
-{
-    size_t mine = 0;
+    const bool lasts = c->comm->rank == 0 && w->pixels > 0; /* in the stage's output */
+    const size_t lists = forecast_block(w->n_items, sizeof(int64_t)) + forecast_block(w->n_items, sizeof(int64_t *));
+    const size_t all = forecast_block(w->offset[w->n_items], sizeof(int64_t));
+    size_t most = 0;
     for (size_t i = 0; i < w->n_items; i++) {
-        mine += is_mine(c->comm, i) ? w->offset[i + 1] - w->offset[i] : 0;
+        most = words_of(w, i) > most ? words_of(w, i) : most;
     }
-    return c->comm->rank == 0 ? w->offset[w->n_items] : mine;
+    return lists + (lasts ? 0 : c->comm->rank == 0 ? all : all / (size_t)c->comm->size) + items_bytes(w->n_items, most * sizeof(int64_t));
 }
 
-static status compute_mine(stage_ctx *c, const heatmap_work *w, heatmapper *h, block_store *store)
+static void key_of(const void *context, size_t item, journal_key *out)
 {
-    status st = STATUS_OK;
-    for (size_t i = 0; i < w->n_items && !comm_alarm(c->comm, st); i++) {
-        if (is_mine(c->comm, i)) {
-            st = heatmaps_compute(h, i, store->words + (c->comm->rank == 0 ? w->offset[i] : store->n));
-            store->n += w->offset[i + 1] - w->offset[i];
-        }
+    const block_store *s = context;
+    *out = (journal_key){ITEM_HEATMAPS, (uint32_t)s->w->model, 0, (uint32_t)item, {0}};
+}
+
+static size_t payload_of(const void *context, size_t item)
+{
+    const block_store *s = context;
+    return words_of(s->w, item) * sizeof(int64_t);
+}
+
+static double images_of(const void *context, size_t item)
+{
+    const block_store *s = context;
+    const heatmap_item at = heatmaps_item(s->w, item);
+    double n = 0.0;
+    for (size_t k = 0; k < at.n_masks; k++) {
+        const size_t use = at.list->mask[at.first_mask + k];
+        n += (double)(s->w->micro_batch * (masks_end(&s->w->masks, use) - use));
     }
-    return st;
+    return n;
+}
+
+static status compute(void *context, size_t item, void *payload)
+{
+    const block_store *s = context;
+    return heatmaps_compute(s->h, item, payload);
+}
+
+static status take(void *context, size_t item, const void *payload)
+{
+    block_store *s = context;
+    s->owner[item] = s->c->comm->rank;
+    if (s->c->comm->rank == 0) {
+        heatmaps_place(s->w, item, payload, s->words);
+        return STATUS_OK;
+    }
+    TRY_ALLOC(s->block[item], s->arena, words_of(s->w, item));
+    memcpy(s->block[item], payload, payload_of(s, item));
+    return STATUS_OK;
 }
 
 /* Collective. One block after the other, straight to where it belongs. */
-static void gather(stage_ctx *c, const heatmap_work *w, const block_store *store)
+static void gather(const block_store *s)
 {
-    size_t sent = 0;
-    for (size_t i = 0; i < w->n_items; i++) {
-        const size_t n = w->offset[i + 1] - w->offset[i];
-        comm_fetch(c->comm, (int)owner_of(c->comm, i), n * sizeof *store->words, store->words + (c->comm->rank == 0 ? w->offset[i] : sent));
-        sent += is_mine(c->comm, i) ? n : 0;
+    const comm *c = s->c->comm;
+    comm_sum_i64(c, s->w->n_items, s->owner);
+    for (size_t i = 0; i < s->w->n_items; i++) {
+        comm_fetch(c, (int)s->owner[i], payload_of(s, i), c->rank == 0 ? s->words + s->w->offset[i] : s->block[i]);
     }
+}
+
+static size_t largest_payload(const block_store *s)
+{
+    size_t most = 0;
+    for (size_t i = 0; i < s->w->n_items; i++) {
+        most = payload_of(s, i) > most ? payload_of(s, i) : most;
+    }
+    return most;
+}
+
+/* Collective. */
+static status run_items(block_store *s)
+{
+    const item_list list = {.n = s->w->n_items,
+                            .stretch = 4, /* of one micro-batch, mostly */
+                            .most_payload = largest_payload(s),
+                            .context = s,
+                            .key = key_of,
+                            .payload = payload_of,
+                            .images = images_of,
+                            .compute = compute,
+                            .take = take};
+    TRY(items_run(s->c->items, s->arena, &list));
+    gather(s);
+    return STATUS_OK;
 }
 
 /* What an item's block says, into the set's answers; maps stay in the block. */
@@ -113,11 +173,15 @@ typedef struct output_index {
     size_t *set, *mask;
 } output_index;
 
-static status store_open(stage_ctx *c, arena *a, const heatmap_work *w, block_store *out)
+static status store_open(stage_ctx *c, arena *a, const heatmap_work *w, heatmapper *h, block_store *out)
 {
-    arena *where = c->comm->rank == 0 && w->pixels > 0 ? c->arena : a; /* maps stay where they are */
-    *out = (block_store){.n = 0};
-    TRY_ALLOC(out->words, where, heatmaps_words(c, w));
+    arena *where = w->pixels > 0 ? c->arena : a; /* maps stay where they are */
+    *out = (block_store){.c = c, .w = w, .h = h, .arena = a};
+    TRY_ALLOC(out->owner, a, w->n_items);
+    TRY_ALLOC(out->block, a, w->n_items);
+    if (c->comm->rank == 0) {
+        TRY_ALLOC(out->words, where, w->offset[w->n_items]);
+    }
     return STATUS_OK;
 }
 
@@ -126,21 +190,16 @@ static status explain_model(stage_ctx *c, arena *a, arena *small, arena *images,
     heatmap_work w;
     heatmapper *h = NULL;
     block_store store = {0};
-    const double started = log_seconds(), waited = c->image_seconds;
     status st = heatmaps_plan(a, c, model, &w);
-    if (status_ok(st)) {
-        st = store_open(c, a, &w, &store);
-    }
     if (status_ok(st)) {
         st = heatmaps_open(c, a, small, images, &w, &h);
     }
+    if (status_ok(st)) {
+        st = store_open(c, a, &w, h, &store);
+    }
     TRY(heatmaps_ready(c, a, st, h));
-    st = compute_mine(c, &w, h, &store);
-    const double finished = log_seconds();
-    c->busy_seconds += finished - started - (c->image_seconds - waited);
-    TRY(comm_agree(c->comm, st));
-    gather(c, &w, &store);
-    c->idle_seconds += log_seconds() - finished;
+    TRY(run_items(&store));
+    st = STATUS_OK;
     const size_t first_set = c->heatmaps.n_sets;
     for (size_t k = 0; k < w.n_lists; k++) {
         heatmap_set *set = &index->sets[c->heatmaps.n_sets++];

@@ -63,7 +63,7 @@ void heatmaps_place(const heatmap_work *w, size_t item, const int64_t *block, in
 MUST_CHECK status heatmaps_try(heatmapper *h, const heatmap_list *list, size_t index, const uint8_t alive[], double *build, double *run);
 
 size_t heatmaps_bytes(const stage_ctx *c, size_t model);                     /* of a heatmapper, networks aside */
-size_t heatmaps_words(const stage_ctx *c, const heatmap_work *w);            /* of the blocks that this rank holds at the end */
+size_t heatmaps_store_bytes(const stage_ctx *c, const heatmap_work *w);      /* of the blocks on a rank, but for those that last */
 
 status heatmaps_forecast(stage_ctx *c, arena *scratch, stage_forecast *out);
 status heatmaps_trial(stage_ctx *c, arena *a, arena *images, double budget, double *seconds);

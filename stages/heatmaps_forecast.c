@@ -65,15 +65,14 @@ static status forecast_model(const stage_ctx *c, arena *scratch, size_t model, s
     arena_reset(scratch);
     TRY(heatmaps_plan(scratch, c, model, &w));
     count_work(c->study, &w, out);
-    const size_t weight_bytes = weights.floats * sizeof(float), words = forecast_block(heatmaps_words(c, &w), sizeof(int64_t));
-    const bool lasts = c->comm->rank == 0 && w.pixels > 0; /* in kept_bytes() */
+    const size_t weight_bytes = weights.floats * sizeof(float);
     one.shared = c->comm->node_size > 1 ? weight_bytes : 0;
     forecast_add(&one, "activations and relevance", whole);
     forecast_add(&one, "weights in the order of the kernels", weight_bytes - one.shared);
     forecast_add(&one, "a pruned network and its relevance", pruned);
     forecast_add(&one, "images and relevance of the input", heatmaps_bytes(c, model));
     forecast_add(&one, "masks", masks_bytes(c->study, model) + forecast_block(w.n_items + 1, sizeof(size_t)));
-    forecast_add(&one, "answers and maps", lasts ? 0 : words);
+    forecast_add(&one, "answers and maps", heatmaps_store_bytes(c, &w));
     out->kept += kept_bytes(c, &w);
     for (size_t k = 0; k < w.n_lists; k++) {
         out->file += w.lists[k].n_masks * w.lists[k].samples->n * w.pixels * sizeof(float);

@@ -107,6 +107,14 @@ size_t masks_end(const mask_list *l, size_t first)
     return end;
 }
 
+size_t masks_set_begin(const mask_list *l, size_t use)
+{
+    while (use > 0 && l->use[use - 1].evaluation == l->use[use].evaluation) {
+        use--;
+    }
+    return use;
+}
+
 size_t masks_set_end(const mask_list *l, size_t first)
 {
     size_t end = first;

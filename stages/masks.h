@@ -27,6 +27,7 @@ size_t masks_bytes(const study *s, size_t model); /* what masks_collect takes wh
 MUST_CHECK status masks_macs(arena *scratch, const study *s, size_t model, const mask_use *u, const size_t *const removed[], double *out);
 
 size_t masks_end(const mask_list *l, size_t first);     /* behind the uses that share the mask of use[first] */
+size_t masks_set_begin(const mask_list *l, size_t use); /* the first use of its evaluation set */
 size_t masks_set_end(const mask_list *l, size_t first); /* behind the uses that share its evaluation set */
 size_t masks_distinct(const mask_list *l, size_t first, size_t end);
 

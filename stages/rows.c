@@ -16,11 +16,18 @@ size_t rows_scored(const study *s, size_t criterion)
 
 bool rows_are_kept(const study *s, size_t model, size_t criterion)
 {
-    return s->config->rows == ROWS_KEEP && rows_exist(s, model, criterion);
+    return (s->config->spectrum || rows_are_stored(s)) && rows_exist(s, model, criterion);
 }
 
-/* The most micro-batches that this rank computes of one pair. */
-static size_t most_batches(const stage_ctx *c)
+const size_t rows_auto_bytes = (size_t)1 << 30;
+
+bool rows_are_stored(const study *s)
+{
+    return s->config->rows == ROWS_KEEP || (s->config->rows == ROWS_AUTO && rows_bytes(s) <= rows_auto_bytes);
+}
+
+/* The micro-batches that a rank computes of one pair, about. */
+static size_t fair_batches(const stage_ctx *c)
 {
     return forecast_share(study_batches(&c->study->explained, c->study->config->micro_batch), c->comm->size);
 }
@@ -46,8 +53,8 @@ status rows_open(const stage_ctx *c, arena *a, size_t model, size_t criterion, r
         TRY_ALLOC(out->all, c->arena, out->n_samples * n);
         return STATUS_OK;
     }
-    TRY_ALLOC(out->place, a, out->n_batches);
-    TRY_ALLOC(out->mine, a, most_batches(c) * out->micro_batch * n);
+    out->arena = a;
+    TRY_ALLOC(out->mine, a, out->n_batches);
     return STATUS_OK;
 }
 
@@ -60,23 +67,23 @@ static size_t samples_of(const row_keeper *k, size_t index)
 /* Where a micro-batch is on this rank, or shall be on rank 0. */
 static float *place(const row_keeper *k, size_t index)
 {
-    return k->rank == 0 ? k->all + index * k->micro_batch * k->n_components
-                        : k->mine + k->place[index] * k->micro_batch * k->n_components;
+    return k->rank == 0 ? k->all + index * k->micro_batch * k->n_components : k->mine[index];
 }
 
-void rows_keep(row_keeper *k, size_t index, size_t n, const float *rows, size_t n_values)
+status rows_keep(row_keeper *k, size_t index, size_t n, const float *rows, size_t n_values)
 {
     if (!k->keep) {
-        return;
+        return STATUS_OK;
     }
     k->owner[index] = k->rank;
     if (k->rank != 0) {
-        k->place[index] = k->n_mine++;
+        TRY_ALLOC(k->mine[index], k->arena, n * k->n_components);
     }
     float *to = place(k, index);
     for (size_t i = 0; i < n; i++) {
         memcpy(to + i * k->n_components, rows + i * n_values + k->moment, k->n_components * sizeof *to);
     }
+    return STATUS_OK;
 }
 
 /* One micro-batch after the other, straight to where it belongs: no rank needs memory beyond what it has. */
@@ -93,7 +100,7 @@ void rows_gather(const comm *c, row_keeper *k, const float **out)
     *out = k->all;
 }
 
-static size_t pair_bytes(const study *s, size_t model)
+size_t rows_pair_bytes(const study *s, size_t model)
 {
     return forecast_block(s->explained.n * s->models[model].graph->n_components, sizeof(float));
 }
@@ -107,11 +114,11 @@ void rows_forecast(const stage_ctx *c, size_t model, size_t criterion, stage_for
     }
     if (c->comm->rank == 0) {
         forecast_add(out, "rows that are kept: bookkeeping", forecast_block(batches, sizeof(int64_t)));
-        out->kept += pair_bytes(s, model);
+        out->kept += rows_pair_bytes(s, model);
     } else {
         forecast_add(out, "rows on their way to rank 0",
-                     forecast_block(batches, sizeof(int64_t)) + forecast_block(batches, sizeof(size_t)) +
-                         forecast_block(most_batches(c) * s->config->micro_batch * s->models[model].graph->n_components, sizeof(float)));
+                     forecast_block(batches, sizeof(int64_t)) + forecast_block(batches, sizeof(float *)) +
+                         fair_batches(c) * forecast_block(s->config->micro_batch * s->models[model].graph->n_components, sizeof(float)));
     }
 }
 
@@ -120,7 +127,7 @@ size_t rows_bytes(const study *s)
     size_t sum = 0;
     for (size_t m = 0; m < s->n_models; m++) {
         for (size_t k = 0; k < s->config->n_criteria; k++) {
-            sum += rows_exist(s, m, k) && rows_scored(s, k) == k ? pair_bytes(s, m) : 0;
+            sum += rows_exist(s, m, k) && rows_scored(s, k) == k ? rows_pair_bytes(s, m) : 0;
         }
     }
     return sum;

@@ -8,6 +8,7 @@
 #include "pruning/curve.h"
 #include "stages/batch.h"
 #include "stages/forecast.h"
+#include "stages/items.h"
 #include "stages/study.h"
 
 /* Exact sums of rows (pruning/criterion.h) over the reference samples, rounded once. One per (model, criterion, reference); NULL for criteria
@@ -16,6 +17,7 @@ typedef struct attribute_output {
     const double *const *sums;
     const float *const *rows; /* [models, criteria] with `rows: keep`, on rank 0: stages/rows.h; NULL for criteria without samples */
 } attribute_output;
+bool attribute_explains(const study *s, size_t criterion); /* does the stage explain images for it? Else it has none, or another's scores */
 size_t attribute_index(const study *s, size_t model, size_t criterion, size_t reference);
 
 /* Per cell, over the components of its kind. */
@@ -40,6 +42,13 @@ typedef struct evaluate_output {
     const evaluate_point *points; /* [n_cells, n_rates] */
     size_t n_masks, n_evaluated;  /* cells x rates, and how many distinct ones were run */
 } evaluate_output;
+
+size_t evaluate_runs(const study *s, size_t model, size_t evaluation); /* runs of micro-batches, each an item with each pruned network */
+
+struct spectrum_pair; /* stages/spectrum.h */
+typedef struct spectrum_output {
+    const struct spectrum_pair *pairs; /* [models, criteria]; NULL without `spectrum: true` */
+} spectrum_output;
 
 /* An image explained by a network and by what pruning left of it. */
 typedef struct heatmap_answer_pair {
@@ -73,11 +82,13 @@ typedef struct stage_ctx {
     void (*tick)(void *progress, double images);
     void *progress;
     file_mark *reference_mark, *evaluation_mark; /* [n_samples] of the files this rank has read, zeros else */
-    double busy_seconds, image_seconds, idle_seconds; /* of this rank: computing, waiting for images, waiting for other ranks */
+    item_service *items;          /* of all stages that deal out work; who only forecasts needs none */
+    double image_seconds;         /* of this rank: waiting for images */
     const arena *watched; /* memory of a trial besides what it was given, for who measures; NULL: none */
     attribute_output attribute;
     prune_output prune;
     evaluate_output evaluate;
+    spectrum_output spectrum;
     heatmaps_output heatmaps;
 } stage_ctx;
 
@@ -86,6 +97,7 @@ typedef struct stage_def {
     /* Images that this rank will send through a network: the work that tick() counts down. Local. */
     double (*work)(const stage_ctx *c);
     status (*run)(stage_ctx *c); /* Collective: all ranks leave with OK or none does. */
+    bool at_the_end;             /* not run by a job of an array: it deals out no items, and works on what all jobs have computed */
 
     /* What run() will do. Called in the order of stages, because one stage's work depends on another's output: prune leaves those
      * rankings that need no images, and NULL for the others. Local; `scratch` is reset. */

@@ -86,13 +86,15 @@ static status turn(images_bench *b, count *c, bool counts)
 {
     double waited = 0.0;
     const size_t n = (b->all.n + b->batch - 1) / b->batch, first = c->batches % n;
-    const batch_run run[] = {{&b->all, &b->recipe, first, 1, n}, {&b->all, &b->recipe, 0, 1, first}};
-    const batch_setup setup = {.data = b->data, .micro_batch = b->batch, .n_runs = COUNT(run), .run = run, .endless = true,
+    const batch_setup setup = {.data = b->data, .micro_batch = b->batch, .image_size = batch_image_size(&b->recipe), .most_asked = ROUND + BATCHES_AHEAD,
                                .threads = c->threads, .ahead = BATCHES_AHEAD, .mark = b->mark, .waited = &waited};
     batch_source *s;
     const double wall = clock_wall(), processor = clock_processor();
     TRY(batch_source_open(&setup, &s));
     status st = STATUS_OK;
+    for (size_t i = 0; i < ROUND + BATCHES_AHEAD; i++) {
+        batch_source_ask(s, &b->all, &b->recipe, (first + i) % n);
+    }
     for (size_t i = 0; i < ROUND && status_ok(st); i++) {
         st = batch_source_take(s, &b->taken);
         if (status_ok(st) && b->engine != NULL) {

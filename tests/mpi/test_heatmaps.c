@@ -13,6 +13,7 @@ static comm world;
 static arena *memory, *scratch;
 static plan resolved;
 static stage_ctx ctx;
+static item_service items;
 static double ticked;
 
 static void count_tick(void *progress, double images)
@@ -36,8 +37,9 @@ static status run_study(void)
                                        "micro_batch=4", "heatmaps.images=2", "heatmaps.rates=[0.1, 0.2, 0.3, 0.9]", "heatmaps.keep=true",
                                        "heatmaps.criteria=[lrp-epsilon, magnitude]"};
     double expected = 0.0;
+    TRY(items_open(&world, memory, &items));
     TRY(plan_build(&world, memory, source_path("configs/digits.yaml"), COUNT(sets), sets, &resolved));
-    ctx = (stage_ctx){.comm = &world, .study = &resolved.study, .arena = memory, .tick = count_tick};
+    ctx = (stage_ctx){.comm = &world, .study = &resolved.study, .arena = memory, .tick = count_tick, .items = &items};
     ctx.reference_mark = zeroed(resolved.study.reference_data->n_samples, sizeof *ctx.reference_mark);
     ctx.evaluation_mark = zeroed(resolved.study.evaluation_data->n_samples, sizeof *ctx.evaluation_mark);
     for (size_t i = 0; i < stage_count; i++) {

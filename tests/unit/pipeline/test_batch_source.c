@@ -80,11 +80,27 @@ static sample_list first_samples(size_t n)
     return (sample_list){n, sample};
 }
 
-static batch_setup setup_of(const dataset *d, size_t n_runs, const batch_run run[], size_t threads, size_t ahead)
+/* Micro-batches first, first + step, ... below `end` of a list. */
+typedef struct batch_run {
+    const sample_list *list;
+    const preprocess *recipe;
+    size_t first, step, end;
+} batch_run;
+
+static batch_setup setup_of(const dataset *d, size_t threads, size_t ahead)
 {
     file_mark *mark = get(d->n_samples, sizeof *mark);
-    return (batch_setup){.data = d, .micro_batch = MICRO_BATCH, .n_runs = n_runs, .run = run, .threads = threads, .ahead = ahead,
+    return (batch_setup){.data = d, .micro_batch = MICRO_BATCH, .image_size = 3 * 16 * 16, .most_asked = 16, .threads = threads, .ahead = ahead,
                          .mark = mark, .waited = &waited};
+}
+
+static void ask(batch_source *s, size_t n_runs, const batch_run run[])
+{
+    for (size_t r = 0; r < n_runs; r++) {
+        for (size_t i = run[r].first; i < run[r].end; i += run[r].step) {
+            batch_source_ask(s, run[r].list, run[r].recipe, i);
+        }
+    }
 }
 
 static batch empty_batch(void)
@@ -111,12 +127,13 @@ static void all_batches_come_in_order(void **state)
     const sample_list all = first_samples(PICTURES), few = first_samples(6);
     const batch_run run[] = {{&all, &small, 6, 1, 6}, {&all, &small, 1, 2, 6}, {&few, &large, 3, 1, 2}, {&few, &large, 0, 1, 2}, {&all, &small, 5, 7, 6}};
     for (size_t t = 0; t < COUNT(thread_counts) * COUNT(ring_sizes); t++) {
-        batch_setup setup = setup_of(d, COUNT(run), run, thread_counts[t / COUNT(ring_sizes)], ring_sizes[t % COUNT(ring_sizes)]);
+        batch_setup setup = setup_of(d, thread_counts[t / COUNT(ring_sizes)], ring_sizes[t % COUNT(ring_sizes)]);
         file_mark *mark = get(d->n_samples, sizeof *mark);
         batch_source *s;
         batch got = empty_batch();
         waited = 0.0;
         assert_ok(batch_source_open(&setup, &s));
+        ask(s, COUNT(run), run);
         for (size_t r = 0; r < COUNT(run); r++) {
             for (size_t i = run[r].first; i < run[r].end; i += run[r].step) {
                 assert_ok(batch_source_take(s, &got));
@@ -130,22 +147,25 @@ static void all_batches_come_in_order(void **state)
     }
 }
 
-static void an_endless_source_begins_again(void **state)
+/* One is asked for while others are read, are there, or are taken. */
+static void asking_goes_on_while_batches_are_taken(void **state)
 {
     (void)state;
-    const dataset *d = pictures("endless");
+    const dataset *d = pictures("asked");
     const sample_list all = first_samples(PICTURES);
-    const batch_run run[] = {{&all, &small, 4, 1, 6}, {&all, &small, 0, 1, 0}, {&all, &small, 0, 1, 2}};
-    static const size_t expected[] = {4, 5, 0, 1};
-    for (size_t t = 0; t < COUNT(thread_counts); t++) {
-        batch_setup setup = setup_of(d, COUNT(run), run, thread_counts[t], 2);
+    const batch_run run = {&all, &small, 0, 1, 6};
+    for (size_t t = 0; t < COUNT(thread_counts) * COUNT(ring_sizes); t++) {
+        batch_setup setup = setup_of(d, thread_counts[t / COUNT(ring_sizes)], ring_sizes[t % COUNT(ring_sizes)]);
         batch_source *s;
         batch got = empty_batch();
-        setup.endless = true;
+        setup.most_asked = 3;
         assert_ok(batch_source_open(&setup, &s));
-        for (size_t i = 0; i < 11; i++) {
+        for (size_t asked = 0, i = 0; i < 40; i++) {
+            while (asked < i + 1 + i % 3) {
+                batch_source_ask(s, run.list, run.recipe, 5 * asked++ % 6);
+            }
             assert_ok(batch_source_take(s, &got));
-            assert_batch(d, &run[0], expected[i % COUNT(expected)], &got, setup.mark);
+            assert_batch(d, &run, 5 * i % 6, &got, setup.mark);
         }
         batch_source_close(&s);
     }
@@ -178,10 +198,11 @@ static void the_first_bad_picture_fails_its_own_batch(void **state)
         spoil(path_of(d, 12), 0); /* and one more in the next, which nobody comes to */
         for (size_t t = 0; t < COUNT(thread_counts) * COUNT(ring_sizes); t++) {
             for (size_t round = 0; round < 10; round++) {
-                batch_setup setup = setup_of(d, 1, run, thread_counts[t / COUNT(ring_sizes)], ring_sizes[t % COUNT(ring_sizes)]);
+                batch_setup setup = setup_of(d, thread_counts[t / COUNT(ring_sizes)], ring_sizes[t % COUNT(ring_sizes)]);
                 batch_source *s;
                 batch got = empty_batch();
                 assert_ok(batch_source_open(&setup, &s));
+                ask(s, 1, run);
                 for (size_t i = 0; i < 2; i++) {
                     assert_ok(batch_source_take(s, &got));
                 }
@@ -200,7 +221,7 @@ static void pause_ms(long ms)
     (void)nanosleep(&t, NULL);
 }
 
-/* The ring fills without anybody asking, and no further. */
+/* The ring fills without anybody taking, and no further. */
 static void reading_goes_ahead_and_stays_within_the_ring(void **state)
 {
     (void)state;
@@ -208,10 +229,11 @@ static void reading_goes_ahead_and_stays_within_the_ring(void **state)
     const batch_run run[] = {{&all, &small, 0, 1, 6}};
     for (size_t threads = 1; threads <= 3; threads += 2) {
         const dataset *d = pictures(arena_text(memory, "ahead-%zu", threads));
-        batch_setup setup = setup_of(d, 1, run, threads, 2);
+        batch_setup setup = setup_of(d, threads, 2);
         batch_source *s;
         batch got = empty_batch();
         assert_ok(batch_source_open(&setup, &s));
+        ask(s, 1, run);
         for (size_t ms = 0; batch_source_ready(s) < 2; ms++) {
             assert_true(ms < 60000);
             pause_ms(1);
@@ -235,23 +257,19 @@ static void a_source_can_be_closed_at_any_moment(void **state)
     (void)state;
     const dataset *d = pictures("close");
     const sample_list all = first_samples(PICTURES);
-    const batch_run run[] = {{&all, &small, 0, 1, 6}}, nothing[] = {{&all, &small, 6, 1, 6}};
+    const batch_run run[] = {{&all, &small, 0, 1, 6}};
     batch got = empty_batch();
     for (size_t round = 0; round < 60; round++) {
-        batch_setup setup = setup_of(d, 1, run, round % 4, 1 + round % 3);
+        batch_setup setup = setup_of(d, round % 4, 1 + round % 3);
         batch_source *s;
         assert_ok(batch_source_open(&setup, &s));
+        ask(s, 1, run);
         for (size_t i = 0; i < round % 7 && i < 6; i++) {
             assert_ok(batch_source_take(s, &got));
         }
         batch_source_close(&s);
         batch_source_close(&s);
-        setup.run = nothing;
-        setup.endless = round % 2 == 0;
-        assert_ok(batch_source_open(&setup, &s));
-        batch_source_close(&s);
-        setup.n_runs = 0;
-        assert_ok(batch_source_open(&setup, &s));
+        assert_ok(batch_source_open(&setup, &s)); /* and where nothing was asked for */
         batch_source_close(&s);
     }
 }
@@ -276,7 +294,7 @@ static void signals_are_the_callers(void **state)
     const dataset *d = pictures("signals");
     const sample_list all = first_samples(PICTURES);
     const batch_run run[] = {{&all, &small, 0, 1, 6}};
-    batch_setup setup = setup_of(d, 1, run, 3, 2);
+    batch_setup setup = setup_of(d, 3, 2);
     const struct sigaction note = {.sa_handler = note_thread};
     struct sigaction before;
     sigset_t usr1, mask;
@@ -286,6 +304,7 @@ static void signals_are_the_callers(void **state)
     (void)sigaddset(&usr1, SIGUSR1);
     assert_int_equal(sigaction(SIGUSR1, &note, &before), 0);
     assert_ok(batch_source_open(&setup, &s));
+    ask(s, 1, run);
     assert_int_equal(pthread_sigmask(SIG_SETMASK, NULL, &mask), 0);
     assert_int_equal(sigismember(&mask, SIGUSR1), 0); /* opening has put the caller's mask back */
     assert_int_equal(pthread_sigmask(SIG_BLOCK, &usr1, NULL), 0); /* a thread that takes it would be chosen now */
@@ -312,7 +331,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(all_batches_come_in_order),
-        cmocka_unit_test(an_endless_source_begins_again),
+        cmocka_unit_test(asking_goes_on_while_batches_are_taken),
         cmocka_unit_test(the_first_bad_picture_fails_its_own_batch),
         cmocka_unit_test(reading_goes_ahead_and_stays_within_the_ring),
         cmocka_unit_test(a_source_can_be_closed_at_any_moment),

@@ -1,0 +1,14 @@
+#ifndef STAGES_ITEM_KEYS_H
+#define STAGES_ITEM_KEYS_H
+/* The kinds of items that stages note (journal_key.stage), and what the rest of a key says. A kind keeps its number for ever, and a
+ * payload of another layout gets a kind of its own. */
+enum {
+    ITEM_ROWS = 1,    /* attribute: model, criterion, micro-batch of study.explained */
+    ITEM_WHOLE = 2,   /* evaluate, the unpruned network: model, evaluation set, micro-batch */
+    ITEM_PRUNED = 3,  /* evaluate: model, evaluation set, run of micro-batches; content: 128 bits of the mask's digest */
+    ITEM_HEATMAPS = 4, /* heatmaps: model, item */
+    ITEM_RUN = 100,   /* a run: pipeline/watch.h; content: what its files' names begin with */
+    ITEM_CURVES = 101 /* which masks make which curves: stages/curve_notes.h; model */
+};
+
+#endif

@@ -1,0 +1,61 @@
+#ifndef STAGES_ITEMS_H
+#define STAGES_ITEMS_H
+/* How the work of a stage is dealt out, noted and found again.
+ *
+ * A stage is a list of items, numbered in an order that depends on the study alone. An item is computed into a payload, and a payload is taken
+ * into the stage's sums: one way for what was computed just now and for what a journal holds of an earlier run. So a stage cannot tell
+ * a resumed run from a straight one, as long as payloads may be taken in any order by any rank; sums are exact for that reason.
+ *
+ * items_run() has every item taken once by one rank: those in the journal are read back, the others are claimed dynamically
+ * (parallel/claims.h), computed, noted and taken. */
+#include "io/journal.h"
+#include "parallel/claims.h"
+#include "stages/stop.h"
+
+/* What a run has for that; lasts over all stages. */
+typedef struct item_service {
+    comm *comm;
+    claims *claims;
+    stop *stop;
+    journal_index index;     /* what earlier runs have finished */
+    journal_writer *writer;  /* NULL: nothing is noted */
+    size_t task, n_tasks;    /* of an array of jobs: this one takes every n_tasks-th stretch of items; 0, 1: all of them */
+    bool only_join;          /* nothing is computed: what is missing is an error */
+    status (*rescan)(struct item_service *s); /* collective: looks what other jobs have finished meanwhile; NULL: there are none */
+    void *context;           /* of rescan */
+    void (*skip)(void *progress, double images); /* told of items that need not be computed; NULL: nobody is */
+    void *progress;
+    size_t n_restored, n_computed; /* of this rank */
+    size_t n_missing;        /* items that other jobs of the array have to compute yet; the same on all ranks */
+    double idle_seconds;     /* of this rank: waiting for other ranks to finish a list */
+} item_service;
+
+typedef struct item_list {
+    size_t n;
+    size_t stretch;      /* so many items that follow each other are of one job of an array, and are claimed together where there are
+                            enough of them, since they share inputs; at least 1 */
+    size_t most_payload; /* bytes, of the largest payload */
+    bool needed_by_all;  /* the stage cannot go on without all of them, whatever job computes them */
+    void *context;
+    void (*key)(const void *context, size_t item, journal_key *out);
+    size_t (*payload)(const void *context, size_t item); /* bytes */
+    double (*images)(const void *context, size_t item);  /* that it sends through a network, for who counts them */
+    /* Claimed by this rank, to be computed after those that were before: reading can begin. NULL: nothing to do. */
+    void (*expect)(void *context, size_t item);
+    MUST_CHECK status (*compute)(void *context, size_t item, void *payload);
+    MUST_CHECK status (*take)(void *context, size_t item, const void *payload);
+    /* Is what was noted still about the inputs that are there? NULL: nothing to look at. Errors: the inputs have changed. */
+    status (*check)(void *context, size_t item, const void *payload);
+} item_list;
+
+/* Collective: neither journal nor array, no reason to stop. */
+MUST_CHECK status items_open(comm *c, arena *a, item_service *out);
+
+/* Collective. All ranks leave with OK or none does. With a journal, ST_STOPPED means that what was finished is kept. `a`: for as long as it
+ * runs. */
+MUST_CHECK status items_run(item_service *s, arena *a, const item_list *list);
+
+/* What items_run() takes of its arena. */
+size_t items_bytes(size_t n, size_t most_payload);
+
+#endif
