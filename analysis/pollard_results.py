@@ -274,7 +274,7 @@ class Results:
     def heatmaps(self, model, kind, criterion, **cell):
         """One cell's explanations of single images, and the maps where they are kept: xarray.Dataset, rates x images.
 
-        `cell`: seed, n_classes, references of the cell; without them the first that fits. `relevance` [rate, image, row, column].
+        `cell`: seed, task, references of the cell; without them the first that fits. `relevance` [rate, image, row, column].
         """
         data = self._heatmaps()
         wanted = {"model": model, "kind": kind, "criterion": criterion, **cell}

@@ -12,6 +12,7 @@ static const h5_column coordinates[] = {
     COLUMN("criterion", "cell", H5_STRING, NULL, "criterion", FROM_INDEX, CELL(criterion), LIST_CRITERIA),
     COLUMN("seed", "cell", H5_SEED, NULL, "seed of the task", FROM_COUNT, CELL(seed), 0),
     COLUMN("references", "cell", H5_COUNT, "1", "reference images per class; 0: the criterion needs none", FROM_SIZE, CELL(n_references), 0),
+    COLUMN("task", "cell", H5_STRING, NULL, "class subset: how many classes a seed draws, or the name of a stated one", FROM_INDEX, CELL(task), LIST_TASKS),
     COLUMN("n_classes", "cell", H5_COUNT, "1", "classes of the task", FROM_SIZE, CELL(n_classes), 0),
 };
 
@@ -167,7 +168,7 @@ static status put_group(const results_writer *w, h5_group *g, const result_heatm
     for (size_t i = 0; i < h->n_cells; i++) {
         slots = h->cells[i].n_images > slots ? h->cells[i].n_images : slots;
     }
-    TRY(h5_attr_text(g, "coordinates", "model kind criterion seed references n_classes path image_class"));
+    TRY(h5_attr_text(g, "coordinates", "model kind criterion seed references task n_classes path image_class"));
     TRY(h5_attr_text(g, "method", h->method));
     TRY(h5_attr_text(g, "composite", h->composite));
     TRY(put_dimensions(g, h, slots));

@@ -50,7 +50,7 @@ def check_heatmaps(path, data):
     check(asked == (h is not None and len(h.variables) > 0), "/heatmaps is there although the study asks for none, or the other way")
     if not asked:
         return
-    for name in ("model", "kind", "criterion", "seed", "references", "n_classes"):
+    for name in ("model", "kind", "criterion", "seed", "references", "task", "n_classes"):
         check(h[name].values == c[name].sel(cell=h.cell).values, f"/heatmaps/{name} is not that of /curves")
     check(np.isin(h.rate.values, c.rate.values) & (h.rate.values[0] == 0), "/heatmaps/rate")
     check((h.cosine_mean.values[:, 0] == 1) | (h.gone.values[:, 0] > 0), "/heatmaps: nothing is removed, and the explanation is another")

@@ -47,7 +47,7 @@ ROWS = SETS | {"sample": ("sample", "i8"), "class": ("class", "i8"), "component"
                "score": ("sample component", "f4"), "mean": ("class component", "f8"), "variance": ("class component", "f8")}
 HEATMAPS = {"cell": ("cell", "i8"), "rate": ("rate", "f8"), "slot": ("slot", "i8"), "image": ("image", "i8"), "model": ("cell", "text"),
             "kind": ("cell", "text"), "criterion": ("cell", "text"), "seed": ("cell", "u8"), "references": ("cell", "i8"),
-            "n_classes": ("cell", "i8"), "images": ("cell", "i8"), "path": ("image", "text"), "image_class": ("image", "i8"),
+            "task": ("cell", "text"), "n_classes": ("cell", "i8"), "images": ("cell", "i8"), "path": ("image", "text"), "image_class": ("image", "i8"),
             "member": ("cell slot", "i8"), "prediction": ("cell rate slot", "i8")} | {
     name: ("cell rate", "f8") for name in ("cosine_mean", "cosine_error", "map_cosine_mean", "map_cosine_error", "logit_mean", "confidence_mean",
                                            "confidence_error", "confidence_loss_mean", "confidence_loss_error")} | {
