@@ -177,6 +177,26 @@ typedef struct result_heatmaps {
     const result_heatmap_maps *maps; /* [n_models]; n_models 0: none are kept */
 } result_heatmaps;
 
+/* The search of one model and kind of components: settings in the order in which they were proposed (docs/search.md). */
+typedef struct result_search {
+    size_t model;
+    component_kind kind;
+    size_t n_dimensions;
+    const char *const *dimension;       /* [n_dimensions] "low", "absolute", "gamma" ... */
+    const char *const *choice;          /* [n_dimensions] "epsilon,z-plus,gamma,alpha-beta": what the numbers of `point` stand for; "" continuous */
+    size_t n_trials;
+    const double *point;                /* [n_trials, n_dimensions] index of a choice, or a value; NaN: does not exist there */
+    const char *const *setting;         /* [n_trials] as a criterion of a study, on one line of YAML */
+    const uint64_t *round;              /* [n_trials] proposed together */
+    const double *objective, *error;    /* [n_trials] mean over tasks and seeds on the tuning images; standard error over the seeds, NaN with one */
+    const double *a_pr_mean, *a_pr_trapezoid, *area_parameters, *area_macs; /* [n_trials] means over tasks and seeds */
+    uint64_t n_masks, n_evaluated;      /* points of curves, and distinct masks that were run for them */
+    const uint32_t *front;              /* [n_trials] 1: no other setting is better in a_pr_mean, area_parameters and area_macs at once */
+    double *held_out, *held_out_error;  /* [n_trials] the objective on images and seeds that the search never saw; NaN: not reported */
+    const size_t *rank;                 /* [n_trials] 0: the best */
+    const double *main, *total;         /* [n_dimensions] importance; NaN: not known */
+} result_search;
+
 typedef struct result_input {
     const char *path, *sha256;
     uint64_t bytes; /* 0 = not recorded */
@@ -210,6 +230,8 @@ typedef struct results {
     const result_rows *rows; /* empty unless the study keeps them */
     const result_spectrum *spectra; /* empty unless the study asks for them */
     const result_heatmaps *heatmaps; /* NULL: the study asks for none */
+    size_t n_searches;
+    const result_search *searches; /* empty without `search:` */
     /* /provenance: everything that is timed, dated or tied to a host, and what identifies the inputs */
     size_t n_texts, n_inputs, n_ranks;
     const result_text *texts;      /* config, config_resolved, command, git_revision, versions, started, ... */

@@ -61,8 +61,12 @@ typedef struct study_cell {
 } study_cell;
 #define NO_REFERENCE ((size_t)-1)
 
+/* Which evaluation images count: a search judges by some and reports on the others. */
+typedef enum study_part { PART_ALL, PART_TUNING, PART_HELD_OUT } study_part;
+
 typedef struct study {
     const config *config;
+    study_part part;
     const dataset *reference_data, *evaluation_data;
     const backend_def *backend;
     size_t n_models, n_tasks, n_evaluations, n_references, n_cells;

@@ -14,6 +14,7 @@ typedef enum rng_purpose {
     RNG_NOISE = 4,      /* smoothgrad: the seed is the sample, stream = draw, index = pair of pixels */
     RNG_IMAGES = 5,     /* of `pollard export`, where it finds none; index = pixel */
     RNG_HEATMAPS = 6,   /* which evaluation images of a class are explained; seed 0, stream = class */
+    RNG_SPLIT = 7,      /* which evaluation images of a class a search judges by; seed 0, stream = class */
     RNG_SOBOL = 20,     /* scrambling of Sobol points; stream = 32 dimension + place, index = digits before it */
     RNG_DESIGN = 21,    /* random points of a search; stream = dimension, index = point */
     RNG_STARTS = 22,    /* where fits of hyperparameters start; stream = start, index = hyperparameter */
