@@ -147,7 +147,7 @@ typedef struct result_spectrum {
  * that are not counted in `undefined`, errors their standard errors. */
 typedef struct result_heatmap_cell {
     size_t cell; /* index into the cells of the study, of which the next ones are copies */
-    size_t model, criterion, n_references, n_classes;
+    size_t model, criterion, task, n_references, n_classes;
     component_kind kind;
     uint64_t seed;
     size_t n_images;

@@ -398,6 +398,7 @@ status dry_run_print(arena *a, FILE *to, const dry_run_report *r)
     TRY(print_winograd(a, to, s));
     TRY(print_criteria(a, to, s));
     TRY(print_tasks(a, to, s));
+    TRY(dry_run_print_search(a, to, s));
     TRY(print_work(a, to, r));
     TRY(print_sharing(a, to, r));
     TRY(print_memory(a, to, r));
