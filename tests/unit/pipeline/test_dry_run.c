@@ -342,6 +342,10 @@ static void criteria_may_be_for_some_models_and_references(void **state)
     results r;
     assert_ok(gather_results(b.a, s, &b.run, &r));
     assert_int_equal(r.n_audits, 2); /* few on vit, same on vgg */
+    for (size_t i = 0; i < 2; i++) {
+        assert_int_equal(r.audits[i].n_sets, 2 * 3); /* of one of the two numbers of references */
+        assert_int_equal(r.audits[i].sets[0].n_references, r.audits[i].criterion == 1 ? 1 : 3);
+    }
     assert_int_equal(r.n_summary, s->n_cells / 3);
     close_both(&b);
 }
