@@ -9,6 +9,7 @@
 #include "io/results_carry.h"
 #include "io/results_inspect_audit.h"
 #include "io/results_inspect_curves.h"
+#include "io/results_inspect_spectrum.h"
 #include "io/results_inspect_waits.h"
 #include "io/text_table.h"
 
@@ -235,7 +236,7 @@ static const inspect_column stability_columns[] = {
 
 static bool is_column(const char *name)
 {
-    static const char *const columns[] = {"input", "path", "sha256", "bytes", "rank", "host", "busy", "idle",
+    static const char *const columns[] = {"input", "path", "sha256", "bytes", "rank", "host", "busy", "idle", "idle_share",
                                           "stage", "image_wait", "image_wait_share", "cell", "rate", "seconds_per_image"};
     for (size_t i = 0; i < COUNT(columns); i++) {
         if (strcmp(name, columns[i]) == 0) {
@@ -268,7 +269,7 @@ static status print_texts(inspector *in)
 static status print_provenance(inspector *in)
 {
     static const inspect_column ranks[] = {
-        {"host", "host", AS_TEXT}, {"busy", "busy s", AS_REAL}, {"idle", "idle s", AS_REAL}};
+        {"host", "host", AS_TEXT}, {"busy", "busy s", AS_REAL}, {"idle", "idle s", AS_REAL}, {"idle_share", "share", AS_REAL}};
     const char *const *path = NULL;
     size_t n = H5_ANY_SIZE;
     (void)fprintf(in->to, "\nProvenance\n");
@@ -292,6 +293,7 @@ static status print_all(inspector *in)
     TRY(print_group(in, "Stability of the rankings over pairs of seeds", "/stability", COUNT(stability_columns),
                     stability_columns));
     TRY(results_inspect_curves(in->a, &in->file, in->to));
+    TRY(results_inspect_spectra(in->a, &in->file, in->to));
     TRY(results_inspect_audits(in->a, &in->file, in->to));
     return print_provenance(in);
 }

@@ -277,7 +277,11 @@ status resume_done(resume *r)
 {
     journal_close(&r->items.writer);
     TRY(comm_agree(r->comm, STATUS_OK)); /* all have closed theirs */
-    return comm_agree(r->comm, r->comm->rank == 0 ? journal_remove(r->folder) : STATUS_OK);
+    if (r->comm->rank == 0 && !status_ok(journal_remove(r->folder))) {
+        log_line(LOG_WARNING, "journal=%s is of no more use and cannot be removed: %s", r->folder, status_message());
+        status_clear();
+    }
+    return STATUS_OK;
 }
 
 status resume_note(resume *r, uint32_t stage, const void *data, size_t size)

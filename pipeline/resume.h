@@ -32,7 +32,7 @@ MUST_CHECK status resume_duration(const char *text, double *seconds);
 
 /* Collective. Everything lives in `a`. Errors: those of journal_scan(); ST_CANT_WRITE. */
 MUST_CHECK status resume_open(comm *c, arena *a, const plan *p, const resume_options *o, resume *out);
-/* Collective: the result is written, the journal is of no more use. */
+/* Collective: the result is written, the journal is of no more use. That it cannot be removed is a warning. */
 MUST_CHECK status resume_done(resume *r);
 
 /* Local, on rank 0: a frame of this run, for who looks on. */

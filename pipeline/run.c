@@ -19,9 +19,13 @@ static void stage_report(const progress *p, const char *stage, const stage_time 
              t->seconds, t->seconds - t->image_wait - t->idle, t->image_wait, 100.0 * stage_share(t->image_wait, t->seconds), t->idle);
 }
 
-static status stages_run(stage_ctx *s, progress *p, stage_time times[])
+/* share: of an array of jobs. */
+static status stages_run(stage_ctx *s, progress *p, bool share, stage_time times[])
 {
     for (size_t i = 0; i < stage_count; i++) {
+        if (stage_table[i]->at_the_end && share) {
+            continue;
+        }
         const double started = log_seconds();
         const double waited = s->image_seconds, idle = s->items->idle_seconds;
         progress_stage(p, stage_table[i]->name, stage_table[i]->work(s));
@@ -64,13 +68,6 @@ static status report(arena *a, const char *output, const results *r)
     return STATUS_OK;
 }
 
-static status write_and_report(arena *a, const char *output, bool quiet, const results *r)
-{
-    TRY(results_write(output, r));
-    gather_audits_warn(r);
-    return quiet ? STATUS_OK : report(a, output, r);
-}
-
 /* A job of an array has done its share, and no result is to be written. */
 static status report_share(const comm *c, const resume *j, const char *study_file)
 {
@@ -88,23 +85,29 @@ static status report_share(const comm *c, const resume *j, const char *study_fil
     return fflush(stdout) == 0 ? STATUS_OK : FAIL(ST_CANT_WRITE, "standard output cannot be written; the share is done all the same");
 }
 
-static status finish(comm *c, arena *a, const plan *p, stage_ctx *s, const provenance_run *run, const char *output, bool quiet)
+/* The journal goes as soon as the result is in place, before a table that nobody can read is an error. */
+static status finish(comm *c, arena *a, const plan *p, stage_ctx *s, const provenance_run *run, const char *output, resume *j, bool quiet)
 {
     results r;
     TRY(comm_agree(c, gather_results(a, &p->study, s, &r)));
     TRY(provenance_gather(c, a, p, s, run, &r));
-    return comm_agree(c, c->rank == 0 ? write_and_report(a, output, quiet, &r) : STATUS_OK);
+    TRY(comm_agree(c, c->rank == 0 ? results_write(output, &r) : STATUS_OK));
+    TRY(resume_done(j));
+    if (c->rank == 0) {
+        gather_audits_warn(&r);
+    }
+    return comm_agree(c, c->rank == 0 && !quiet ? report(a, output, &r) : STATUS_OK);
 }
 
 /* The stages, with what earlier runs have finished. */
-static status run_stages(comm *c, arena *a, const plan *p, resume *j, progress *bar, stage_time times[], stage_ctx *s)
+static status run_stages(comm *c, arena *a, const plan *p, resume *j, bool share, progress *bar, stage_time times[], stage_ctx *s)
 {
     *s = (stage_ctx){.comm = c, .study = &p->study, .arena = a, .tick = progress_tick, .progress = bar, .items = &j->items};
     j->items.skip = progress_skip;
     j->items.progress = bar;
     progress_start(bar, c->rank, c->size);
     TRY(comm_agree(c, open_marks(a, &p->study, s)));
-    return stages_run(s, bar, times);
+    return stages_run(s, bar, share, times);
 }
 
 /* Collective. Items of all ranks. */
@@ -134,15 +137,14 @@ static status run_in(comm *c, arena *a, const run_options *o, int argc, char *co
     announce(c, &p.study);
     TRY(resume_open(c, a, &p, &with, &j));
     TRY(comm_agree(c, c->rank == 0 ? watch_note(a, &p.study, &j) : STATUS_OK));
-    TRY(run_stages(c, a, &p, &j, &bar, times, &s));
+    TRY(run_stages(c, a, &p, &j, with.n_tasks > 0, &bar, times, &s));
     if (o->n_items != NULL) {
         *o->n_items = computed(c, &j);
     }
     if (with.n_tasks > 0) {
         return comm_agree(c, report_share(c, &j, o->config));
     }
-    TRY(finish(c, a, &p, &s, &started, with.output, o->quiet));
-    return resume_done(&j);
+    return finish(c, a, &p, &s, &started, with.output, &j, o->quiet);
 }
 
 status run_study(comm *c, const run_options *o, int argc, char *const argv[])
