@@ -14,7 +14,7 @@ static status cell_text(arena *a, const study *s, const study_cell *cell, const 
     const study_model *m = &s->models[cell->model];
     out[0] = m->config->name;
     out[1] = component_kind_name(m->kinds[cell->kind]);
-    TRY_TEXT(out[2], a, "%zu", s->tasks[cell->task].n_classes);
+    out[2] = s->config->task_name[s->tasks[cell->task].subset];
     out[3] = s->config->criteria[cell->criterion].name;
     if (cell->reference == NO_REFERENCE) {
         out[4] = "-";
