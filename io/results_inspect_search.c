@@ -6,7 +6,7 @@
 
 #include "io/text_table.h"
 
-enum { LONGEST_NAME = 60, LONGEST_SETTING = 400, BEST = 10 };
+enum { LONGEST_NAME = 60, LONGEST_SETTING = 1000, BEST = 10, MEASURES = 9 }; /* columns before those of the dimensions */
 
 /* One /search/<model>/<kind>. */
 typedef struct search {
@@ -16,6 +16,7 @@ typedef struct search {
     const char *const *setting, *const *dimension, *const *choices;
     const int64_t *round, *rank, *front;
     const double *objective, *error, *held_out, *held_out_error; /* [n_trials] */
+    const double *point;                                         /* [n_trials, n_dimensions] */
     const double *alone, *total;                                 /* [n_dimensions] */
 } search;
 
@@ -77,7 +78,11 @@ static status read_search(arena *a, const h5_file *f, const char *group, search 
     TRY(h5_get_attr_count(f, group, "n_evaluated", &s->n_evaluated));
     TRY(read_texts(a, f, group, s));
     TRY(read_counts(a, f, group, s));
-    return read_reals(a, f, group, s);
+    TRY(read_reals(a, f, group, s));
+    const char *path;
+    size_t both[] = {s->n_trials, s->n_dimensions};
+    TRY_TEXT(path, a, "%s/point", group);
+    return h5_get_reals(a, f, path, 2, both, &s->point);
 }
 
 /* A number, or a dash where there is none. */
@@ -91,6 +96,30 @@ static status number(arena *a, double value, const char **cell)
     return STATUS_OK;
 }
 
+/* What a point's number of a dimension stands for: the word at that place of "a,b,c", or the value. */
+static status choice(arena *a, const char *choices, double at, const char **cell)
+{
+    const char *word = choices;
+    if (isnan(at)) {
+        *cell = "-";
+        return STATUS_OK;
+    }
+    if (choices[0] == '\0') {
+        TRY_TEXT(*cell, a, "%.4g", at);
+        return STATUS_OK;
+    }
+    for (double i = 0.0; i < at && word != NULL; i += 1.0) {
+        word = strchr(word, ',');
+        word = word == NULL ? NULL : word + 1;
+    }
+    if (word == NULL) { /* a damaged file */
+        *cell = "?";
+        return STATUS_OK;
+    }
+    TRY_TEXT(word, a, "%.*s", (int)strcspn(word, ","), word);
+    return text_printable(a, word, LONGEST_NAME, cell);
+}
+
 static status fill_trial(arena *a, const search *s, size_t trial, const char **cell)
 {
     TRY_TEXT(cell[0], a, "%" PRId64, s->rank[trial] + 1);
@@ -101,19 +130,25 @@ static status fill_trial(arena *a, const search *s, size_t trial, const char **c
     TRY(number(a, s->held_out[trial], &cell[5]));
     TRY(number(a, s->held_out_error[trial], &cell[6]));
     TRY(number(a, s->objective[trial] - s->held_out[trial], &cell[7])); /* what choosing the best of many owes to luck */
-    cell[8] = s->front[trial] != 0 ? "yes" : "";
-    return text_printable(a, s->setting[trial], LONGEST_SETTING, &cell[9]);
+    TRY_TEXT(cell[8], a, "%" PRId64, s->front[trial]);
+    for (size_t d = 0; d < s->n_dimensions; d++) {
+        TRY(choice(a, s->choices[d], s->point[trial * s->n_dimensions + d], &cell[MEASURES + d]));
+    }
+    return STATUS_OK;
 }
 
 static status print_best(arena *a, const search *s, FILE *to)
 {
-    static const char *const headings[] = {"place", "trial", "round", "objective", "+-", "held out", "+-", "gap", "front", "setting"};
+    static const char *const headings[MEASURES] = {"place", "trial", "round", "objective", "+-", "held out", "+-", "gap", "front"};
     const size_t n = s->n_trials < BEST ? s->n_trials : BEST;
     text_table t;
-    TRY(text_table_open(a, COUNT(headings), n, &t));
+    TRY(text_table_open(a, MEASURES + s->n_dimensions, n, &t));
     memcpy(t.cell, headings, sizeof headings);
-    for (size_t c = 0; c < 8; c++) {
+    for (size_t c = 0; c < MEASURES; c++) {
         t.right[c] = true;
+    }
+    for (size_t d = 0; d < s->n_dimensions; d++) {
+        TRY(text_printable(a, s->dimension[d], LONGEST_NAME, &t.cell[MEASURES + d]));
     }
     t.n_rows = 0;
     for (size_t place = 0; place < n; place++) { /* a damaged file may lack a place, or have one twice */
@@ -124,6 +159,13 @@ static status print_best(arena *a, const search *s, FILE *to)
         }
     }
     text_table_print(&t, to);
+    for (size_t i = 0; i < s->n_trials; i++) {
+        if (s->rank[i] == 0) {
+            const char *setting;
+            TRY(text_printable(a, s->setting[i], LONGEST_SETTING, &setting));
+            (void)fprintf(to, "The best one as a criterion: %s\n", setting);
+        }
+    }
     return STATUS_OK;
 }
 

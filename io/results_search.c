@@ -55,18 +55,16 @@ static status put_measures(h5_group *g, const result_search *s)
 static status put_places(h5_group *g, const result_search *s)
 {
     static const h5_variable rank = {"rank", "trial", H5_COUNT, NULL, "place among all settings; 0: the best", NULL, NULL};
-    static const h5_variable front = {"front", "trial", H5_BYTE, NULL, "is no other setting better in A_PR and both areas at once", NULL,
-                                      "dominated pareto"};
+    static const h5_variable front = {"front", "trial", H5_INDEX32, NULL,
+                                      "Pareto front: 1 where no other setting is better in A_PR and both areas at once, 2 where only those are, ...", NULL,
+                                      NULL};
     uint64_t *place;
-    uint8_t *best;
     TRY_ALLOC(place, g->file->scratch, s->n_trials);
-    TRY_ALLOC(best, g->file->scratch, s->n_trials);
     for (size_t i = 0; i < s->n_trials; i++) {
         place[i] = s->rank[i];
-        best[i] = s->front[i] != 0;
     }
     TRY(h5_put(g, &rank, place));
-    return h5_put(g, &front, best);
+    return h5_put(g, &front, s->front);
 }
 
 static status put_search(const results_writer *w, const result_search *s)

@@ -1,5 +1,7 @@
 """Searches: places, fronts and dimensions against the numbers beside them, the best settings against their curves, and the loader."""
 
+import re
+
 import numpy as np
 from results_check import check, near
 
@@ -30,14 +32,31 @@ def check_places(name, s):
     check(s["rank"].values[order] == np.arange(len(order)), f"{name}/rank: no permutation")
     values = np.stack([s[v].values for v in ("a_pr_mean", "area_parameters", "area_macs")], -1)
     check((s.front.values == 1) == ~dominated(values), f"{name}/front")
-    reported = ~np.isnan(s.held_out.values)
-    check(reported[order] == (np.arange(len(order)) < reported.sum()), f"{name}/held_out: not of the best settings")
-    check(reported.any(), f"{name}/held_out: of no setting")
+    check(not np.isnan(s.held_out.values[order[0]]), f"{name}/held_out: not of the best setting")
     check(s.attrs["objective"] in OBJECTIVES, f"{name}: objective {s.attrs['objective']!r}")
     if s.attrs["objective"] in OBJECTIVES:
         check(near(s.objective.values, s[s.attrs["objective"]].values), f"{name}/objective is another number than {s.attrs['objective']}")
     check(s.error.values[~np.isnan(s.error.values)] >= 0, f"{name}/error")
     check(0 < s.attrs["n_evaluated"] <= s.attrs["n_masks"], f"{name}: more masks were run than were asked for")
+
+
+def check_held_out(name, s, curves, config):
+    """The settings that were reported are criteria, in the order of their places; their curves give the held-out numbers."""
+    model, kind = name.split("/")[2:]
+    references = int(re.search(r"\nsearch:\n(?:  .*\n)*?  references: (\d+)\n", config).group(1))
+    order = np.argsort(s["rank"].values)
+    reported = [i for i in order if not np.isnan(s.held_out.values[i])]
+    for k, i in enumerate(reported):
+        of = (curves.model == model) & (curves.kind == kind) & (curves.criterion == f"tuned-{model}-{kind}-{k + 1}") & (curves.references == references)
+        check(of.any(), f"{name}: no curve of the setting in place {k}")
+        if not of.any() or s.attrs["objective"] not in curves:
+            continue
+        values = curves[s.attrs["objective"]].values[of.values]
+        seeds = curves.seed.values[of.values]
+        means = np.array([values[seeds == seed].mean() for seed in np.unique(seeds)])
+        error = means.std(ddof=1) / np.sqrt(len(means)) if len(means) > 1 else np.nan
+        check(near(s.held_out.values[i], means.mean()), f"{name}/held_out of trial {i} is not that of its curves")
+        check(np.isclose(s.held_out_error.values[i], error, rtol=1e-6, atol=1e-9, equal_nan=True), f"{name}/held_out_error of trial {i}")
 
 
 def check_importance(name, s):
@@ -82,5 +101,6 @@ def check_searches(path, data):
         name = f"/search/{model}/{kind}"
         check_points(name, s)
         check_places(name, s)
+        check_held_out(name, s, data["/curves"], data["/provenance"].config_resolved.item())
         check_importance(name, s)
     check_loader(path, searches)

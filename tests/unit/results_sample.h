@@ -331,7 +331,7 @@ static void sample_search(results *r)
         trapezoid[i] = objective[i] - 0.03125;
         error[i] = i == 2 ? (double)NAN : 0.015625 + (double)i / 1024.0;
         round[i] = i / 4;
-        front[i] = rank[i] < 2;
+        front[i] = rank[i] < 2 ? 1 : 2;
         held_out[i] = rank[i] < 2 ? 0.75 + (double)i / 64.0 : (double)NAN;
         held_out_error[i] = rank[i] < 2 ? 0.03125 : (double)NAN;
         setting[i] = arena_text(memory, "{name: tuned-%zu, method: lrp, composite: [{rule: %s}]}", i, gamma ? "gamma" : "epsilon");

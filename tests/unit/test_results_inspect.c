@@ -66,9 +66,10 @@ static void inspect_tells_what_is_inside(void **state)
                                         "Explanations under pruning",
                                         "cnn_1.x  filters  lrp-epsilon  ",
                                         "Search of vit, neurons: 12 settings by a_pr_mean on the tuning images, 480 points of curves by 77 masks",
-                                        "    1      0      0     0.9375  0.0156    0.7500  0.0312  0.1875  yes    {name: tuned-0, method: lrp",
-                                        "    2      5      1     0.9219  0.0205    0.8281  0.0312  0.0938  yes    {name: tuned-5, method: lrp",
-                                        "   10      9      2     0.7969  0.0244         -       -       -         {name: tuned-9, method: lrp",
+                                        "    1      0      0     0.9375  0.0156    0.7500  0.0312  0.1875      1  epsilon  token     -\n",
+                                        "    2      5      1     0.9219  0.0205    0.8281  0.0312  0.0938      1  gamma    token     0.625\n",
+                                        "   10      9      2     0.7969  0.0244         -       -       -      2  gamma    token     1.125\n",
+                                        "The best one as a criterion: {name: tuned-0, method: lrp, composite: [{rule: epsilon}]}\n",
                                         "low        0.7500       0.8125  epsilon,gamma\n",
                                         "low.gamma       -            -",
                                         "vit    lrp-epsilon  residual   -0.1  heads.head",
@@ -80,7 +81,7 @@ static void inspect_tells_what_is_inside(void **state)
         }
     }
     assert_null(strstr(text, "some/where"));
-    assert_null(strstr(text, "tuned-7")); /* the twelfth of the settings: ten are shown */
+    assert_null(strstr(text, "   11      2      0")); /* the eleventh place is not shown */
 }
 
 /* The curves that are printed are those of the study's prediction. */

@@ -55,7 +55,7 @@ static void searches_are_written(void **state)
     const size_t n = s->n_trials;
     double *trapezoid = get(n, sizeof *trapezoid), *parameters = get(n, sizeof *parameters), *macs = get(n, sizeof *macs);
     uint64_t *round = get(n, sizeof *round), *rank = get(n, sizeof *rank), n_masks = 0, n_evaluated = 0;
-    uint8_t *front = get(n, 1);
+    uint32_t *front = get(n, sizeof *front);
     result_search own = *s; /* all measures different: they are not to be mixed up */
     results with = *r;
     for (size_t i = 0; i < n; i++) {
@@ -90,7 +90,7 @@ static void searches_are_written(void **state)
     assert_reals(file, "held_out_error", n, s->held_out_error);
     read_all(file, "round", H5T_NATIVE_UINT64, n, round);
     read_all(file, "rank", H5T_NATIVE_UINT64, n, rank);
-    read_all(file, "front", H5T_NATIVE_UINT8, n, front);
+    read_all(file, "front", H5T_NATIVE_UINT32, n, front);
     for (size_t i = 0; i < n; i++) {
         assert_true(round[i] == s->round[i] && rank[i] == s->rank[i] && front[i] == s->front[i]);
     }
