@@ -27,7 +27,19 @@ typedef struct config_criterion {
     const preset_def *preset;   /* NULL: the list was stated entry by entry */
     double preset_parameters[MAX_PRESET_PARAMETERS];
     ranking_options ranking; /* of any method: how its scores become an order */
+    size_t n_models;         /* 0: for all models */
+    const size_t *models;    /* [n_models] ascending indices */
+    size_t n_references;     /* 0: for all of the study's */
+    const size_t *references; /* [n_references] ascending, each one of config.references */
 } config_criterion;
+
+/* A class subset that is stated; what its classes are is known once the data are (pipeline/plan_subsets.c). */
+typedef struct config_subset {
+    const char *name; /* unique, no number */
+    size_t n;
+    const char *const *class; /* [n] name or number, as written */
+    const char *const *where; /* [n] "study.yaml:31:16: tasks.subsets[0].classes[1]" */
+} config_subset;
 
 /* What becomes of the scores of single images. */
 typedef enum config_rows { ROWS_STREAM, ROWS_KEEP, CONFIG_ROWS } config_rows;
@@ -48,8 +60,11 @@ typedef struct config {
     size_t n_criteria;
     const config_criterion *criteria;
     const char *const *scoring;   /* [n_criteria] what decides a criterion's scores: criteria of equal texts have equal scores */
-    size_t n_tasks;
-    const size_t *task_classes;   /* tasks.classes: how many classes each task draws */
+    size_t n_tasks;               /* class subsets: those of tasks.classes, then those of tasks.subsets */
+    const size_t *task_classes;   /* [n_tasks] how many classes each has */
+    const char *const *task_name; /* [n_tasks] of a drawn subset its size, "10" */
+    size_t n_subsets;
+    const config_subset *subsets; /* the last n_subsets tasks: the others are drawn by the seeds */
     size_t n_seeds;
     const uint64_t *seeds;        /* tasks.seeds: a list, or a count n meaning 0..n-1 */
     size_t n_references;

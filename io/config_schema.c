@@ -127,6 +127,11 @@ static const setting criterion_settings[CRITERION_KEYS] = {
     [CRITERION_FLOOR] = {.field = {.name = "floor", .kind = FIELD_REAL, .def = 0, .min = 0, .max = 1,
                                    .help = "share of every layer that stays as long as anything else can go; with scope: global"},
                          .below = true},
+    [CRITERION_MODELS] = {.field = {.name = "models", .kind = FIELD_LIST, .help = "names of the models that it is for"},
+                          .item = FIELD_TEXT, .form = "list of names", .absent = "all of the study"},
+    [CRITERION_REFERENCES] = {.field = {.name = "references", .kind = FIELD_LIST, .min = 1, .max = 1000000,
+                                        .help = "of tasks.references, those that it is for, ascending; not for methods without images"},
+                              .item = FIELD_COUNT, .absent = "all of tasks.references"},
 };
 const section criterion_section = {CRITERION_KEYS, criterion_settings};
 
@@ -161,10 +166,23 @@ const setting composite_setting = {
     .item = FIELD_SECTION, .section = &entry_section,
     .form = "name of a preset, section of preset and its parameters, or list of sections", .absent = "epsilon"};
 
+static const setting subset_settings[SUBSET_KEYS] = {
+    [SUBSET_NAME] = {.field = {.name = "name", .kind = FIELD_TEXT, .required = true,
+                               .help = "what results call the subset; unique, and not a number"},
+                     .form = "name"},
+    [SUBSET_CLASSES] = {.field = {.name = "classes", .kind = FIELD_LIST, .required = true,
+                                  .help = "its classes, at least two: names of class folders, or class numbers from 0 where no folder has such a name"},
+                        .item = FIELD_TEXT, .form = "list of names or numbers of classes"},
+};
+const section subset_section = {SUBSET_KEYS, subset_settings};
+
 static const setting tasks_settings[TASKS_KEYS] = {
-    [TASKS_CLASSES] = {.field = {.name = "classes", .kind = FIELD_LIST, .min = 2, .max = 100000, .required = true,
+    [TASKS_CLASSES] = {.field = {.name = "classes", .kind = FIELD_LIST, .min = 2, .max = 100000,
                                  .help = "sizes of the class subsets, ascending; a seed draws one subset of each size"},
-                       .item = FIELD_COUNT},
+                       .item = FIELD_COUNT, .absent = "none, where there are subsets"},
+    [TASKS_SUBSETS] = {.field = {.name = "subsets", .kind = FIELD_LIST,
+                                 .help = "class subsets that are stated; a seed draws their reference images only"},
+                       .item = FIELD_SECTION, .section = &subset_section, .absent = "none"},
     [TASKS_SEEDS] = {.field = {.name = "seeds", .kind = FIELD_COUNT, .def = 5, .min = 0, .max = 0x1p63,
                                .help = "each draws its own classes and reference images; at most 10000 of them"},
                      .below = true, .form = "count n (the seeds 0 .. n-1) or list of distinct integers"},

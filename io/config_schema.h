@@ -34,17 +34,20 @@ enum {
     MODEL_NAME, MODEL_CHECKPOINT, MODEL_COMPONENTS, MODEL_ARCHITECTURE, MODEL_HEADS, MODEL_IMAGE_SIZE, MODEL_RESIZE, MODEL_CROP,
     MODEL_MEAN, MODEL_STD, MODEL_PREPROCESS, MODEL_EVALUATION_PREPROCESS, MODEL_INTERPOLATION, MODEL_CROP_FRACTION, MODEL_KEYS
 };
-enum { CRITERION_NAME, CRITERION_METHOD, CRITERION_ORDER, CRITERION_SCOPE, CRITERION_FLOOR, CRITERION_KEYS }; /* then the fields of the method */
+enum { CRITERION_NAME, CRITERION_METHOD, CRITERION_ORDER, CRITERION_SCOPE, CRITERION_FLOOR, CRITERION_MODELS,
+       CRITERION_REFERENCES, CRITERION_KEYS }; /* then the fields of the method */
 enum { ENTRY_MATCH, ENTRY_TYPE, ENTRY_GROUP, ENTRY_PLACE, ENTRY_RULE, ENTRY_KEYS }; /* then the fields of the rule */
 enum { PRESET_NAME, PRESET_KEYS }; /* then the fields of the preset */
-enum { TASKS_CLASSES, TASKS_SEEDS, TASKS_REFERENCES, TASKS_KEYS };
+enum { TASKS_CLASSES, TASKS_SUBSETS, TASKS_SEEDS, TASKS_REFERENCES, TASKS_KEYS };
+enum { SUBSET_NAME, SUBSET_CLASSES, SUBSET_KEYS };
 enum { RATES_FROM, RATES_TO, RATES_STEP, RATES_KEYS };
 
 extern const section study_section, data_section, model_section, criterion_section, entry_section, preset_section, tasks_section,
-    rates_section;
+    subset_section, rates_section;
 extern const setting composite_setting; /* a key more of criteria whose method takes a composite */
 
-enum { MOST_MODELS = 256, MOST_CRITERIA = 256, MOST_ENTRIES = 256, MOST_SIZES = 100, MOST_SEEDS = 10000, MOST_RATES = 1000, MOST_PATH = 4000, MOST_NAME = 64 };
+enum { MOST_MODELS = 256, MOST_CRITERIA = 256, MOST_ENTRIES = 256, MOST_SIZES = 100, MOST_SUBSETS = 100, MOST_CLASSES = 100000, MOST_SEEDS = 10000,
+       MOST_RATES = 1000, MOST_PATH = 4000, MOST_NAME = 64 };
 
 typedef struct schema_words {
     char text[400];

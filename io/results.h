@@ -7,7 +7,7 @@
 #include "pruning/curve.h"
 #include "pruning/ranking.h"
 
-enum { RESULTS_SCHEMA_VERSION = 3 };
+enum { RESULTS_SCHEMA_VERSION = 4 };
 
 /* One prunable layer of a model. */
 typedef struct result_layer {
@@ -28,7 +28,7 @@ typedef struct result_model {
 
 /* One study cell: everything that shares a curve. */
 typedef struct result_cell {
-    size_t model, criterion; /* indices */
+    size_t model, criterion, task; /* indices */
     component_kind kind;
     uint64_t seed;
     size_t n_references;     /* per class; 0 for criteria without samples */
@@ -65,9 +65,9 @@ typedef struct result_track {
     const double *moments;   /* [n_cells, n_moments, n_components] exact sums over the reference samples */
 } result_track;
 
-/* Stability of rankings over seeds, one row per (model, kind, criterion, number of classes, references). */
+/* Stability of rankings over seeds, one row per (model, kind, criterion, task, references). */
 typedef struct result_stability {
-    size_t model, criterion, n_classes, n_references, n_pairs;
+    size_t model, criterion, task, n_classes, n_references, n_pairs;
     component_kind kind;
     double kendall_mean;
     const double *jaccard_mean; /* [n_rates] of the removed sets */
@@ -75,7 +75,7 @@ typedef struct result_stability {
 
 /* One row of the printed table. */
 typedef struct result_summary {
-    size_t model, criterion, n_classes, n_references, n_seeds;
+    size_t model, criterion, task, n_classes, n_references, n_seeds;
     component_kind kind;
     double accuracy, a_pr_mean, a_pr_error, a_pr_trapezoid, a_pr_trapezoid_error, highest_rate;
     double area_parameters, area_macs, parameters_removed, macs_removed; /* as in result_cell, means over the seeds */
@@ -83,7 +83,7 @@ typedef struct result_summary {
 
 /* A_PR of one criterion less that of another, over the seeds of both (pruning/paired.h). */
 typedef struct result_difference {
-    size_t model, criterion, other, n_classes, n_references, n_seeds; /* references: of the criteria that need any */
+    size_t model, criterion, other, task, n_classes, n_references, n_seeds; /* references: of the criteria that need any */
     component_kind kind;
     double mean, error, low, high;
 } result_difference;
@@ -91,7 +91,7 @@ typedef struct result_difference {
 /* What was explained together: the reference images of a task. */
 typedef struct result_set {
     uint64_t seed;
-    size_t n_classes, n_references, n_images; /* references: per class */
+    size_t task, n_classes, n_references, n_images; /* references: per class */
 } result_set;
 
 /* A step of a relevance walk that runs a rule. */
@@ -141,6 +141,8 @@ typedef struct results {
     const char *const *criterion_method; /* [n_criteria] "lrp", with its parameters: "lrp composite=epsilon epsilon=1e-06 ..." */
     const char *const *criterion_composite; /* [n_criteria] relevance rules as a list of entries in YAML, "" where there are none */
     const double *rates;
+    size_t n_tasks;
+    const char *const *task_name;  /* [n_tasks] class subsets: "10" where seeds draw so many classes, else the name of a stated one */
     const char *const *class_name; /* [n_classes] of the data set */
     size_t n_classes;
     const result_cell *cells;

@@ -6,7 +6,7 @@
 #include "io/results.h"
 
 /* Lists that columns refer to by index. */
-enum { LIST_MODELS, LIST_CRITERIA, LIST_KINDS, LISTS };
+enum { LIST_MODELS, LIST_CRITERIA, LIST_KINDS, LIST_TASKS, LISTS };
 
 typedef struct results_writer {
     const h5_file *file;

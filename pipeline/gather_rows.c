@@ -32,6 +32,16 @@ static status gather_samples(arena *a, const study *s, samples *out)
     return gather_sets(a, s, &out->sets);
 }
 
+/* The first criterion with the same scores that is for the model too: its rows are those of all. */
+static size_t first_scored(const study *s, size_t model, size_t criterion)
+{
+    size_t k = 0;
+    while (rows_scored(s, k) != rows_scored(s, criterion) || !study_wants(s, model, k)) {
+        k++;
+    }
+    return k;
+}
+
 status gather_rows(arena *a, const study *s, const stage_ctx *c, results *out)
 {
     result_rows *rows;
@@ -45,10 +55,10 @@ status gather_rows(arena *a, const study *s, const stage_ctx *c, results *out)
         const size_t model = i / s->config->n_criteria, criterion = i % s->config->n_criteria;
         const criterion_def *method = s->config->criteria[criterion].method;
         const criterion_setup setup = study_setup(s, model, criterion);
-        if (rows_are_kept(s, model, criterion)) {
+        if (rows_are_kept(s, model, criterion) && study_wants(s, model, criterion)) {
             rows[out->n_rows++] = (result_rows){.model = model,
                                                 .criterion = criterion,
-                                                .scored = rows_scored(s, criterion),
+                                                .scored = first_scored(s, model, criterion),
                                                 .moment = method->moments[criterion_score_moment(method, &setup)],
                                                 .n_samples = s->explained.n,
                                                 .n_components = setup.graph->n_components,

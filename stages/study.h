@@ -29,11 +29,13 @@ typedef struct study_model {
     const node_id *winograd; /* which of logits_graph */
 } study_model;
 
-/* A class subset drawn by a seed. */
+/* A class subset, drawn by a seed or stated; a seed draws its reference images in either case. */
 typedef struct study_task {
     size_t n_classes;
     uint64_t seed;
     const uint32_t *classes; /* [n_classes] ascending */
+    const uint32_t *stated;  /* [n_classes] in the study's order; NULL: drawn */
+    size_t subset;           /* which of the config's tasks */
     size_t evaluation;       /* index of its evaluation set */
 } study_task;
 
@@ -67,9 +69,31 @@ typedef struct study {
     const study_task *tasks;
     const study_evaluation *evaluations;
     const study_reference *references;
-    const study_cell *cells; /* by model, kind, criterion, class count, references, seed */
+    const study_cell *cells; /* by model, kind, criterion, class subset, references, seed */
     sample_list explained;   /* the union of all references: each is explained once per model and criterion */
 } study;
+
+/* Is the criterion for this model? */
+static inline bool study_wants(const study *s, size_t model, size_t criterion)
+{
+    const config_criterion *c = &s->config->criteria[criterion];
+    size_t i = 0;
+    while (i < c->n_models && c->models[i] != model) {
+        i++;
+    }
+    return c->n_models == 0 || i < c->n_models;
+}
+
+/* Is it for so many reference images a class? */
+static inline bool study_wants_references(const study *s, size_t criterion, size_t per_class)
+{
+    const config_criterion *c = &s->config->criteria[criterion];
+    size_t i = 0;
+    while (i < c->n_references && c->references[i] != per_class) {
+        i++;
+    }
+    return c->n_references == 0 || i < c->n_references;
+}
 
 /* What a criterion of the study is opened with. */
 static inline criterion_setup study_setup(const study *s, size_t model, size_t criterion)

@@ -18,6 +18,7 @@ enum { N_SEEDS = 2, N_TASKS = 2, N_CRITERIA = 2, N_KINDS = 3, N_CLASSES = 10 };
 enum { N_TRACKS = N_KINDS * N_CRITERIA, N_ROWS = N_TRACKS * N_TASKS, N_CELLS = N_ROWS * N_SEEDS };
 static const double rates[N_RATES] = {0.0, 0.125, 0.25, 0.375, 0.5, 0.625, 0.75, 0.875};
 static const size_t task_classes[N_TASKS] = {3, 10};
+static const char *const task_names[N_TASKS] = {"3", "every-one"}; /* drawn, stated */
 static const char *const class_names[N_CLASSES] = {"zero", "one", "zwei", "trois", "четыре", "五", "6", "7", "8", "9"};
 static const char *const criterion_names[N_CRITERIA] = {"lrp-epsilon", "random"};
 static const char *const criterion_methods[N_CRITERIA] = {"lrp epsilon=1e-06", "random"};
@@ -110,6 +111,7 @@ static void sample_cell(result_cell *c, size_t model, component_kind kind, size_
     }
     *c = (result_cell){.model = model,
                        .criterion = criterion,
+                       .task = task,
                        .kind = kind,
                        .seed = UINT64_MAX - seed,
                        .n_references = criterion == 0 ? 10 : 0,
@@ -188,10 +190,11 @@ static void sample_rows(results *r, const result_cell *cells)
     result_summary *summary = get(N_ROWS, sizeof *summary);
     for (size_t i = 0; i < N_ROWS; i++) {
         const result_cell *c = &cells[i * N_SEEDS];
-        stability[i] = (result_stability){c->model, c->criterion, c->n_classes, c->n_references,
-                                          1,        c->kind,      0.5,          reals(N_RATES, i)};
+        stability[i] = (result_stability){c->model, c->criterion, c->task, c->n_classes, c->n_references,
+                                          1,        c->kind,      0.5,     reals(N_RATES, i)};
         summary[i] = (result_summary){.model = c->model,
                                       .criterion = c->criterion,
+                                      .task = c->task,
                                       .n_classes = c->n_classes,
                                       .n_references = c->n_references,
                                       .n_seeds = N_SEEDS,
@@ -225,7 +228,7 @@ static void sample_audit(results *r)
     static const result_audit_step steps[] = {{"heads.head", "linear", "epsilon (epsilon=1e-06)", true},
                                               {"block.1.add", "add", "norm (epsilon=1e-06)", true},
                                               {"block.1.attention", "attention", "attention (epsilon=1e-06, softmax=epsilon)", false}};
-    static const result_set sets[] = {{UINT64_MAX, 3, 10, 30}, {UINT64_MAX - 1, 3, 10, 30}};
+    static const result_set sets[] = {{UINT64_MAX, 0, 3, 10, 30}, {UINT64_MAX - 1, 0, 3, 10, 30}};
     static const double sums[2 * 3 * AUDIT_SUMS] = {30, 30, 29, 31, 29, 31, 29, 124, INFINITY, INFINITY, NAN, NAN,
                                                     30, 30, 27, 45, 27, 45, 27, 90,  27,       90,       9,   99};
     static const result_audit audit = {.model = 1, .criterion = 0, .n_steps = 3, .n_sets = 2, .steps = steps, .sets = sets, .sums = sums};
@@ -240,7 +243,7 @@ static void sample_kept(results *r)
     static const char *const path[SAMPLES] = {"zero/a.png", "zero/b.png", "zero/c.png", "two/a.png", "two/\xff.png"};
     static const uint32_t class[SAMPLES] = {0, 0, 0, 2, 2};
     static float score[SAMPLES * COMPONENTS];
-    static const result_set sets[] = {{UINT64_MAX, 3, 10, 3}, {UINT64_MAX - 1, 3, 10, 4}};
+    static const result_set sets[] = {{UINT64_MAX, 0, 3, 10, 3}, {UINT64_MAX - 1, 0, 3, 10, 4}};
     static const uint8_t member[2 * SAMPLES] = {1, 0, 1, 0, 1, 1, 1, 0, 1, 1};
     static const result_rows rows = {.model = 1, .criterion = 0, .moment = "absolute", .n_samples = SAMPLES, .n_components = COMPONENTS,
                                      .path = path, .class = class, .score = score, .n_sets = 2, .sets = sets, .member = member};
@@ -319,6 +322,8 @@ static const results *sample(size_t n)
                    .criterion_ranking = criterion_rankings,
                    .criterion_composite = criterion_composites,
                    .rates = rates,
+                   .n_tasks = N_TASKS,
+                   .task_name = task_names,
                    .class_name = class_names,
                    .n_classes = N_CLASSES,
                    .cells = cells,

@@ -1,10 +1,12 @@
 #include "support/support.h"
 
+#include <math.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "pipeline/dry_run.h"
+#include "pipeline/dry_run_parts.h"
+#include "pipeline/gather.h"
 #include "pipeline/gather_rows.h"
 #include "pipeline/launcher.h"
 #include "core/rng.h"
@@ -217,10 +219,27 @@ static void sharing_is_counted(void **state)
     /* 15 and 50 images through the whole networks; each set is one run for each other mask. */
     assert_int_equal(e->items, 2 * (3 * 4 + 13) + masks_of_sets(2) - 2 * 4);
     assert_int_equal(e->distinct, masks_of_sets(2));
+    shared_work w[SHARED_WORK];
+    dry_run_shared(&b.report, w);
+    const size_t cells = kinds * seeds * 2 * (2 + criteria * 2); /* class counts; magnitude and chance, then references */
+    assert_int_equal(w[SHARED_EXPLAINED].once, 2 * criteria * b.p.study.explained.n);
+    assert_int_equal(w[SHARED_EXPLAINED].alone, kinds * criteria * seeds * (3 + 9 + 10 + 30));
+    assert_int_equal(w[SHARED_EVALUATED].once, masks_of_sets(2));
+    assert_int_equal(w[SHARED_EVALUATED].alone, cells * 4);
+    assert_false(w[SHARED_EXPLAINED].at_most);
+    assert_true(w[SHARED_EVALUATED].at_most);
+    for (size_t i = 0; i < SHARED_WORK; i++) {
+        assert_true(w[i].hours > 0.0);
+        const double more = (double)w[i].passes_alone / (double)w[i].passes;
+        assert_true(fabs(w[i].hours_alone / w[i].hours / more - 1.0) < 1e-12);
+    }
     close_both(&b);
     open_both(&b, known);
     assert_int_equal(of_stage(&b, "evaluate")->distinct, masks_of_sets(0));
     assert_int_equal(of_stage(&b, "attribute")->passes, 0);
+    dry_run_shared(&b.report, w);
+    assert_int_equal(w[SHARED_EXPLAINED].once + w[SHARED_EXPLAINED].alone, 0);
+    assert_false(w[SHARED_EVALUATED].at_most);
     close_both(&b);
 }
 
@@ -297,6 +316,45 @@ static void passes_of_a_method_are_counted(void **state)
     }
     assert_true(ticked == (double)(2 * each * union_batches * 4));
     close_both(&b);
+}
+
+/* Cells of the pairs and numbers of references that the study asks for, and of no others; bn-scale, which a transformer has not, does no harm. */
+static void criteria_may_be_for_some_models_and_references(void **state)
+{
+    (void)state;
+    both b;
+    size_t passes[8], of[4][2][4] = {0};
+    open_both(&b, "  - {name: norms, method: bn-scale, models: [vgg]}\n  - {name: few, method: lrp, references: [1], models: [vit]}\n"
+                  "  - {name: same, method: lrp, references: [3], order: most-first, models: [vgg]}\n  - {name: all, method: activation}\n");
+    const study *s = &b.p.study;
+    for (size_t i = 0; i < s->n_cells; i++) {
+        const study_cell *c = &s->cells[i];
+        of[c->criterion][c->model][c->reference == NO_REFERENCE ? 0 : s->references[c->reference].per_class]++;
+    }
+    const size_t drawn = 2 * 3; /* class counts x seeds */
+    const size_t expected[4][2][4] = {{{drawn}, {0}},
+                                      {{0}, {0, 2 * drawn}}, /* neurons and heads */
+                                      {{0, 0, 0, drawn}, {0}},
+                                      {{0, drawn, 0, drawn}, {0, 2 * drawn, 0, 2 * drawn}}};
+    assert_memory_equal(of, expected, sizeof of);
+    assert_true(stage_count <= COUNT(passes));
+    run_stages(&b, passes);
+    results r;
+    assert_ok(gather_results(b.a, s, &b.run, &r));
+    assert_int_equal(r.n_audits, 2); /* few on vit, same on vgg */
+    assert_int_equal(r.n_summary, s->n_cells / 3);
+    close_both(&b);
+}
+
+static void models_without_a_criterion_are_refused(void **state)
+{
+    (void)state;
+    arena *a;
+    plan p;
+    assert_ok(arena_open("planned", &a));
+    assert_fails(plan_build(&world, a, study_file("  - {name: size, method: magnitude, models: [vgg]}\n"), 0, NULL, &p), ST_CONFIG, "model 'vit'",
+                 "expected a criterion that is for it", NULL);
+    arena_close(&a);
 }
 
 static void a_network_without_what_a_criterion_looks_at_is_refused(void **state)
@@ -443,6 +501,8 @@ int main(int argc, char **argv)
         cmocka_unit_test(kept_rows_are_foreseen),
         cmocka_unit_test(rankings_of_the_same_scores_share_their_explanation),
         cmocka_unit_test(passes_of_a_method_are_counted),
+        cmocka_unit_test(criteria_may_be_for_some_models_and_references),
+        cmocka_unit_test(models_without_a_criterion_are_refused),
         cmocka_unit_test(a_network_without_what_a_criterion_looks_at_is_refused),
         cmocka_unit_test(memory_is_what_is_allocated),
         cmocka_unit_test(pruned_networks_take_what_is_forecast),
