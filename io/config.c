@@ -376,6 +376,18 @@ static status read_convolutions(reader *r, const yaml_node *at)
     return STATUS_OK;
 }
 
+static status read_spectrum(config *c, const yaml_node *wanted, const yaml_node *lapack)
+{
+    const setting *want = setting_of(&study_section, STUDY_SPECTRUM), *order = setting_of(&study_section, STUDY_SPECTRUM_LAPACK);
+    double value = want->field.def;
+    uint64_t n = (uint64_t)order->field.def;
+    TRY(wanted != NULL ? read_value(wanted, want, &value) : STATUS_OK);
+    TRY(lapack != NULL ? read_count(lapack, order, &n) : STATUS_OK);
+    c->spectrum = value != 0.0;
+    c->spectrum_lapack = (size_t)n;
+    return STATUS_OK;
+}
+
 static status read_study(reader *r, const yaml_node *root)
 {
     const yaml_node *v[STUDY_KEYS];
@@ -409,6 +421,7 @@ static status read_study(reader *r, const yaml_node *root)
     c->prediction = (curve_prediction)prediction;
     c->backend = setting_choice(setting_of(&study_section, STUDY_BACKEND), backend);
     c->rows = (config_rows)rows;
+    TRY(read_spectrum(c, v[STUDY_SPECTRUM], v[STUDY_SPECTRUM_LAPACK]));
     TRY(read_convolutions(r, v[STUDY_CONVOLUTIONS]));
     return read_output(r, v[STUDY_OUTPUT]);
 }

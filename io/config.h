@@ -42,7 +42,7 @@ typedef struct config_subset {
 } config_subset;
 
 /* What becomes of the scores of single images. */
-typedef enum config_rows { ROWS_STREAM, ROWS_KEEP, CONFIG_ROWS } config_rows;
+typedef enum config_rows { ROWS_STREAM, ROWS_KEEP, ROWS_AUTO, CONFIG_ROWS } config_rows;
 
 /* Who draws classes and reference images: we (core/rng.h), or the reference program's generator (docs/attribution.md, section i). */
 typedef enum sampling { SAMPLING_POLLARD, SAMPLING_TORCH } sampling;
@@ -77,6 +77,8 @@ typedef struct config {
     size_t decode_threads;        /* of a rank, that read images ahead; 0: it reads them itself */
     const char *backend;          /* "auto" or the name of a backend, which need not be built in */
     config_rows rows;
+    bool spectrum;
+    size_t spectrum_lapack;       /* order of the largest matrix that one rank works on alone */
     bool winograd;                /* `convolutions: winograd` */
     const char *output;           /* result path, relative to the working directory; <study>.h5 where none is given */
 } config;

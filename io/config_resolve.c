@@ -172,6 +172,8 @@ static void emit_study(emitter *e, const config *c, const config_written *w)
     emit(e, "%s: %zu\n", key_of(&study_section, STUDY_DECODE_THREADS), c->decode_threads);
     emit(e, "%s: %s\n", key_of(&study_section, STUDY_BACKEND), c->backend);
     emit(e, "%s: %s\n", key_of(&study_section, STUDY_ROWS), setting_choice(&study_section.settings[STUDY_ROWS], c->rows));
+    emit(e, "%s: %s\n", key_of(&study_section, STUDY_SPECTRUM), c->spectrum ? "true" : "false");
+    emit(e, "%s: %zu\n", key_of(&study_section, STUDY_SPECTRUM_LAPACK), c->spectrum_lapack);
     emit(e, "%s: %s\n", key_of(&study_section, STUDY_CONVOLUTIONS),
          setting_choice(&study_section.settings[STUDY_CONVOLUTIONS], c->winograd ? CONVOLUTIONS_WINOGRAD : CONVOLUTIONS_DIRECT));
     emit(e, "%s: ", key_of(&study_section, STUDY_OUTPUT));

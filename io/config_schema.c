@@ -48,7 +48,7 @@ static const char *preset_choice(size_t i)
 
 static const char *rows_choice(size_t i)
 {
-    static const char *const names[CONFIG_ROWS] = {[ROWS_STREAM] = "stream", [ROWS_KEEP] = "keep"};
+    static const char *const names[CONFIG_ROWS] = {[ROWS_STREAM] = "stream", [ROWS_KEEP] = "keep", [ROWS_AUTO] = "auto"};
     return i < CONFIG_ROWS ? names[i] : NULL;
 }
 
@@ -236,8 +236,15 @@ static const setting study_settings[STUDY_KEYS] = {
                                  .help = "library of the convolutions; auto: onednn where it is built in. Results differ in the last digits"},
                        .choice = backend_choice},
     [STUDY_ROWS] = {.field = {.name = "rows", .kind = FIELD_CHOICE, .def = ROWS_STREAM,
-                              .help = "scores of single images: stream adds them up and forgets them, keep stores them in the result too"},
+                              .help = "scores of single images: stream adds them up and forgets them, keep stores them in the result too, auto keeps "
+                                      "them where all of the study take at most 1 GiB"},
                     .choice = rows_choice},
+    [STUDY_SPECTRUM] = {.field = {.name = "spectrum", .kind = FIELD_BOOL, .def = 0,
+                                  .help = "how many independent components the layers and the network amount to, by the eigenvalues of the covariance "
+                                          "of scores over images. Rank 0 holds the scores for it, whatever rows says of the result"}},
+    [STUDY_SPECTRUM_LAPACK] = {.field = {.name = "spectrum_lapack", .kind = FIELD_COUNT, .def = 4096, .min = 1, .max = 32768,
+                                         .help = "largest matrix of it that one rank works on alone, with the same bits on any number of ranks; larger "
+                                                 "ones lie over all ranks (ScaLAPACK), and their last digits depend on how many there are"}},
     [STUDY_CONVOLUTIONS] = {.field = {.name = "convolutions", .kind = FIELD_CHOICE, .choices = convolution_choices,
                                       .def = CONVOLUTIONS_DIRECT,
                                       .help = "how accuracy is measured; winograd: where the library has it for a layer, which is "

@@ -6,6 +6,7 @@
 #include "nn/graph.h"
 #include "pruning/curve.h"
 #include "pruning/ranking.h"
+#include "pruning/spectrum.h"
 
 enum { RESULTS_SCHEMA_VERSION = 4 };
 
@@ -122,6 +123,26 @@ typedef struct result_rows {
     const uint8_t *member;   /* [n_sets, n_samples] does the set contain the image? */
 } result_rows;
 
+/* Components that are looked at together: a layer, all of a kind, the network. */
+typedef struct result_part {
+    const char *name, *level, *kind; /* "features.0", "layer", "filters"; kind "": of several kinds */
+    size_t n_components;
+} result_part;
+
+/* Eigenvalues of the covariance of scores over images under one (model, criterion), and what they amount to (pruning/spectrum.h). Index of
+ * part p under set r: r * n_parts + p. */
+typedef struct result_spectrum {
+    size_t model, criterion;
+    size_t scored; /* the criterion with the same scores, as in result_rows */
+    size_t n_parts, n_sets;
+    const result_part *parts;
+    const result_set *sets;
+    const size_t *order;         /* how many eigenvalues there are */
+    const double *const *values; /* [order] descending */
+    const uint8_t *over_ranks;   /* found by all ranks together: the last digits depend on how many they were */
+    const spectrum *measures;
+} result_spectrum;
+
 typedef struct result_input {
     const char *path, *sha256;
     uint64_t bytes; /* 0 = not recorded */
@@ -133,7 +154,7 @@ typedef struct result_text { /* a named text of /provenance */
 
 typedef struct results {
     const char *study;
-    size_t n_models, n_criteria, n_rates, n_cells, n_tracks, n_stability, n_summary, n_differences, n_audits, n_rows;
+    size_t n_models, n_criteria, n_rates, n_cells, n_tracks, n_stability, n_summary, n_differences, n_audits, n_rows, n_spectra;
     const result_model *models;
     const char *const *criterion_name;   /* [n_criteria] */
     const ranking_options *criterion_ranking; /* [n_criteria] */
@@ -153,6 +174,7 @@ typedef struct results {
     const result_difference *differences;
     const result_audit *audits;
     const result_rows *rows; /* empty unless the study keeps them */
+    const result_spectrum *spectra; /* empty unless the study asks for them */
     /* /provenance: everything that is timed, dated or tied to a host, and what identifies the inputs */
     size_t n_texts, n_inputs, n_ranks;
     const result_text *texts;      /* config, config_resolved, command, git_revision, versions, started, ... */

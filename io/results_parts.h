@@ -20,6 +20,7 @@ MUST_CHECK status results_put_tracks(const results_writer *w);     /* /tracks/<m
 MUST_CHECK status results_put_statistics(const results_writer *w); /* /stability, /summary */
 MUST_CHECK status results_put_audits(const results_writer *w);     /* /audit/<model>/<criterion> */
 MUST_CHECK status results_put_rows(const results_writer *w);       /* /rows/<model>/<criterion> */
+MUST_CHECK status results_put_spectra(const results_writer *w);    /* /spectrum/<model>/<criterion> */
 MUST_CHECK status results_put_provenance(const results_writer *w); /* /provenance */
 
 /* The coordinate `rate` of the study. */

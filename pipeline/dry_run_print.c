@@ -278,7 +278,8 @@ static status print_shared(arena *a, FILE *to, const dry_run_report *r)
     TRY(rows_open(a, COUNT(heading), heading, 2, 1 + stage_count, &t));
     TRY(add_memory(&t, "always", "weights of the networks", m->networks));
     for (size_t i = 0; i < stage_count; i++) {
-        TRY(add_memory(&t, stage_table[i]->name, "weights in the order of the kernels", (double)r->stage[i].shared));
+        const char *what = r->stage[i].shared_what;
+        TRY(add_memory(&t, stage_table[i]->name, what == NULL ? "weights in the order of the kernels" : what, (double)r->stage[i].shared));
     }
     rows_print(&t, to, arena_text(a, "Memory that the %zu ranks of the node of rank 0 share:", m->ranks));
     (void)fprintf(to, "  %.1f MiB in %s.\n", m->shared / 1048576.0, m->when);
@@ -318,12 +319,19 @@ static void print_rows(FILE *to, const study *s)
     if (gather_rows_kept_bytes(s) == 0) {
         return; /* no criterion looks at images */
     }
-    if (s->config->rows == ROWS_KEEP) {
-        (void)fprintf(to, "  rows: keep takes %.1f MiB of it on rank 0, and at most %.1f MiB of the file, which is made in memory.\n", memory,
-                      file);
+    const char *const choice = setting_choice(&study_section.settings[STUDY_ROWS], s->config->rows);
+    if (gather_rows_stored(s)) {
+        (void)fprintf(to, "  rows: %s%s takes %.1f MiB of it on rank 0, and at most %.1f MiB of the file, which is made in memory.\n", choice,
+                      s->config->rows == ROWS_AUTO ? ", which keeps them here," : "", memory, file);
+    } else if (s->config->rows == ROWS_AUTO) {
+        (void)fprintf(to, "  rows: auto forgets them here, since they take %.1f MiB and so more than %.0f; rows: keep would take at most %.1f MiB more for "
+                      "the file.\n", memory, (double)gather_rows_auto_bytes() / 1048576.0, file);
     } else {
         (void)fprintf(to, "  rows: keep would take %.1f MiB more on rank 0, and at most %.1f MiB more for the file, which is made in memory.\n",
-                      memory, file);
+                      s->config->spectrum ? 0.0 : memory, file);
+    }
+    if (s->config->spectrum && !gather_rows_stored(s)) {
+        (void)fprintf(to, "  spectrum: true takes %.1f MiB of it on rank 0 for scores of single images.\n", memory);
     }
 }
 

@@ -46,7 +46,7 @@ status gather_rows(arena *a, const study *s, const stage_ctx *c, results *out)
 {
     result_rows *rows;
     samples of;
-    if (s->config->rows != ROWS_KEEP) {
+    if (!rows_are_stored(s)) {
         return STATUS_OK;
     }
     TRY_ALLOC(rows, a, s->n_models * s->config->n_criteria);
@@ -76,7 +76,7 @@ status gather_rows(arena *a, const study *s, const stage_ctx *c, results *out)
 
 size_t gather_rows_bytes(const study *s)
 {
-    return s->config->rows != ROWS_KEEP ? 0
+    return !rows_are_stored(s) ? 0
                                         : s->n_models * s->config->n_criteria * sizeof(result_rows) +
                                               s->explained.n * (sizeof(char *) + sizeof(uint32_t) + s->n_references) +
                                               s->n_references * sizeof(result_set);
@@ -102,4 +102,14 @@ size_t gather_rows_file_bytes(const study *s)
         }
     }
     return rows_bytes(s) + statistics;
+}
+
+bool gather_rows_stored(const study *s)
+{
+    return rows_are_stored(s);
+}
+
+size_t gather_rows_auto_bytes(void)
+{
+    return rows_auto_bytes;
 }

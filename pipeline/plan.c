@@ -4,6 +4,7 @@
 
 #include "core/log.h"
 #include "pipeline/winograd.h"
+#include "stages/spectrum.h"
 
 enum { LARGEST_CONFIG = 1 << 20 };
 
@@ -178,6 +179,7 @@ static status build(comm *c, arena *a, arena *scratch, const char *path, size_t 
     TRY(comm_agree(c, st));
     TRY(load_models(c, a, scratch, out));
     TRY(comm_agree(c, check_criteria(s)));
+    TRY(comm_agree(c, spectrum_check(s, c->size)));
     return comm_agree(c, build_cells(a, s));
 }
 

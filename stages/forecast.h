@@ -20,6 +20,7 @@ typedef struct stage_forecast {
     size_t masks, distinct; /* points of curves, and the masks that these are at most */
     size_t n_parts;
     forecast_part part[FORECAST_PARTS];
+    const char *shared_what; /* what `shared` is for; NULL: weights in the order of the kernels */
     size_t shared; /* bytes that the ranks of a node have together while the stage runs, beside the parts */
     size_t kept;   /* bytes of output, which stay until the end */
 } stage_forecast;

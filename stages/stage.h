@@ -45,6 +45,11 @@ typedef struct evaluate_output {
 
 size_t evaluate_runs(const study *s, size_t model, size_t evaluation); /* runs of micro-batches, each an item with each pruned network */
 
+struct spectrum_pair; /* stages/spectrum.h */
+typedef struct spectrum_output {
+    const struct spectrum_pair *pairs; /* [models, criteria]; NULL without `spectrum: true` */
+} spectrum_output;
+
 typedef struct stage_ctx {
     comm *comm;
     const study *study;
@@ -59,6 +64,7 @@ typedef struct stage_ctx {
     attribute_output attribute;
     prune_output prune;
     evaluate_output evaluate;
+    spectrum_output spectrum;
 } stage_ctx;
 
 typedef struct stage_def {
@@ -66,6 +72,7 @@ typedef struct stage_def {
     /* Images that this rank will send through a network: the work that tick() counts down. Local. */
     double (*work)(const stage_ctx *c);
     status (*run)(stage_ctx *c); /* Collective: all ranks leave with OK or none does. */
+    bool at_the_end;             /* not run by a job of an array: it deals out no items, and works on what all jobs have computed */
 
     /* What run() will do. Called in the order of stages, because one stage's work depends on another's output: prune leaves those
      * rankings that need no images, and NULL for the others. Local; `scratch` is reset. */

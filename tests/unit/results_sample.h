@@ -254,6 +254,27 @@ static void sample_kept(results *r)
     r->n_rows = 1;
 }
 
+/* Of two reference sets, for the second model: two layers, two kinds, the network; the matrix of it has been solved by all ranks. The second set has one
+ * image, which tells nothing. */
+static void sample_spectrum(results *r)
+{
+    static const result_part parts[] = {{"block.0", "layer", "neurons", 8}, {"block.1.attention", "layer", "heads", 2}, {"neurons", "kind", "neurons", 8},
+                                        {"heads", "kind", "heads", 2}, {"network", "network", "", 10}};
+    static const result_set sets[] = {{UINT64_MAX, 0, 3, 10, 30}, {UINT64_MAX - 1, 0, 3, 1, 1}};
+    static const size_t order[] = {4, 2, 4, 2, 5, 1, 1, 1, 1, 1};
+    static const double value[] = {8.0, 4.0, 2.0, 1.0, 0.5}, none[] = {NAN};
+    static const double *const values[] = {value, value, value, value, value, none, none, none, none, none};
+    static const uint8_t over_ranks[] = {0, 0, 0, 0, 1, 0, 0, 0, 0, 1};
+    static spectrum measures[10];
+    static const result_spectrum one = {.model = 1, .criterion = 0, .n_parts = 5, .n_sets = 2, .parts = parts, .sets = sets, .order = order,
+                                             .values = values, .over_ranks = over_ranks, .measures = measures};
+    for (size_t i = 0; i < 10; i++) {
+        measures[i] = spectrum_of(sets[i / 5].n_images, order[i], values[i]);
+    }
+    r->spectra = &one;
+    r->n_spectra = 1;
+}
+
 static void sample_provenance(results *r)
 {
     char *config = get(100001, 1);
@@ -331,6 +352,7 @@ static const results *sample(size_t n)
     sample_rows(r, cells);
     sample_audit(r);
     sample_kept(r);
+    sample_spectrum(r);
     sample_provenance(r);
     return r;
 }

@@ -295,6 +295,43 @@ static void audits_are_written(void **state)
     (void)H5Fclose(file);
 }
 
+static void spectra_are_written(void **state)
+{
+    (void)state;
+    const char *path = scratch_path("spectra.h5");
+    const results *r = sample(9);
+    assert_ok(results_write(path, r));
+    const hid_t file = H5Fopen(path, H5F_ACC_RDONLY, H5P_DEFAULT);
+    const size_t all[] = {2, 5, 5}, cases[] = {2, 5}, shares[] = {2, 5, 3};
+    double value[2 * 5 * 5], participation[10], adjusted[10], rank[10], variance[10], modes[2 * 5 * 3], share[3];
+    uint8_t solver[10];
+    read_back(file, "/spectrum/vit/lrp-epsilon/eigenvalue", H5T_NATIVE_DOUBLE, 3, all, value);
+    read_back(file, "/spectrum/vit/lrp-epsilon/participation", H5T_NATIVE_DOUBLE, 2, cases, participation);
+    read_back(file, "/spectrum/vit/lrp-epsilon/adjusted", H5T_NATIVE_DOUBLE, 2, cases, adjusted);
+    read_back(file, "/spectrum/vit/lrp-epsilon/effective_rank", H5T_NATIVE_DOUBLE, 2, cases, rank);
+    read_back(file, "/spectrum/vit/lrp-epsilon/variance", H5T_NATIVE_DOUBLE, 2, cases, variance);
+    read_back(file, "/spectrum/vit/lrp-epsilon/modes", H5T_NATIVE_DOUBLE, 3, shares, modes);
+    read_back(file, "/spectrum/vit/lrp-epsilon/share", H5T_NATIVE_DOUBLE, 1, shares + 2, share);
+    read_back(file, "/spectrum/vit/lrp-epsilon/solver", H5T_NATIVE_UINT8, 2, cases, solver);
+    for (size_t i = 0; i < 10; i++) {
+        const spectrum *of = &r->spectra[0].measures[i];
+        for (size_t k = 0; k < 5; k++) {
+            const bool there = i < 5 && k < r->spectra[0].order[i];
+            assert_true(there ? value[i * 5 + k] == 8.0 / (double)(1 << k) : isnan(value[i * 5 + k]) != 0);
+        }
+        assert_memory_equal(&variance[i], &of->trace, sizeof(double));
+        assert_memory_equal(&participation[i], &of->participation, sizeof(double));
+        assert_memory_equal(&adjusted[i], &of->adjusted, sizeof(double));
+        assert_memory_equal(&rank[i], &of->effective_rank, sizeof(double));
+        assert_memory_equal(&modes[i * 3], of->modes, sizeof of->modes);
+        assert_int_equal(solver[i], i % 5 == 4);
+    }
+    assert_true(share[0] == 0.90 && share[1] == 0.95 && share[2] == 0.99 && participation[1] == 144.0 / 80.0 && isnan(participation[6]));
+    assert_scale(file, "/spectrum/vit/lrp-epsilon/modes", 2, "/spectrum/vit/lrp-epsilon/share");
+    assert_scale(file, "/spectrum/vit/lrp-epsilon/name", 0, "/spectrum/vit/lrp-epsilon/part");
+    (void)H5Fclose(file);
+}
+
 static void rows_are_written_with_what_they_say_of_a_class(void **state)
 {
     (void)state;
@@ -462,6 +499,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(dimensions_have_scales, open_memory, close_memory),
         cmocka_unit_test_setup_teardown(file_names_need_not_be_utf8, open_memory, close_memory),
         cmocka_unit_test_setup_teardown(audits_are_written, open_memory, close_memory),
+        cmocka_unit_test_setup_teardown(spectra_are_written, open_memory, close_memory),
         cmocka_unit_test_setup_teardown(rows_are_written_with_what_they_say_of_a_class, open_memory, close_memory),
         cmocka_unit_test_setup_teardown(winograd_is_marked, open_memory, close_memory),
         cmocka_unit_test_setup_teardown(large_masks_are_whole, open_memory, close_memory),

@@ -60,6 +60,9 @@ static void inspect_tells_what_is_inside(void **state)
                                         "study: sample ...",
                                         "rank  attribute s   share  evaluate s   share",
                                         "   1       0.7500   6.2 %      3.5000  37.5 %",
+                                        "vit    lrp-epsilon  neurons        3          10      1      30           8           2.65      2.94            3.12       4.0",
+                                        "vit    lrp-epsilon  network        3          10      1      30          10           2.82      3.15            3.47       4.0             4.45",
+                                        "vit    lrp-epsilon  network        3           1      1       1          10            nan       nan             nan       nan              nan",
                                         "vit    lrp-epsilon  residual   -0.1  heads.head",
                                         "vit    lrp-epsilon  gain        nan  block.1.attention",
                                         "vit    lrp-epsilon  growth      nan  block.1.attention"};
@@ -236,6 +239,10 @@ static void wrong_shapes_and_types_are_named(void **state)
         {"/audit/vit/lrp-epsilon/absolute_in", H5T_IEEE_F64LE, 2, {1, 3}, "expected the shape [2, 3], found [1, 3]"},
         {"/audit/vit/lrp-epsilon/complete", H5T_STD_U8LE, 1, {4, 0}, "expected the shape [3], found [4]"},
         {"/audit/vit/lrp-epsilon/rule", H5T_STD_U8LE, 1, {3, 0}, "/audit/vit/lrp-epsilon/rule: expected texts"},
+        {"/spectrum/vit/lrp-epsilon/participation", H5T_IEEE_F64LE, 2, {2, 3}, "expected the shape [2, 5], found [2, 3]"},
+        {"/spectrum/vit/lrp-epsilon/modes", H5T_IEEE_F64LE, 2, {2, 4}, "expected the shape [2, 5, 3], found [2, 4]"},
+        {"/spectrum/vit/lrp-epsilon/images", H5T_STD_I64LE, 1, {3, 0}, "expected the shape [2], found [3]"},
+        {"/spectrum/vit/lrp-epsilon/level", H5T_STD_U8LE, 1, {4, 0}, "/spectrum/vit/lrp-epsilon/level: expected texts"},
     };
     for (size_t i = 0; i < COUNT(damages); i++) {
         assert_ok(results_write(path, r));
@@ -251,7 +258,8 @@ static void missing_parts_and_newer_schemas_are_named(void **state)
 {
     (void)state;
     static char text[1 << 16];
-    static const char *const parts[] = {"/curves", "/summary/model", "/models", "/provenance", "/audit/vit/lrp-epsilon/growth"};
+    static const char *const parts[] = {"/curves", "/summary/model", "/models", "/provenance", "/audit/vit/lrp-epsilon/growth",
+                                        "/spectrum/vit/lrp-epsilon/adjusted"};
     const char *path = scratch_path("part.h5");
     const results *r = sample(9);
     for (size_t i = 0; i < COUNT(parts); i++) {
@@ -267,6 +275,12 @@ static void missing_parts_and_newer_schemas_are_named(void **state)
     (void)H5Fclose(without);
     assert_ok(inspect_into(path, text, sizeof text)); /* a result of a program that did not audit */
     assert_null(strstr(text, "growth"));
+    assert_ok(results_write(path, r));
+    const hid_t older = H5Fopen(path, H5F_ACC_RDWR, H5P_DEFAULT);
+    assert_true(H5Ldelete(older, "/spectrum", H5P_DEFAULT) >= 0);
+    (void)H5Fclose(older);
+    assert_ok(inspect_into(path, text, sizeof text));
+    assert_null(strstr(text, "participation"));
     assert_ok(results_write(path, r));
     const hid_t bare = H5Fopen(path, H5F_ACC_RDWR, H5P_DEFAULT);
     assert_true(H5Adelete_by_name(bare, "/models/vit", "total_macs", H5P_DEFAULT) >= 0);

@@ -268,6 +268,60 @@ static void kept_rows_are_foreseen(void **state)
     close_both(&stream);
 }
 
+/* `rows: auto` is one of the others, and `spectrum: true` needs rows on rank 0, whatever becomes of them. Both leave what was foreseen. */
+static void spectra_and_their_rows_are_foreseen(void **state)
+{
+    (void)state;
+    both stream, automatic;
+    size_t passes[8];
+    char criteria[sizeof all + 64];
+    (void)snprintf(criteria, sizeof criteria, "%sspectrum: true\n", all);
+    open_both(&stream, criteria);
+    (void)snprintf(criteria, sizeof criteria, "%srows: auto\n", all);
+    open_both(&automatic, criteria);
+    assert_int_equal(of_stage(&automatic, "attribute")->kept, of_stage(&stream, "attribute")->kept);
+    assert_true(gather_rows_stored(&automatic.p.study) && !gather_rows_stored(&stream.p.study));
+    assert_true(automatic.report.memory.rows == (double)gather_rows_file_bytes(&automatic.p.study) && stream.report.memory.rows == 0.0);
+    assert_int_equal(of_stage(&automatic, "spectrum")->items, 0);
+    assert_int_equal(of_stage(&automatic, "spectrum")->kept, 0);
+    /* Of each criterion: under six references, every layer, kind and, where there are several, the network. */
+    size_t items = 0;
+    for (size_t m = 0; m < stream.p.study.n_models; m++) {
+        const study_model *of = &stream.p.study.models[m];
+        size_t layers = 0;
+        for (size_t l = 0; l < of->graph->n_layers; l++) {
+            for (size_t k = 0; k < of->n_kinds; k++) {
+                layers += of->graph->nodes[of->graph->layers[l]].components == of->kinds[k];
+            }
+        }
+        items += 2 * stream.p.study.n_references * (layers + of->n_kinds + (of->n_kinds > 1));
+    }
+    assert_int_equal(of_stage(&stream, "spectrum")->items, items);
+    run_stages(&stream, passes);
+    run_stages(&automatic, passes);
+    assert_non_null(stream.run.spectrum.pairs);
+    assert_null(automatic.run.spectrum.pairs);
+    close_both(&automatic);
+    close_both(&stream);
+}
+
+/* Too many rows for `auto`: the bound is in bytes of all pairs. */
+static void automatic_rows_have_a_bound(void **state)
+{
+    (void)state;
+    both b;
+    char criteria[sizeof all + 64];
+    (void)snprintf(criteria, sizeof criteria, "%srows: auto\n", all);
+    open_both(&b, criteria);
+    study large = b.p.study;
+    const size_t each = gather_rows_kept_bytes(&large) / large.explained.n;
+    large.explained.n = gather_rows_auto_bytes() / each - 10;
+    assert_true(gather_rows_stored(&large));
+    large.explained.n += 20;
+    assert_false(gather_rows_stored(&large));
+    close_both(&b);
+}
+
 /* Images are explained for scores, not for rankings. */
 static void rankings_of_the_same_scores_share_their_explanation(void **state)
 {
@@ -499,6 +553,8 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_plan_with_relevance_is_a_bound),
         cmocka_unit_test(sharing_is_counted),
         cmocka_unit_test(kept_rows_are_foreseen),
+        cmocka_unit_test(spectra_and_their_rows_are_foreseen),
+        cmocka_unit_test(automatic_rows_have_a_bound),
         cmocka_unit_test(rankings_of_the_same_scores_share_their_explanation),
         cmocka_unit_test(passes_of_a_method_are_counted),
         cmocka_unit_test(criteria_may_be_for_some_models_and_references),
