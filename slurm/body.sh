@@ -33,6 +33,7 @@ case $code in
     *) again=yes; [ "${SLURM_RESTART_COUNT:-0}" -lt 20 ] || again=no ;; # a rank or node is gone, or the launch failed
 esac
 if [ "$again" = yes ] && [ "$(squeue -h -j "$SLURM_JOB_ID" -o %T)" = RUNNING ]; then # not where it was cancelled
+    sleep 5 # for the step to be cleaned up: what it leaves on the nodes (PMIx's sockets) would keep the next one from starting
     scontrol requeue "$SLURM_JOB_ID" && exit 75
 fi
 [ "$code" != 0 ] || code=1

@@ -34,6 +34,7 @@ mkdir -p "$TMPDIR"
 
 clear_up() { # clear_up COMMAND...: it, then what lib.sh does
     trap - EXIT
+    [ -z "${KEEP:-}" ] || cp -r "$work/c/log" "$KEEP"
     "$@"
     chmod -R u+w "$work" 2>/dev/null
     rm -rf "$work"
@@ -69,5 +70,7 @@ until_at() {
 
 # restored RESULT: how many items the last start found.
 restored() {
-    h5dump -a /provenance/items_restored "$1" 2>/dev/null | sed -n 's/.*"\([0-9]*\)".*/\1/p'
+    local n
+    n=$("$POLLARD" inspect "$1" 2>/dev/null | awk '$1 == "items_restored" {print $2}')
+    echo "${n:-0}"
 }

@@ -38,7 +38,7 @@ ends() {
 expect() {
     local found
     found=$(ends "$2" "$4")
-    [ "$found" = "$3" ] && pass || { fail "$1: job $2 is $found, expected $3"; tail -n 30 ./*.log; squeue; sinfo; }
+    [ "$found" = "$3" ] && pass || { fail "$1: job $2 is $found, expected $3"; tail -n 30 "./digits-$2.log"; squeue; sinfo; }
 }
 starts_again() { # starts_again JOB: how often it was
     scontrol -o show job "$1" | sed -n 's/.* Restarts=\([0-9]*\) .*/\1/p'
