@@ -7,6 +7,7 @@
 #include "io/files.h"
 #include "io/results.h"
 #include "pipeline/dry_run.h"
+#include "pipeline/launcher.h"
 #include "pipeline/resume.h"
 #include "pipeline/submit_parts.h"
 
@@ -190,6 +191,7 @@ static status plan_alone(arena *a, const slurm_node *has, job *j)
 {
     comm c;
     arena *planned = NULL;
+    launcher_prepare();
     status st = comm_start(NULL, NULL, &c);
     if (status_ok(st)) {
         st = arena_open("study", &planned);
@@ -200,6 +202,24 @@ static status plan_alone(arena *a, const slurm_node *has, job *j)
     arena_close(&planned);
     comm_finish(&c);
     return st;
+}
+
+/* ---- variables ---- */
+
+/* sbatch hands all of them to the job, and those of this process's MPI would tell the launcher there that it is alone. */
+extern char **environ;
+
+static status keep_environment(arena *a, char ***out)
+{
+    size_t n = 0;
+    while (environ != NULL && environ[n] != NULL) {
+        n++;
+    }
+    TRY_ALLOC(*out, a, n + 1);
+    for (size_t i = 0; i < n; i++) {
+        TRY_TEXT((*out)[i], a, "%s", environ[i]);
+    }
+    return STATUS_OK;
 }
 
 /* ---- the scripts ---- */
@@ -269,11 +289,17 @@ static status hand_out(arena *a, const job *j)
 static status submit_in(arena *a, job *j)
 {
     slurm_node has;
+    char **before, **after;
     TRY(read_words(j->cl, j));
     TRY(find_program(a, &j->program));
     submit_slurm_nodes(j->cl->partition, &has);
+    TRY(keep_environment(a, &before));
     TRY(plan_alone(a, &has, j));
-    return hand_out(a, j);
+    after = environ;
+    environ = before;
+    const status st = hand_out(a, j);
+    environ = after; /* the other ends with its arena */
+    return st;
 }
 
 status submit_study(comm *c, const cli *cl)

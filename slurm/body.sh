@@ -34,7 +34,8 @@ case $code in
 esac
 if [ "$again" = yes ] && [ "$(squeue -h -j "$SLURM_JOB_ID" -o %T)" = RUNNING ]; then # not where it was cancelled
     sleep 5 # for the step to be cleaned up: what it leaves on the nodes (PMIx's sockets) would keep the next one from starting
-    scontrol requeue "$SLURM_JOB_ID" && exit 75
+    trap - TERM
+    scontrol requeue "$SLURM_JOB_ID" && sleep 300 # Slurm ends this script; one that ends by itself meanwhile can count as FAILED
 fi
 [ "$code" != 0 ] || code=1
 exit "$code"

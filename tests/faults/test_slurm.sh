@@ -22,13 +22,18 @@ state() { # of a job
 }
 # ends JOB SECONDS: waits for its end, says how. A job that Slurm has put back waits for two minutes before it is started again: not here.
 ends() {
-    local end=$((SECONDS + $2)) now
+    local end=$((SECONDS + $2)) now lasts=0
     while [ $SECONDS -lt $end ]; do
         now=$(state "$1")
         case $now in
-            PENDING | REQUEUED) scontrol update jobid="$1" StartTime=now >/dev/null 2>&1 ;;
-            RUNNING | COMPLETING | CONFIGURING | "") ;;
-            *) echo "$now"; return ;;
+            PENDING | REQUEUED)
+                lasts=0
+                scontrol update jobid="$1" StartTime=now >/dev/null 2>&1 ;;
+            RUNNING | COMPLETING | CONFIGURING | "") lasts=0 ;;
+            COMPLETED) echo "$now"; return ;;
+            *) # FAILED is also what a job is between its end and the queue
+                lasts=$((lasts + 1))
+                [ $lasts -lt 12 ] || { echo "$now"; return; } ;;
         esac
         sleep 0.3
     done
