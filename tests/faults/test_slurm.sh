@@ -174,7 +174,8 @@ for case in ${CASES:-smoke array liar step_signal warning mpirun hangup cancelle
         step_signal) signalled step_signal --signal=USR1 ;;
         warning) signalled warning --batch --signal=USR1 ;;
         hangup) signalled hangup --batch --signal=HUP ;;
-        mpirun) more=(--launcher mpirun); signalled mpirun --batch --signal=TERM; more=() ;;
+        mpirun) more=(--launcher mpirun); signalled mpirun --batch --signal=USR1; more=() ;;
+        terminated) signalled terminated --batch --signal=TERM ;;
         lost_batch) lost lost_batch 1 ;;
         lost_other) lost lost_other 3 ;;
         lost_mpirun) lost lost_mpirun 2 --launcher mpirun ;;
