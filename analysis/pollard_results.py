@@ -259,6 +259,68 @@ class Results:
         """
         return self._pair("rows", model, criterion, "no rows: the study has no `rows: keep`, or the score is no sum over images")
 
+    def heatmap_frame(self):
+        """How explanations change under pruning, with `heatmaps:` in the study: a row per cell and rate, means over the images."""
+        data = self._heatmaps()
+        one = data.drop_dims([d for d in ("slot", "image") if d in data.dims])
+        return _with_first(one.to_dataframe().reset_index(), ["cell", *_ROW, "seed", "rate"])
+
+    def _heatmaps(self):
+        data = self.group("heatmaps")
+        if "cosine_mean" not in data:
+            raise KeyError("the file has no explanations under pruning: its study has no `heatmaps:`")
+        return data
+
+    def heatmaps(self, model, kind, criterion, **cell):
+        """One cell's explanations of single images, and the maps where they are kept: xarray.Dataset, rates x images.
+
+        `cell`: seed, n_classes, references of the cell; without them the first that fits. `relevance` [rate, image, row, column].
+        """
+        data = self._heatmaps()
+        wanted = {"model": model, "kind": kind, "criterion": criterion, **cell}
+        there = data.cell.notnull()
+        for name, value in wanted.items():
+            there = there & (data[name] == value)
+        if not bool(there.any()):
+            raise KeyError(f"no explanations under pruning of ({', '.join(f'{k}={v}' for k, v in wanted.items())})")
+        one = data.isel(cell=int(there.argmax()))
+        used = (one.member >= 0).values
+        images = one.member.values[used]
+        names = [n for n in ("cosine", "map_cosine", "logit", "confidence", "prediction") if n in one]
+        found = one[names].isel(slot=used).rename(slot="image").assign_coords(image=images)
+        found = found.assign_coords(path=("image", one.path.values[images]), image_class=("image", one.image_class.values[images]))
+        if "map" in one:
+            maps = self.group(f"heatmaps/maps/{model}")
+            at = one.map.values[:, used]
+            found["relevance"] = (("rate", "image", "row", "column"), maps.relevance.values[at])
+        return found
+
+    def plot_heatmaps(self, model, kind, criterion, images=3, rates=None, **cell):
+        """Draws kept maps, an image a row, from the unpruned network to the right (needs matplotlib): the figure.
+
+        Red speaks for the image's class, blue against it; every row has the scale of its unpruned map. Above each map: its cosine
+        similarity to the first one, and the confidence.
+        """
+        import matplotlib.pyplot as plt
+
+        data = self.heatmaps(model, kind, criterion, **cell)
+        if "relevance" not in data:
+            raise KeyError("the file has no maps: its study has no `keep: true` in `heatmaps:`")
+        data = data.isel(image=slice(images))
+        rates = data.rate.values if rates is None else rates
+        figure, axes = plt.subplots(data.sizes["image"], len(rates), squeeze=False, figsize=(1.6 * len(rates), 1.8 * data.sizes["image"]))
+        for i, row in enumerate(axes):
+            one = data.isel(image=i)
+            most = float(abs(one.relevance.isel(rate=0)).max()) or 1.0
+            for rate, ax in zip(rates, row):
+                at = one.sel(rate=rate, method="nearest")
+                ax.imshow(at.relevance, cmap="seismic", vmin=-most, vmax=most)
+                ax.set_title(f"{100 * float(at.rate):.0f} %: {float(at.map_cosine):.2f}, {float(at.confidence):.2f}", fontsize=7)
+                ax.set_xticks([])
+                ax.set_yticks([])
+            row[0].set_ylabel(str(one.path.values), fontsize=6)
+        return figure
+
     def model(self, name):
         """Layers and components of a model, with their parameters and multiply-adds: xarray.Dataset."""
         if name not in self.curves.model.values:

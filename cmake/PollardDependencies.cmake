@@ -119,6 +119,7 @@ if(NOT POLLARD_ONEDNN STREQUAL "OFF")
     endif()
 endif()
 
+need_pkg(NLOPT nlopt 2.6 libnlopt-dev NLopt-devel nlopt)
 need_pkg(FYAML libfyaml 0.7.12 libfyaml-dev libfyaml-devel libfyaml)
 need_pkg(JANSSON jansson 2.12 libjansson-dev jansson-devel jansson)
 need_pkg(JPEG libjpeg 1.5 libjpeg-dev libjpeg-turbo-devel libjpeg-turbo)

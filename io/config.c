@@ -8,6 +8,7 @@
 #include "core/text.h"
 
 #include "io/config_composite.h"
+#include "io/config_heatmaps.h"
 #include "io/config_rates.h"
 #include "io/config_resolve.h"
 #include "io/config_set.h"
@@ -423,6 +424,7 @@ static status read_study(reader *r, const yaml_node *root)
     c->rows = (config_rows)rows;
     TRY(read_spectrum(c, v[STUDY_SPECTRUM], v[STUDY_SPECTRUM_LAPACK]));
     TRY(read_convolutions(r, v[STUDY_CONVOLUTIONS]));
+    TRY(heatmaps_read(r->a, v[STUDY_HEATMAPS], c, &r->written.heatmaps_composite));
     return read_output(r, v[STUDY_OUTPUT]);
 }
 

@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <string.h>
 
+#include "io/config_heatmaps.h"
 #include "io/config_schema.h"
 #include "io/config_yaml.h"
 
@@ -140,6 +141,29 @@ static void emit_tasks(emitter *e, const config *c)
     emit(e, "]\n");
 }
 
+static void emit_heatmaps(emitter *e, const config *c, const char *composite_text)
+{
+    const config_heatmaps *h = &c->heatmaps;
+    emit(e, "%s:\n  %s: %zu\n", key_of(&study_section, STUDY_HEATMAPS), key_of(&heatmaps_section, HEATMAPS_IMAGES), h->images);
+    emit(e, "  %s: [", key_of(&heatmaps_section, HEATMAPS_RATES));
+    for (size_t i = 0; i < c->n_rates; i++) { /* the first is always there */
+        emit(e, "%s%s", !h->rate[i] || i == 0 ? "" : ", ", h->rate[i] ? c->rate_text[i] : "");
+    }
+    emit(e, "]\n  %s:\n", key_of(&heatmaps_section, HEATMAPS_CRITERIA));
+    for (size_t i = 0; i < c->n_criteria; i++) {
+        if (h->criterion[i]) {
+            emit(e, "    - ");
+            emit_text(e, c->criteria[i].name);
+        }
+    }
+    emit(e, "  %s:%s%s\n", key_of(&heatmaps_section, HEATMAPS_COMPOSITE), composite_text[0] == '\n' ? "" : " ", composite_text);
+    for (size_t i = HEATMAPS_EPSILON; i <= HEATMAPS_SOFTMAX; i++) {
+        const setting *s = &heatmaps_section.settings[i];
+        emit(e, "  %s: %s\n", s->field.name, value_text(s, heatmaps_parameter(h, i)).text);
+    }
+    emit(e, "  %s: %s\n", key_of(&heatmaps_section, HEATMAPS_KEEP), h->keep ? "true" : "false");
+}
+
 static void emit_study(emitter *e, const config *c, const config_written *w)
 {
     emit(e, "%s: ", key_of(&study_section, STUDY_NAME));
@@ -178,6 +202,9 @@ static void emit_study(emitter *e, const config *c, const config_written *w)
          setting_choice(&study_section.settings[STUDY_CONVOLUTIONS], c->winograd ? CONVOLUTIONS_WINOGRAD : CONVOLUTIONS_DIRECT));
     emit(e, "%s: ", key_of(&study_section, STUDY_OUTPUT));
     emit_text(e, c->output);
+    if (c->heatmaps.images > 0) {
+        emit_heatmaps(e, c, w->heatmaps_composite);
+    }
 }
 
 /* After a first pass that has counted: room for the second. */

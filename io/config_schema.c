@@ -7,6 +7,7 @@
 
 #include "attribution/preset.h"
 #include "backend/backend.h"
+#include "nn/op.h"
 #include "core/status.h"
 #include "io/config.h"
 #include "io/image.h"
@@ -205,6 +206,27 @@ static const setting rates_settings[RATES_KEYS] = {
 };
 const section rates_section = {RATES_KEYS, rates_settings};
 
+static const setting heatmaps_settings[HEATMAPS_KEYS] = {
+    [HEATMAPS_IMAGES] = {.field = {.name = "images", .kind = FIELD_COUNT, .min = 1, .max = 1000000, .required = true,
+                                   .help = "evaluation images of every class that are explained; the same for all tasks"}},
+    [HEATMAPS_RATES] = {.field = {.name = "rates", .kind = FIELD_LIST, .min = 0, .max = 1,
+                                  .help = "which of the study's rates, ascending; 0 always is one"},
+                        .item = FIELD_REAL, .below = true, .absent = "all"},
+    [HEATMAPS_CRITERIA] = {.field = {.name = "criteria", .kind = FIELD_LIST, .help = "whose pruned networks are explained, by name"},
+                           .item = FIELD_TEXT, .absent = "all"},
+    [HEATMAPS_COMPOSITE] = {.field = {.name = "composite", .kind = FIELD_LIST,
+                                      .help = "relevance rules of the explanation, as a criterion's composite"},
+                            .item = FIELD_SECTION, .form = "name of a preset, section of preset and its parameters, or list of sections",
+                            .absent = "epsilon-gamma-box"},
+    [HEATMAPS_EPSILON] = {.field = {.name = "epsilon", .kind = FIELD_REAL, .def = 1e-6, .min = 0, .max = 1, .scale = SCALE_LOG,
+                                    .help = "stabiliser of every denominator for which the composite states none of its own"}},
+    [HEATMAPS_SOFTMAX] = {.field = {.name = "softmax", .kind = FIELD_CHOICE, .choices = softmax_rule_names,
+                                    .help = "rule of the softmax in attention (transformers)"}},
+    [HEATMAPS_KEEP] = {.field = {.name = "keep", .kind = FIELD_BOOL,
+                                 .help = "store the maps themselves: one float32 a pixel, image and distinct pruned network"}},
+};
+const section heatmaps_section = {HEATMAPS_KEYS, heatmaps_settings};
+
 static const setting study_settings[STUDY_KEYS] = {
     [STUDY_NAME] = {.field = {.name = "study", .kind = FIELD_TEXT, .required = true, .help = "name of the study and its result file"},
                     .form = "name"},
@@ -252,6 +274,9 @@ static const setting study_settings[STUDY_KEYS] = {
     [STUDY_OUTPUT] = {.field = {.name = "output", .kind = FIELD_PATH,
                                 .help = "result file, relative to the working directory, not to the study file"},
                       .absent = "<study>.h5"},
+    [STUDY_HEATMAPS] = {.field = {.name = "heatmaps", .kind = FIELD_SECTION,
+                                  .help = "how explanations of evaluation images change under pruning: docs/heatmaps.md"},
+                        .section = &heatmaps_section, .absent = "nothing is explained after pruning"},
 };
 const section study_section = {STUDY_KEYS, study_settings};
 

@@ -29,7 +29,8 @@ struct section {
 enum { STUDY_NAME, STUDY_DATA, STUDY_MODELS, STUDY_CRITERIA, STUDY_TASKS, STUDY_RATES, STUDY_PREDICTION, STUDY_MICRO_BATCH,
        STUDY_DECODE_THREADS, STUDY_BACKEND, STUDY_ROWS,
        STUDY_SPECTRUM, STUDY_SPECTRUM_LAPACK,
-       STUDY_CONVOLUTIONS, STUDY_OUTPUT, STUDY_KEYS };
+       STUDY_CONVOLUTIONS, STUDY_OUTPUT,
+       STUDY_HEATMAPS, STUDY_KEYS };
 enum { CONVOLUTIONS_DIRECT, CONVOLUTIONS_WINOGRAD }; /* choices of `convolutions` */
 enum { DATA_REFERENCE, DATA_EVALUATION, DATA_REFERENCE_LIST, DATA_EVALUATION_LIST, DATA_SAMPLING, DATA_KEYS };
 enum {
@@ -43,9 +44,10 @@ enum { PRESET_NAME, PRESET_KEYS }; /* then the fields of the preset */
 enum { TASKS_CLASSES, TASKS_SUBSETS, TASKS_SEEDS, TASKS_REFERENCES, TASKS_KEYS };
 enum { SUBSET_NAME, SUBSET_CLASSES, SUBSET_KEYS };
 enum { RATES_FROM, RATES_TO, RATES_STEP, RATES_KEYS };
+enum { HEATMAPS_IMAGES, HEATMAPS_RATES, HEATMAPS_CRITERIA, HEATMAPS_COMPOSITE, HEATMAPS_EPSILON, HEATMAPS_SOFTMAX, HEATMAPS_KEEP, HEATMAPS_KEYS };
 
 extern const section study_section, data_section, model_section, criterion_section, entry_section, preset_section, tasks_section,
-    subset_section, rates_section;
+    subset_section, rates_section, heatmaps_section;
 extern const setting composite_setting; /* a key more of criteria whose method takes a composite */
 
 enum { MOST_MODELS = 256, MOST_CRITERIA = 256, MOST_ENTRIES = 256, MOST_SIZES = 100, MOST_SUBSETS = 100, MOST_CLASSES = 100000, MOST_SEEDS = 10000,

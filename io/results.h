@@ -143,6 +143,60 @@ typedef struct result_spectrum {
     const spectrum *measures;
 } result_spectrum;
 
+/* A cell whose pruned networks were explained (docs/heatmaps.md). Arrays are over the rates of results.heatmaps. Means are over the images
+ * that are not counted in `undefined`, errors their standard errors. */
+typedef struct result_heatmap_cell {
+    size_t cell; /* index into the cells of the study, of which the next ones are copies */
+    size_t model, criterion, n_references, n_classes;
+    component_kind kind;
+    uint64_t seed;
+    size_t n_images;
+    const double *cosine_mean, *cosine_error, *map_cosine_mean, *map_cosine_error, *logit_mean, *confidence_mean, *confidence_error,
+        *confidence_loss_mean, *confidence_loss_error; /* [n_rates] */
+    const uint64_t *changed, *gone, *undefined;        /* [n_rates] images */
+    const size_t *image;                               /* [n_images] index into result_heatmaps.path */
+    const double *cosine, *map_cosine, *logit, *confidence; /* [n_rates, n_images] */
+    const int64_t *prediction;                         /* [n_rates, n_images] class number; -1: none */
+    const size_t *map;                                 /* [n_rates, n_images] index into the model's maps; NULL: none are kept */
+} result_heatmap_cell;
+
+/* Maps of a model, each once however many points it is of. */
+typedef struct result_heatmap_maps {
+    size_t model, n_maps, height, width;
+    const float *const *map; /* [n_maps] of [height, width] */
+    const size_t *image;     /* [n_maps] */
+} result_heatmap_maps;
+
+typedef struct result_heatmaps {
+    const char *method, *composite; /* as criterion_method and criterion_composite */
+    size_t n_rates, n_cells, n_images, n_models;
+    const double *rates; /* [n_rates] those of the study that were asked for */
+    const result_heatmap_cell *cells;
+    const char *const *path; /* [n_images] within the folder of evaluation images */
+    const uint32_t *class;   /* [n_images] */
+    const result_heatmap_maps *maps; /* [n_models]; n_models 0: none are kept */
+} result_heatmaps;
+
+/* The search of one model and kind of components: settings in the order in which they were proposed (docs/search.md). */
+typedef struct result_search {
+    size_t model;
+    component_kind kind;
+    size_t n_dimensions;
+    const char *const *dimension;       /* [n_dimensions] "low", "absolute", "gamma" ... */
+    const char *const *choice;          /* [n_dimensions] "epsilon,z-plus,gamma,alpha-beta": what the numbers of `point` stand for; "" continuous */
+    size_t n_trials;
+    const double *point;                /* [n_trials, n_dimensions] index of a choice, or a value; NaN: does not exist there */
+    const char *const *setting;         /* [n_trials] as a criterion of a study, on one line of YAML */
+    const uint64_t *round;              /* [n_trials] proposed together */
+    const double *objective, *error;    /* [n_trials] mean over tasks and seeds on the tuning images; standard error over the seeds, NaN with one */
+    const double *a_pr_mean, *a_pr_trapezoid, *area_parameters, *area_macs; /* [n_trials] means over tasks and seeds */
+    const uint64_t *masks, *masks_shared; /* [n_trials] points of curves, and those of them that an earlier trial had evaluated */
+    const uint32_t *front;              /* [n_trials] 1: no other setting is better in a_pr_mean, area_parameters and area_macs at once */
+    const double *held_out, *held_out_error; /* [n_trials] the objective on images and seeds that the search never saw; NaN: not reported */
+    const size_t *rank;                 /* [n_trials] 0: the best */
+    const double *main, *total;         /* [n_dimensions] importance; NaN: not known */
+} result_search;
+
 typedef struct result_input {
     const char *path, *sha256;
     uint64_t bytes; /* 0 = not recorded */
@@ -175,6 +229,9 @@ typedef struct results {
     const result_audit *audits;
     const result_rows *rows; /* empty unless the study keeps them */
     const result_spectrum *spectra; /* empty unless the study asks for them */
+    const result_heatmaps *heatmaps; /* NULL: the study asks for none */
+    size_t n_searches;
+    const result_search *searches; /* empty without `search:` */
     /* /provenance: everything that is timed, dated or tied to a host, and what identifies the inputs */
     size_t n_texts, n_inputs, n_ranks;
     const result_text *texts;      /* config, config_resolved, command, git_revision, versions, started, ... */

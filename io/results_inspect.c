@@ -9,6 +9,7 @@
 #include "io/results_carry.h"
 #include "io/results_inspect_audit.h"
 #include "io/results_inspect_curves.h"
+#include "io/results_inspect_heatmaps.h"
 #include "io/results_inspect_spectrum.h"
 #include "io/results_inspect_waits.h"
 #include "io/text_table.h"
@@ -295,6 +296,7 @@ static status print_all(inspector *in)
     TRY(results_inspect_curves(in->a, &in->file, in->to));
     TRY(results_inspect_spectra(in->a, &in->file, in->to));
     TRY(results_inspect_audits(in->a, &in->file, in->to));
+    TRY(results_inspect_heatmaps(in->a, &in->file, in->to));
     return print_provenance(in);
 }
 

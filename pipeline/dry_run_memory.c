@@ -130,6 +130,9 @@ void dry_run_memory_sum(const stage_forecast stage[], const study *s, bool write
     out->tables = (double)gather_bytes(s) + inputs_bytes(stage);
     out->rows = rows_are_stored(s) ? (double)gather_rows_file_bytes(s) : 0.0;
     out->file = writes ? out->tables + out->rows + (double)gather_spectra_file_bytes(s) + hdf5_bytes : 0.0; /* made in memory, of the same contents */
+    for (size_t i = 0; i < stage_count && writes; i++) {
+        out->file += (double)stage[i].file;
+    }
     keep_most(kept + out->tables + out->file, out->networks, "result", out);
 }
 

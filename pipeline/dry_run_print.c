@@ -200,6 +200,9 @@ static status print_work(arena *a, FILE *to, const dry_run_report *r)
     TRY(rows_open(a, COUNT(heading), heading, 1, stage_count, &t));
     for (size_t i = 0; i < stage_count; i++) {
         const stage_forecast *f = &r->stage[i];
+        if (f->idle) {
+            continue;
+        }
         const char *const cells[] = {stage_table[i]->name, count(a, f->items), count(a, f->images),
                                      arena_text(a, "%s%zu", f->at_most ? "at most " : "", f->passes),
                                      count(a, f->unshared)};
@@ -370,7 +373,7 @@ static status print_time(arena *a, FILE *to, const dry_run_report *r)
     TRY(rows_add(&t, start));
     for (size_t i = 0; i < stage_count; i++) {
         const char *const cells[] = {stage_table[i]->name, duration(a, r->seconds[i])};
-        TRY(rows_add(&t, cells));
+        TRY(r->stage[i].idle ? STATUS_OK : rows_add(&t, cells));
         total += r->seconds[i];
     }
     const char *const sum[] = {"total", duration(a, total)};

@@ -7,6 +7,7 @@
 #include "nn/op.h"
 #include "pipeline/gather_audit.h"
 #include "pipeline/gather_differences.h"
+#include "pipeline/gather_heatmaps.h"
 #include "pipeline/gather_rows.h"
 #include "pipeline/gather_spectrum.h"
 #include "pipeline/winograd.h"
@@ -349,6 +350,7 @@ static status gather_all(arena *a, arena *scratch, const study *s, const stage_c
     TRY(gather_audits(a, s, c, out));
     TRY(gather_rows(a, s, c, out));
     TRY(gather_spectra(a, s, c, out));
+    TRY(gather_heatmaps(a, s, c, out));
     TRY(gather_groups(a, scratch, s, c, out));
     return gather_differences(a, s, out);
 }
@@ -380,7 +382,7 @@ size_t gather_bytes(const study *s)
     for (size_t i = 0; i < s->n_cells; i++) {
         sum += cell_bytes(s, &s->cells[i]);
     }
-    sum += gather_audits_bytes(s) + gather_rows_bytes(s) + gather_spectra_bytes(s) + gather_differences_bytes(s);
+    sum += gather_audits_bytes(s) + gather_rows_bytes(s) + gather_spectra_bytes(s) + gather_heatmaps_bytes(s) + gather_differences_bytes(s);
     for (size_t i = 0; i < s->n_models; i++) {
         const graph *g = s->models[i].graph;
         sum += sizeof(result_model) + g->n_layers * sizeof(result_layer) + 2 * g->n_components * sizeof(uint64_t);

@@ -177,9 +177,11 @@ static status build(comm *c, arena *a, arena *scratch, const char *path, size_t 
     TRY(comm_agree(c, start_backend(cfg, &s->backend)));
     status st = plan_samples(a, scratch, s);
     TRY(comm_agree(c, st));
+    TRY(comm_agree(c, plan_heatmaps(a, scratch, s)));
     TRY(load_models(c, a, scratch, out));
     TRY(comm_agree(c, check_criteria(s)));
     TRY(comm_agree(c, spectrum_check(s, c->size)));
+    TRY(comm_agree(c, plan_heatmaps_check(scratch, s)));
     return comm_agree(c, build_cells(a, s));
 }
 

@@ -65,7 +65,7 @@ static status evaluation_build(arena *a, const dataset *d, const study_task *t, 
     }
     TRY_ALLOC(sample, a, n);
     TRY_ALLOC(total, a, t->n_classes);
-    *out = (study_evaluation){t->n_classes, t->classes, {n, sample}, total};
+    *out = (study_evaluation){.n_classes = t->n_classes, .classes = t->classes, .samples = {n, sample}, .class_total = total};
     for (size_t i = 0; i < t->n_classes; i++) {
         const size_t class = t->classes[i];
         total[i] = class_size(d, class);

@@ -10,6 +10,7 @@
 #include "parallel/eigen.h"
 #include "pipeline/winograd.h"
 #include "revision.h"
+#include "search/box.h"
 
 static const char *mpi_version(arena *a)
 {
@@ -27,12 +28,12 @@ const char *provenance_program(void)
 
 const char *provenance_version(arena *a, const backend_def *b)
 {
-    const char *mpi = mpi_version(a), *io = io_versions(a), *lapack = dense_version(a);
-    if (mpi == NULL || io == NULL || lapack == NULL) {
+    const char *mpi = mpi_version(a), *io = io_versions(a), *lapack = dense_version(a), *nlopt = box_library(a);
+    if (mpi == NULL || io == NULL || lapack == NULL || nlopt == NULL) {
         return NULL;
     }
-    return arena_text(a, "%s\ncompiler %s\nMPI %s\n%s %s\nLAPACK %s\nScaLAPACK %s\n%s", provenance_program(), __VERSION__, mpi,
-                      b->name, b->version(), lapack, eigen_version(), io);
+    return arena_text(a, "%s\ncompiler %s\nMPI %s\n%s %s\nLAPACK %s\nScaLAPACK %s\n%s\n%s", provenance_program(), __VERSION__, mpi,
+                      b->name, b->version(), lapack, eigen_version(), nlopt, io);
 }
 
 const char *provenance_word(arena *a, const char *word)

@@ -141,6 +141,9 @@ static status compute_some(work *w, size_t n, const size_t item[])
 static status compute_again(work *w)
 {
     status st = STATUS_OK;
+    if (w->n_again > 0) {
+        log_line(LOG_WARNING, "unreadable=%zu noted items are damaged and are computed again", w->n_again);
+    }
     for (size_t i = 0; i < w->n_again && !comm_alarm(w->s->comm, st); i++) {
         if (w->list->expect != NULL) {
             w->list->expect(w->list->context, w->again[i]);

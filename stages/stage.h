@@ -50,6 +50,30 @@ typedef struct spectrum_output {
     const struct spectrum_pair *pairs; /* [models, criteria]; NULL without `spectrum: true` */
 } spectrum_output;
 
+/* An image explained by a network and by what pruning left of it. */
+typedef struct heatmap_answer_pair {
+    double cosine, map_cosine; /* of the relevances of the input, and of their sums over the channels: attribution/heatmap.h */
+    double logit, confidence;  /* of the image's class after pruning; confidence over the classes of the task */
+    int64_t prediction;        /* class number after pruning; -1 where a logit is not a number */
+    uint8_t gone;              /* nothing of the explanation is left: all relevance is 0 */
+} heatmap_answer_pair;
+
+/* All of one model and evaluation set. */
+typedef struct heatmap_set {
+    size_t model, evaluation, n_masks, n_images;
+    const heatmap_answer_pair *answers; /* [n_masks, n_images]; mask 0 removes nothing. On rank 0, NULL elsewhere */
+    const float *const *maps; /* [n_masks, n_images] of [height, width] relevance, with `keep`; else NULL */
+} heatmap_set;
+
+typedef struct heatmaps_output {
+    size_t n_sets; /* 0 without `heatmaps:` */
+    const heatmap_set *sets;
+    const size_t *set;  /* [n_cells] index into sets; NO_HEATMAPS: not asked for */
+    const size_t *mask; /* [n_cells, n_rates] which of the set's masks; NO_HEATMAPS: a rate that is not asked for */
+    size_t n_wanted, n_explained; /* points, and distinct networks that were explained */
+} heatmaps_output;
+#define NO_HEATMAPS ((size_t)-1)
+
 typedef struct stage_ctx {
     comm *comm;
     const study *study;
@@ -65,6 +89,7 @@ typedef struct stage_ctx {
     prune_output prune;
     evaluate_output evaluate;
     spectrum_output spectrum;
+    heatmaps_output heatmaps;
 } stage_ctx;
 
 typedef struct stage_def {

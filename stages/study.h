@@ -45,6 +45,7 @@ typedef struct study_evaluation {
     const uint32_t *classes; /* ascending */
     sample_list samples;
     const uint64_t *class_total; /* [n_classes] */
+    sample_list heatmaps;        /* those of its images that are explained before and after pruning; none without `heatmaps:` */
 } study_evaluation;
 
 /* Reference images of one (task, number of references per class). */
@@ -60,8 +61,12 @@ typedef struct study_cell {
 } study_cell;
 #define NO_REFERENCE ((size_t)-1)
 
+/* Which evaluation images count: a search judges by some and reports on the others. */
+typedef enum study_part { PART_ALL, PART_TUNING, PART_HELD_OUT } study_part;
+
 typedef struct study {
     const config *config;
+    study_part part;
     const dataset *reference_data, *evaluation_data;
     const backend_def *backend;
     size_t n_models, n_tasks, n_evaluations, n_references, n_cells;
@@ -108,6 +113,21 @@ static inline criterion_setup study_setup(const study *s, size_t model, size_t c
                              .n_channels = COUNT(s->models[model].preprocess.mean),
                              .mean = s->models[model].preprocess.mean,
                              .std = s->models[model].preprocess.std};
+}
+
+/* The same for explanations of images before and after pruning, which are relevance of logits. */
+static inline criterion_setup study_heatmap_setup(const study *s, size_t model)
+{
+    const config_criterion *c = &s->config->heatmaps.explanation;
+    const study_model *m = &s->models[model];
+    return (criterion_setup){.graph = m->logits_graph,
+                             .backend = s->backend,
+                             .batch = s->config->micro_batch,
+                             .parameters = c->parameters,
+                             .composite = c->composite,
+                             .n_channels = COUNT(m->evaluation_preprocess.mean),
+                             .mean = m->evaluation_preprocess.mean,
+                             .std = m->evaluation_preprocess.std};
 }
 
 static inline size_t study_batches(const sample_list *list, size_t micro_batch)

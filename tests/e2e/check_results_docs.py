@@ -23,6 +23,8 @@ def check_documented(path, text):
         parts = name.split("/")
         if isinstance(o, h5py.Dataset):
             check(parts[-1] in named, f"docs/results.md does not name the variable {name}")
+        elif parts[0] == "heatmaps" and len(parts) > 1:
+            check("/heatmaps/maps/<model>" in text, "docs/results.md does not name /heatmaps/maps/<model>")
         elif parts[0] in ("models", "tracks", "audit", "rows"):
             check(f"/{parts[0]}/<model>" in text, f"docs/results.md does not name /{parts[0]}")
         else:

@@ -275,6 +275,39 @@ static void sample_spectrum(results *r)
     r->n_spectra = 1;
 }
 
+/* Explanations under pruning of two cells with different numbers of images, at three rates; maps of one of them, of the second model. */
+static void sample_heatmaps(results *r)
+{
+    enum { RATES = 3, FEW = 2, MANY = 4, PIXELS = 6 };
+    static const double at[RATES] = {0.0, 0.25, 0.875};
+    static const char *const path[MANY] = {"zero/e.png", "one/e.png", "\xff/e.png", "6/e.png"};
+    static const uint32_t class[MANY] = {0, 1, 2, 6};
+    static const size_t few[FEW] = {1, 3}, many[MANY] = {0, 1, 2, 3}, map[RATES * MANY] = {0, 1, 2, 3, 4, 5, 6, 7, 0, 1, 2, 3};
+    static const int64_t prediction[RATES * MANY] = {0, 1, 2, 6, 0, 1, 1, -1, 3, 3, 3, 3};
+    static const float pixel[2 * MANY][PIXELS] = {{1, -2, 3, -4, 5, -6}, {0}, {7}, {8}, {9}, {10}, {11}, {0.5f, 0.25f, 0, 0, 0, -1}};
+    static const float *const maps[2 * MANY] = {pixel[0], pixel[1], pixel[2], pixel[3], pixel[4], pixel[5], pixel[6], pixel[7]};
+    static const size_t of[2 * MANY] = {0, 1, 2, 3, 0, 1, 2, 3};
+    static const result_heatmap_maps of_vit = {.model = 1, .n_maps = 2 * MANY, .height = 2, .width = 3, .map = maps, .image = of};
+    static result_heatmaps h = {.method = "lrp epsilon=1e-06", .composite = "[{rule: epsilon, epsilon: 1e-06}]", .n_rates = RATES, .n_cells = 2,
+                                .n_images = MANY, .n_models = 1, .rates = at, .path = path, .class = class, .maps = &of_vit};
+    result_heatmap_cell *cells = get(2, sizeof *cells);
+    for (size_t i = 0; i < 2; i++) {
+        const size_t cell = i == 0 ? 1 : r->n_cells - 1, n = i == 0 ? FEW : MANY;
+        const result_cell *c = &r->cells[cell];
+        cells[i] = (result_heatmap_cell){
+            .cell = cell, .model = c->model, .criterion = c->criterion, .n_references = c->n_references, .n_classes = c->n_classes,
+            .kind = c->kind, .seed = c->seed, .n_images = n, .cosine_mean = reals(RATES, 71 + i), .cosine_error = reals(RATES, 73 + i),
+            .map_cosine_mean = reals(RATES, 75 + i), .map_cosine_error = reals(RATES, 77 + i), .logit_mean = reals(RATES, 79 + i),
+            .confidence_mean = reals(RATES, 81 + i), .confidence_error = reals(RATES, 83 + i), .confidence_loss_mean = reals(RATES, 85 + i),
+            .confidence_loss_error = reals(RATES, 87 + i), .changed = numbers(RATES, 89 + i, n + 1), .gone = numbers(RATES, 91 + i, n + 1),
+            .undefined = numbers(RATES, 93 + i, n + 1), .image = i == 0 ? few : many, .cosine = reals(RATES * n, 95 + i),
+            .map_cosine = reals(RATES * n, 97 + i), .logit = reals(RATES * n, 99 + i), .confidence = reals(RATES * n, 101 + i),
+            .prediction = prediction, .map = i == 0 ? NULL : map};
+    }
+    h.cells = cells;
+    r->heatmaps = &h;
+}
+
 static void sample_provenance(results *r)
 {
     char *config = get(100001, 1);
@@ -353,6 +386,7 @@ static const results *sample(size_t n)
     sample_audit(r);
     sample_kept(r);
     sample_spectrum(r);
+    sample_heatmaps(r);
     sample_provenance(r);
     return r;
 }

@@ -63,6 +63,8 @@ static void inspect_tells_what_is_inside(void **state)
                                         "vit    lrp-epsilon  neurons        3          10      1      30           8           2.65      2.94            3.12       4.0",
                                         "vit    lrp-epsilon  network        3          10      1      30          10           2.82      3.15            3.47       4.0             4.45",
                                         "vit    lrp-epsilon  network        3           1      1       1          10            nan       nan             nan       nan              nan",
+                                        "Explanations under pruning",
+                                        "cnn_1.x  filters  lrp-epsilon  ",
                                         "vit    lrp-epsilon  residual   -0.1  heads.head",
                                         "vit    lrp-epsilon  gain        nan  block.1.attention",
                                         "vit    lrp-epsilon  growth      nan  block.1.attention"};

@@ -322,6 +322,39 @@ static void automatic_rows_have_a_bound(void **state)
     close_both(&b);
 }
 
+/* Explanations before and after pruning: passes, images and what lasts are those of the run; with maps, and where rankings are not known yet. */
+static void explanations_under_pruning_are_planned(void **state)
+{
+    (void)state;
+    static const char *const ends[] = {"heatmaps: {images: 2, keep: true}\n", "heatmaps: {images: 1, rates: [0.6], criteria: [chance]}\n"};
+    for (size_t i = 0; i < 2 * COUNT(ends); i++) {
+        both b;
+        size_t passes[8];
+        char criteria[sizeof all + 128];
+        (void)snprintf(criteria, sizeof criteria, "%s%s", i < COUNT(ends) ? known : all, ends[i % COUNT(ends)]);
+        open_both(&b, criteria);
+        const study *s = &b.p.study;
+        const stage_forecast *f = of_stage(&b, "heatmaps");
+        const size_t each = i % COUNT(ends) == 0 ? 2 : 1;
+        assert_true(!f->idle && f->at_most == (i == COUNT(ends))); /* in the last study no ranking that is not known is asked for */
+        run_stages(&b, passes);
+        assert_true(b.run.heatmaps.n_explained <= b.run.heatmaps.n_wanted && b.run.heatmaps.sets[0].answers != NULL);
+        size_t images = 0, padded = 0;
+        for (size_t e = 0; e < s->n_evaluations; e++) {
+            assert_int_equal(s->evaluations[e].heatmaps.n, each * s->evaluations[e].n_classes);
+            images = s->evaluations[e].heatmaps.n > images ? s->evaluations[e].heatmaps.n : images; /* the task of all classes */
+        }
+        assert_int_equal(f->images, images);
+        for (size_t k = 0; k < s->n_cells; k++) { /* every point, had it gone its own way */
+            const bool chosen = i % COUNT(ends) == 0 || strcmp(s->config->criteria[s->cells[k].criterion].name, "chance") == 0;
+            padded += !chosen ? 0 : (each == 2 ? 4 : 2) * study_batches(&s->evaluations[s->tasks[s->cells[k].task].evaluation].heatmaps, 4);
+        }
+        assert_int_equal(f->unshared, padded);
+        assert_int_equal(f->file > 0, each == 2);
+        close_both(&b);
+    }
+}
+
 /* Images are explained for scores, not for rankings. */
 static void rankings_of_the_same_scores_share_their_explanation(void **state)
 {
@@ -555,6 +588,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(kept_rows_are_foreseen),
         cmocka_unit_test(spectra_and_their_rows_are_foreseen),
         cmocka_unit_test(automatic_rows_have_a_bound),
+        cmocka_unit_test(explanations_under_pruning_are_planned),
         cmocka_unit_test(rankings_of_the_same_scores_share_their_explanation),
         cmocka_unit_test(passes_of_a_method_are_counted),
         cmocka_unit_test(criteria_may_be_for_some_models_and_references),
