@@ -299,7 +299,7 @@ class Results:
     def heatmaps(self, model, kind, criterion, **cell):
         """One cell's explanations of single images, and the maps where they are kept: xarray.Dataset, rates x images.
 
-        `cell`: seed, n_classes, references of the cell; without them the first that fits. `relevance` [rate, image, row, column].
+        `cell`: seed, task, references of the cell; without them the first that fits. `relevance` [rate, image, row, column].
         """
         data = self._heatmaps()
         wanted = {"model": model, "kind": kind, "criterion": criterion, **cell}
@@ -308,15 +308,15 @@ class Results:
             there = there & (data[name] == value)
         if not bool(there.any()):
             raise KeyError(f"no explanations under pruning of ({', '.join(f'{k}={v}' for k, v in wanted.items())})")
-        one = data.isel(cell=int(there.argmax()))
+        one = data.isel(cell=int(there.values.argmax()))
         used = (one.member >= 0).values
         images = one.member.values[used]
         names = [n for n in ("cosine", "map_cosine", "logit", "confidence", "prediction") if n in one]
         found = one[names].isel(slot=used).rename(slot="image").assign_coords(image=images)
         found = found.assign_coords(path=("image", one.path.values[images]), image_class=("image", one.image_class.values[images]))
-        if "map" in one:
+        if "heatmap" in one:
             maps = self.group(f"heatmaps/maps/{model}")
-            at = one.map.values[:, used]
+            at = one.heatmap.values[:, used]
             found["relevance"] = (("rate", "image", "row", "column"), maps.relevance.values[at])
         return found
 

@@ -51,14 +51,14 @@ SPECTRUM = SETS | {"part": ("part", "i8"), "name": ("part", "text"), "level": ("
                        name: ("set part", "f8") for name in ("variance", "participation", "adjusted", "effective_rank")}
 HEATMAPS = {"cell": ("cell", "i8"), "rate": ("rate", "f8"), "slot": ("slot", "i8"), "image": ("image", "i8"), "model": ("cell", "text"),
             "kind": ("cell", "text"), "criterion": ("cell", "text"), "seed": ("cell", "u8"), "references": ("cell", "i8"),
-            "n_classes": ("cell", "i8"), "images": ("cell", "i8"), "path": ("image", "text"), "image_class": ("image", "i8"),
+            "task": ("cell", "text"), "n_classes": ("cell", "i8"), "images": ("cell", "i8"), "path": ("image", "text"), "image_class": ("image", "i8"),
             "member": ("cell slot", "i8"), "prediction": ("cell rate slot", "i8")} | {
     name: ("cell rate", "f8") for name in ("cosine_mean", "cosine_error", "map_cosine_mean", "map_cosine_error", "logit_mean", "confidence_mean",
                                            "confidence_error", "confidence_loss_mean", "confidence_loss_error")} | {
     name: ("cell rate", "i8") for name in ("changed", "gone", "undefined")} | {
     name: ("cell rate slot", "f8") for name in ("cosine", "map_cosine", "logit", "confidence")}
-MAPS = {"map": ("map", "i8"), "row": ("row", "i8"), "column": ("column", "i8"), "image": ("map", "i8"),
-        "relevance": ("map row column", "f4")}
+MAPS = {"heatmap": ("heatmap", "i8"), "row": ("row", "i8"), "column": ("column", "i8"), "image": ("heatmap", "i8"),
+        "relevance": ("heatmap row column", "f4")}
 PARTS = {"/models/": MODEL, "/audit/": AUDIT, "/rows/": ROWS, "/heatmaps/maps/": MAPS, "/spectrum/": SPECTRUM}
 FIXED = {"/curves": CURVES, "/stability": STABILITY, "/summary": SUMMARY, "/differences": DIFFERENCES, "/criteria": CRITERIA, "/classes": CLASSES,
          "/provenance": PROVENANCE}
@@ -84,7 +84,7 @@ def check_layouts(data):
         if group.startswith("/tracks/"):
             check_layout(group, d, TRACK | (MOMENTS if "moment" in d else {}))
         elif group == "/heatmaps":
-            check_layout(group, d, (HEATMAPS | ({"map": ("cell rate slot", "i8")} if "map" in d else {})) if d.variables else {})
+            check_layout(group, d, (HEATMAPS | ({"heatmap": ("cell rate slot", "i8")} if "heatmap" in d else {})) if d.variables else {})
         else:
             part = next((layout for start, layout in PARTS.items() if group.startswith(start)), None)
             check_layout(group, d, part if part is not None else FIXED.get(group, {}))
