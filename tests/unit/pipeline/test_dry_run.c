@@ -281,6 +281,11 @@ static void spectra_and_their_rows_are_foreseen(void **state)
     assert_int_equal(of_stage(&automatic, "attribute")->kept, of_stage(&stream, "attribute")->kept);
     assert_true(gather_rows_stored(&automatic.p.study) && !gather_rows_stored(&stream.p.study));
     assert_true(automatic.report.memory.rows == (double)gather_rows_file_bytes(&automatic.p.study) && stream.report.memory.rows == 0.0);
+    study large = automatic.p.study; /* the bound is in bytes of all pairs */
+    large.explained.n = gather_rows_auto_bytes() / (gather_rows_kept_bytes(&large) / large.explained.n) - 10;
+    assert_true(gather_rows_stored(&large));
+    large.explained.n += 20;
+    assert_false(gather_rows_stored(&large));
     assert_int_equal(of_stage(&automatic, "spectrum")->items, 0);
     assert_int_equal(of_stage(&automatic, "spectrum")->kept, 0);
     /* Of each criterion: under six references, every layer, kind and, where there are several, the network. */
@@ -302,23 +307,6 @@ static void spectra_and_their_rows_are_foreseen(void **state)
     assert_null(automatic.run.spectrum.pairs);
     close_both(&automatic);
     close_both(&stream);
-}
-
-/* Too many rows for `auto`: the bound is in bytes of all pairs. */
-static void automatic_rows_have_a_bound(void **state)
-{
-    (void)state;
-    both b;
-    char criteria[sizeof all + 64];
-    (void)snprintf(criteria, sizeof criteria, "%srows: auto\n", all);
-    open_both(&b, criteria);
-    study large = b.p.study;
-    const size_t each = gather_rows_kept_bytes(&large) / large.explained.n;
-    large.explained.n = gather_rows_auto_bytes() / each - 10;
-    assert_true(gather_rows_stored(&large));
-    large.explained.n += 20;
-    assert_false(gather_rows_stored(&large));
-    close_both(&b);
 }
 
 /* Explanations before and after pruning: passes, images and what lasts are those of the run; with maps, and where rankings are not known yet. */
@@ -576,7 +564,6 @@ int main(int argc, char **argv)
         cmocka_unit_test(sharing_is_counted),
         cmocka_unit_test(kept_rows_are_foreseen),
         cmocka_unit_test(spectra_and_their_rows_are_foreseen),
-        cmocka_unit_test(automatic_rows_have_a_bound),
         cmocka_unit_test(explanations_under_pruning_are_planned),
         cmocka_unit_test(rankings_of_the_same_scores_share_their_explanation),
         cmocka_unit_test(passes_of_a_method_are_counted),
