@@ -1,6 +1,7 @@
 /* The stages against what they mean: one image at a time, plain loops over the cells' own samples, no micro-batches, no exact sums, no
  * shared masks. Rankings and counts must be equal, sums equal up to the rounding of a double sum. Any number of ranks. */
 #include "support/support.h"
+#include "support/jacobi.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -450,8 +451,6 @@ static void rows_and_audits_are_those_of_the_images(void **state)
 
 /* ---- spectrum ---- */
 
-enum { MOST_IMAGES = 18 };
-
 /* K(i,j): product of the scores of images i and j about their means, over (n - 1). */
 static void covariances(const float *rows, size_t stride, const study *s, const study_reference *r, const spectrum_part *p, double k[MOST_IMAGES][MOST_IMAGES])
 {
@@ -470,35 +469,6 @@ static void covariances(const float *rows, size_t stride, const study *s, const 
                 k[i][j] += (x[i] - mean) * (x[j] - mean) / (double)(n - 1);
             }
         }
-    }
-}
-
-/* Jacobi's method: rotations until nothing is left beside the diagonal; then its elements, descending. */
-static void jacobi(size_t n, double k[MOST_IMAGES][MOST_IMAGES], double values[MOST_IMAGES])
-{
-    for (size_t sweep = 0; sweep < 30; sweep++) {
-        for (size_t p = 0; p + 1 < n; p++) {
-            for (size_t q = p + 1; q < n; q++) {
-                const double angle = 0.5 * atan2(2.0 * k[p][q], k[q][q] - k[p][p]), c = cos(angle), s = sin(angle);
-                for (size_t i = 0; i < n; i++) {
-                    const double a = k[i][p], b = k[i][q];
-                    k[i][p] = c * a - s * b;
-                    k[i][q] = s * a + c * b;
-                }
-                for (size_t i = 0; i < n; i++) {
-                    const double a = k[p][i], b = k[q][i];
-                    k[p][i] = c * a - s * b;
-                    k[q][i] = s * a + c * b;
-                }
-            }
-        }
-    }
-    for (size_t i = 0; i < n; i++) {
-        size_t at = i;
-        for (; at > 0 && values[at - 1] < k[i][i]; at--) {
-            values[at] = values[at - 1];
-        }
-        values[at] = k[i][i];
     }
 }
 
