@@ -184,7 +184,9 @@ static void test_hostile(void **state)
         assert_true(all[i].trailer ? st.code == ST_DATA || n_bad > 0 : n_bad == 1);
         status_clear();
         assert_ok(pack_plan_build(a, tree, NULL, PER_SHARD, &plan));
-        assert_false(pack_has_shard(scratch, &plan, folder, 1));
+        if (!all[i].trailer) { /* a trailer whose sums were made right was no accident: who packs again does not look behind it */
+            assert_false(pack_has_shard(scratch, &plan, folder, 1));
+        }
     }
     for (size_t size = 0; size < whole.size; size += 1013) { /* cut off */
         dataset *d;
