@@ -10,6 +10,8 @@
     >>> r.model("digits_vgg_bn").layer.values
     >>> s = r.statistics("digits_vgg_bn", "filters", "lrp-epsilon") # mean, variance, standard error over the images
     >>> r.audit("digits_vgg_bn", "lrp-epsilon").growth.max("set")   # where relevance grows
+    >>> r.rates_frame()                                             # accuracy, agreement and loss by rate, with standard errors
+    >>> r.class_frame().groupby(["criterion", "class_name", "rate"]).accuracy.mean()
     >>> print(r.provenance()["config"])
 
 Needs xarray, pandas and one of h5netcdf and netCDF4. The layout of the file is in docs/results.md.
@@ -18,7 +20,7 @@ Needs xarray, pandas and one of h5netcdf and netCDF4. The layout of the file is 
 from importlib.util import find_spec
 from pathlib import Path
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 
 
 def _engine():
@@ -49,7 +51,23 @@ def _with_first(frame, first):
     return frame[first + [column for column in frame.columns if column not in first]]
 
 
-_ROW = ["model", "kind", "criterion", "n_classes", "references"]
+def _student_95(freedom):
+    """The t beyond which 2.5 % of Student's distribution lie: the area of its density by Simpson's rule, the t by halving."""
+    from math import exp, lgamma, log, pi
+
+    front = exp(lgamma((freedom + 1) / 2) - lgamma(freedom / 2) - log(freedom * pi) / 2)
+
+    def inside(t, steps=2000):
+        y = [front * (1 + (t * i / steps) ** 2 / freedom) ** (-(freedom + 1) / 2) for i in range(steps + 1)]
+        return 2 * t / steps / 3 * (y[0] + y[-1] + 4 * sum(y[1:-1:2]) + 2 * sum(y[2:-1:2]))
+
+    low, high = 0.0, 20.0
+    for _ in range(50):
+        low, high = ((low + high) / 2, high) if inside((low + high) / 2) < 0.95 else (low, (low + high) / 2)
+    return high
+
+
+_ROW = ["model", "kind", "criterion", "task", "n_classes", "references"]
 
 
 class Results:
@@ -100,6 +118,33 @@ class Results:
         frame = curves.to_dataframe().reset_index()
         return _with_first(frame, ["cell", *_ROW, "seed", "rate"])
 
+    def rates_frame(self):
+        """What is known at every rate over the seeds: a row per model, kind, criterion, task, number of references and rate.
+
+        Means and standard errors (`_error`, NaN with one seed) of `accuracy`, of `agreement` (the share of the images with the answer of
+        the unpruned network) and of `loss` (cross entropy of an image, in nat). In seeds' pairs: differences_frame().
+        """
+        frame = self.curve_frame()
+        frame["agreement"] = frame.agree / frame.total
+        frame["loss"] = frame.loss_sum / frame.total
+        names = ["accuracy", "agreement", "loss"]
+        of = frame.groupby([*_ROW, "rate"], sort=False)[names]
+        return of.mean().join(of.sem().add_suffix("_error")).join(of.size().rename("seeds")).reset_index()
+
+    def class_frame(self):
+        """Accuracy of every class at every rate: a row per cell, rate and class of its task, with the study's prediction.
+
+        `images` are the evaluation images of the class, `correct` those of them that are answered right.
+        """
+        counted = "class_correct_masked" if self.attrs["prediction"] == "masked" else "class_correct"
+        names = self.group("classes").name.to_series()
+        curves = self.curves[["classes", "class_total", counted]].rename({counted: "correct", "class_total": "images"})
+        frame = curves.to_dataframe().reset_index()
+        frame = frame[frame.classes >= 0].rename(columns={"classes": "class"}).drop(columns="class_slot")
+        frame["class_name"] = frame["class"].map(names)
+        frame["accuracy"] = frame.correct / frame.images
+        return _with_first(frame.reset_index(drop=True), ["cell", *_ROW, "seed", "rate", "class", "class_name"])
+
     def criteria_frame(self):
         """What scored and ranked components: one row per criterion, with its method, order, scope and floor."""
         return self.group("criteria").to_dataframe().reset_index()
@@ -112,6 +157,28 @@ class Results:
         """How much better one criterion is than another, paired over the seeds: one row per pair of criteria."""
         return self.group("differences").to_dataframe().reset_index(drop=True)
 
+    def paired_frame(self, along="references", of="a_pr_mean"):
+        """Differences between values of one key of the cells, paired over the seeds: a row per pair, all other keys being equal.
+
+        along: "references", "task" or "criterion" (for A_PR of criteria the file has differences_frame()); of: a variable of /curves with
+        one number a cell. `difference` is that of `value` less that of `other`, with its standard error and 95 % confidence interval by
+        Student's t (NaN with one seed). Seeds draw the same images for every criterion, fewer and more of them, so their luck cancels.
+        """
+        import pandas
+
+        frame = self.curves[[*_ROW, "seed", of]].drop_vars("rate", errors="ignore").to_dataframe().reset_index()
+        keys = [key for key in _ROW if key != along and not (along == "task" and key == "n_classes")]
+        rows = []
+        for group, here in frame.groupby(keys, sort=False):
+            wide = here.pivot(index="seed", columns=along, values=of)[list(dict.fromkeys(here[along]))]
+            for i, value in enumerate(wide.columns):
+                for other in wide.columns[i + 1:]:
+                    off = (wide[value] - wide[other]).dropna()
+                    error = off.sem()
+                    half = _student_95(len(off) - 1) * error if len(off) > 1 else float("nan")
+                    rows.append([*group, value, other, len(off), off.mean(), error, off.mean() - half, off.mean() + half])
+        return pandas.DataFrame(rows, columns=[*keys, "value", "other", "seeds", "difference", "difference_error", "low_95", "high_95"])
+
     def stability_frame(self):
         """How alike the rankings of different seeds are: one row per group of seeds and rate."""
         return _with_first(self.group("stability").to_dataframe().reset_index().drop(columns="row"), [*_ROW, "rate"])
@@ -119,7 +186,7 @@ class Results:
     def track(self, model, kind, criterion):
         """Relevance, rankings and masks of one model, kind ("filters", "neurons", "heads") and criterion: xarray.Dataset.
 
-        The seed, the number of classes and of references of each cell come along as coordinates.
+        The seed, the class subset (`task`), the number of classes and of references of each cell come along as coordinates.
         """
         curves = self.curves
         there = (curves.model == model) & (curves.kind == kind) & (curves.criterion == criterion)
@@ -127,7 +194,7 @@ class Results:
             known = sorted(set(zip(*(curves[name].values.tolist() for name in ("model", "kind", "criterion")))))
             raise KeyError(f"no cell of ({model}, {kind}, {criterion}); the file has {known}")
         data = self.group(f"tracks/{model}/{kind}/{criterion}")
-        return data.assign_coords({name: curves[name].sel(cell=data.cell) for name in ("seed", "n_classes", "references")})
+        return data.assign_coords({name: curves[name].sel(cell=data.cell) for name in ("seed", "task", "n_classes", "references")})
 
     def statistics(self, model, kind, criterion):
         """What the reference images of a cell say of each component: xarray.Dataset, cells x components.
@@ -191,6 +258,68 @@ class Results:
         Also mean and variance by class, and which images belong to which reference set (`member`).
         """
         return self._pair("rows", model, criterion, "no rows: the study has no `rows: keep`, or the score is no sum over images")
+
+    def heatmap_frame(self):
+        """How explanations change under pruning, with `heatmaps:` in the study: a row per cell and rate, means over the images."""
+        data = self._heatmaps()
+        one = data.drop_dims([d for d in ("slot", "image") if d in data.dims])
+        return _with_first(one.to_dataframe().reset_index(), ["cell", *_ROW, "seed", "rate"])
+
+    def _heatmaps(self):
+        data = self.group("heatmaps")
+        if "cosine_mean" not in data:
+            raise KeyError("the file has no explanations under pruning: its study has no `heatmaps:`")
+        return data
+
+    def heatmaps(self, model, kind, criterion, **cell):
+        """One cell's explanations of single images, and the maps where they are kept: xarray.Dataset, rates x images.
+
+        `cell`: seed, n_classes, references of the cell; without them the first that fits. `relevance` [rate, image, row, column].
+        """
+        data = self._heatmaps()
+        wanted = {"model": model, "kind": kind, "criterion": criterion, **cell}
+        there = data.cell.notnull()
+        for name, value in wanted.items():
+            there = there & (data[name] == value)
+        if not bool(there.any()):
+            raise KeyError(f"no explanations under pruning of ({', '.join(f'{k}={v}' for k, v in wanted.items())})")
+        one = data.isel(cell=int(there.argmax()))
+        used = (one.member >= 0).values
+        images = one.member.values[used]
+        names = [n for n in ("cosine", "map_cosine", "logit", "confidence", "prediction") if n in one]
+        found = one[names].isel(slot=used).rename(slot="image").assign_coords(image=images)
+        found = found.assign_coords(path=("image", one.path.values[images]), image_class=("image", one.image_class.values[images]))
+        if "map" in one:
+            maps = self.group(f"heatmaps/maps/{model}")
+            at = one.map.values[:, used]
+            found["relevance"] = (("rate", "image", "row", "column"), maps.relevance.values[at])
+        return found
+
+    def plot_heatmaps(self, model, kind, criterion, images=3, rates=None, **cell):
+        """Draws kept maps, an image a row, from the unpruned network to the right (needs matplotlib): the figure.
+
+        Red speaks for the image's class, blue against it; every row has the scale of its unpruned map. Above each map: its cosine
+        similarity to the first one, and the confidence.
+        """
+        import matplotlib.pyplot as plt
+
+        data = self.heatmaps(model, kind, criterion, **cell)
+        if "relevance" not in data:
+            raise KeyError("the file has no maps: its study has no `keep: true` in `heatmaps:`")
+        data = data.isel(image=slice(images))
+        rates = data.rate.values if rates is None else rates
+        figure, axes = plt.subplots(data.sizes["image"], len(rates), squeeze=False, figsize=(1.6 * len(rates), 1.8 * data.sizes["image"]))
+        for i, row in enumerate(axes):
+            one = data.isel(image=i)
+            most = float(abs(one.relevance.isel(rate=0)).max()) or 1.0
+            for rate, ax in zip(rates, row):
+                at = one.sel(rate=rate, method="nearest")
+                ax.imshow(at.relevance, cmap="seismic", vmin=-most, vmax=most)
+                ax.set_title(f"{100 * float(at.rate):.0f} %: {float(at.map_cosine):.2f}, {float(at.confidence):.2f}", fontsize=7)
+                ax.set_xticks([])
+                ax.set_yticks([])
+            row[0].set_ylabel(str(one.path.values), fontsize=6)
+        return figure
 
     def model(self, name):
         """Layers and components of a model, with their parameters and multiply-adds: xarray.Dataset."""

@@ -2,12 +2,17 @@
 
 #include <assert.h>
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "core/text.h"
+
 #include "io/config_composite.h"
+#include "io/config_heatmaps.h"
 #include "io/config_rates.h"
 #include "io/config_resolve.h"
 #include "io/config_set.h"
+#include "io/config_tasks.h"
 
 /* A study on its way from the tree to the struct. */
 typedef struct reader {
@@ -27,21 +32,6 @@ static status read_input_path(reader *r, const yaml_node *at, const setting *s, 
     TRY(read_path(at, s, written));
     *path = strcmp(r->folder, ".") == 0 ? *written : path_join(r->a, r->folder, *written);
     return *path != NULL ? STATUS_OK : (status){ST_ENVIRONMENT};
-}
-
-/* Names are unique within their list. */
-static status read_unique_name(const yaml_node *at, const setting *s, const char **out)
-{
-    TRY(read_name(at, s, out));
-    const yaml_node *element = at->parent;
-    for (const yaml_node *other = element->parent->first; other != element; other = other->next) {
-        const yaml_node *name = yaml_find(other, s->field.name);
-        if (strcmp(name->text, *out) == 0) {
-            return FAIL_AT(at, "expected a name of its own, found '%s', which %s[%zu] has already", *out,
-                           element->parent->key, other->index);
-        }
-    }
-    return STATUS_OK;
 }
 
 static status read_data(reader *r, const yaml_node *at)
@@ -222,6 +212,84 @@ static status read_ranking(const setting settings[], const yaml_node *const v[],
     return STATUS_OK;
 }
 
+static int compare_size(const void *a, const void *b)
+{
+    const size_t x = *(const size_t *)a, y = *(const size_t *)b;
+    return (x > y) - (x < y);
+}
+
+/* One of the study's models. */
+static status find_model(const reader *r, const yaml_node *at, size_t *out)
+{
+    const char *names[MOST_MODELS], *name = NULL;
+    TRY(read_name(at, setting_of(&model_section, MODEL_NAME), &name));
+    for (size_t i = 0; i < r->c->n_models; i++) {
+        names[i] = r->c->models[i].name;
+        if (strcmp(names[i], name) == 0) {
+            *out = i;
+            return STATUS_OK;
+        }
+    }
+    const char *closest = text_closest(name, r->c->n_models, names);
+    return FAIL_AT(at, "expected the name of a model of this study, found '%s'%s%s%s", name, closest != NULL ? "; did you mean '" : "",
+                   closest != NULL ? closest : "", closest != NULL ? "'?" : "");
+}
+
+static status read_models_of(reader *r, const yaml_node *at, config_criterion *c)
+{
+    size_t *models;
+    if (at == NULL) {
+        return STATUS_OK;
+    }
+    if (r->c == NULL) {
+        return FAIL_AT(at, "expected no such key, since there is no study whose models it could name; leave it out");
+    }
+    TRY(read_list(at, setting_of(&criterion_section, CRITERION_MODELS), 1, MOST_MODELS));
+    TRY_ALLOC(models, r->a, at->n);
+    for (const yaml_node *v = at->first; v != NULL; v = v->next) {
+        TRY(find_model(r, v, &models[v->index]));
+        for (size_t i = 0; i < v->index; i++) {
+            if (models[i] == models[v->index]) {
+                return FAIL_AT(v, "expected each model once, found '%s' again; it is [%zu] already", v->text, i);
+            }
+        }
+    }
+    qsort(models, at->n, sizeof models[0], compare_size);
+    c->n_models = at->n;
+    c->models = models;
+    return STATUS_OK;
+}
+
+static status read_references_of(reader *r, const yaml_node *at, config_criterion *c)
+{
+    if (at == NULL) {
+        return STATUS_OK;
+    }
+    if (!c->method->uses_samples) {
+        return FAIL_AT(at, "expected no such key, since '%s' looks at no images; leave it out", c->method->name);
+    }
+    return sizes_read(r->a, at, setting_of(&criterion_section, CRITERION_REFERENCES), &c->n_references, &c->references);
+}
+
+/* Behind the tasks: a criterion's numbers of references are some of theirs. */
+static status check_references(const config *c, const yaml_node *criteria)
+{
+    for (const yaml_node *v = criteria->first; v != NULL; v = v->next) {
+        const config_criterion *one = &c->criteria[v->index];
+        for (size_t i = 0; i < one->n_references; i++) {
+            size_t k = 0;
+            while (k < c->n_references && c->references[k] != one->references[i]) {
+                k++;
+            }
+            if (k == c->n_references) {
+                const yaml_node *at = yaml_element(yaml_find(v, setting_of(&criterion_section, CRITERION_REFERENCES)->field.name), i);
+                return FAIL_AT(at, "expected one of the numbers in tasks.references, found %zu", one->references[i]);
+            }
+        }
+    }
+    return STATUS_OK;
+}
+
 /* A criterion's section has the keys of every criterion, then the fields of its method, then the composite where the method takes one. */
 static status read_criterion(reader *r, const yaml_node *at, config_criterion *c)
 {
@@ -245,6 +313,8 @@ static status read_criterion(reader *r, const yaml_node *at, config_criterion *c
     TRY(read_section(at, &own, v));
     TRY(read_unique_name(v[CRITERION_NAME], &settings[CRITERION_NAME], &c->name));
     TRY(read_ranking(settings, v, &c->ranking));
+    TRY(read_models_of(r, v[CRITERION_MODELS], c));
+    TRY(read_references_of(r, v[CRITERION_REFERENCES], c));
     for (size_t i = 0; i < c->method->n_fields; i++) {
         const size_t k = CRITERION_KEYS + i;
         c->parameters[i] = settings[k].field.def;
@@ -274,81 +344,6 @@ static status read_criteria(reader *r, const yaml_node *at)
     r->c->criteria = criteria;
     r->written.composite = stated;
     return STATUS_OK;
-}
-
-/* Ascending sizes; where the key is absent, its one default. */
-static status read_sizes(arena *a, const yaml_node *at, const setting *s, size_t *n, const size_t **out)
-{
-    size_t *sizes = NULL;
-    setting one = *s;
-    one.field.kind = FIELD_COUNT;
-    if (at != NULL) {
-        TRY(read_list(at, s, 1, MOST_SIZES));
-    }
-    *n = at != NULL ? at->n : 1;
-    TRY_ALLOC(sizes, a, *n);
-    sizes[0] = (size_t)s->field.def;
-    for (const yaml_node *v = at != NULL ? at->first : NULL; v != NULL; v = v->next) {
-        uint64_t value = 0;
-        TRY(read_count(v, &one, &value));
-        sizes[v->index] = (size_t)value;
-        if (v->index > 0 && sizes[v->index] <= sizes[v->index - 1]) {
-            return FAIL_AT(v, "expected more than %zu (the list ascends), found %zu", sizes[v->index - 1], sizes[v->index]);
-        }
-    }
-    *out = sizes;
-    return STATUS_OK;
-}
-
-static status read_seed_list(const yaml_node *at, const setting *s, uint64_t seeds[])
-{
-    setting one = *s;
-    one.form = NULL;
-    for (const yaml_node *v = at->first; v != NULL; v = v->next) {
-        TRY(read_count(v, &one, &seeds[v->index]));
-        for (size_t i = 0; i < v->index; i++) {
-            if (seeds[i] == seeds[v->index]) {
-                return FAIL_AT(v, "expected distinct seeds, found %" PRIu64 " again; it is [%zu] already", seeds[i], i);
-            }
-        }
-    }
-    return STATUS_OK;
-}
-
-/* A count n, which stands for 0 .. n-1, or a list. */
-static status read_seeds(arena *a, const yaml_node *at, const setting *s, size_t *n, const uint64_t **out)
-{
-    uint64_t *seeds = NULL, count = (uint64_t)s->field.def;
-    const bool list = at != NULL && at->kind == YAML_SEQUENCE;
-    if (list) {
-        TRY(read_list(at, s, 1, MOST_SEEDS));
-        count = at->n;
-    } else if (at != NULL) {
-        setting one = *s;
-        one.field.min = 1;
-        one.field.max = MOST_SEEDS;
-        one.below = false;
-        one.form = "list of seeds or a count";
-        TRY(read_count(at, &one, &count));
-    }
-    *n = (size_t)count;
-    TRY_ALLOC(seeds, a, *n);
-    for (size_t i = 0; i < *n; i++) {
-        seeds[i] = i;
-    }
-    *out = seeds;
-    return list ? read_seed_list(at, s, seeds) : STATUS_OK;
-}
-
-static status read_tasks(reader *r, const yaml_node *at)
-{
-    const yaml_node *v[TASKS_KEYS];
-    config *c = r->c;
-    TRY(read_section(at, &tasks_section, v));
-    TRY(read_sizes(r->a, v[TASKS_CLASSES], setting_of(&tasks_section, TASKS_CLASSES), &c->n_tasks, &c->task_classes));
-    TRY(read_seeds(r->a, v[TASKS_SEEDS], setting_of(&tasks_section, TASKS_SEEDS), &c->n_seeds, &c->seeds));
-    return read_sizes(r->a, v[TASKS_REFERENCES], setting_of(&tasks_section, TASKS_REFERENCES), &c->n_references,
-                      &c->references);
 }
 
 static status read_output(reader *r, const yaml_node *at)
@@ -382,6 +377,18 @@ static status read_convolutions(reader *r, const yaml_node *at)
     return STATUS_OK;
 }
 
+static status read_spectrum(config *c, const yaml_node *wanted, const yaml_node *lapack)
+{
+    const setting *want = setting_of(&study_section, STUDY_SPECTRUM), *order = setting_of(&study_section, STUDY_SPECTRUM_LAPACK);
+    double value = want->field.def;
+    uint64_t n = (uint64_t)order->field.def;
+    TRY(wanted != NULL ? read_value(wanted, want, &value) : STATUS_OK);
+    TRY(lapack != NULL ? read_count(lapack, order, &n) : STATUS_OK);
+    c->spectrum = value != 0.0;
+    c->spectrum_lapack = (size_t)n;
+    return STATUS_OK;
+}
+
 static status read_study(reader *r, const yaml_node *root)
 {
     const yaml_node *v[STUDY_KEYS];
@@ -395,7 +402,8 @@ static status read_study(reader *r, const yaml_node *root)
     TRY(read_data(r, v[STUDY_DATA]));
     TRY(read_models(r, v[STUDY_MODELS]));
     TRY(read_criteria(r, v[STUDY_CRITERIA]));
-    TRY(read_tasks(r, v[STUDY_TASKS]));
+    TRY(tasks_read(r->a, v[STUDY_TASKS], c));
+    TRY(check_references(c, v[STUDY_CRITERIA]));
     TRY(rates_read(r->a, v[STUDY_RATES], &rates));
     c->n_rates = rates.n;
     c->rates = rates.value;
@@ -414,7 +422,9 @@ static status read_study(reader *r, const yaml_node *root)
     c->prediction = (curve_prediction)prediction;
     c->backend = setting_choice(setting_of(&study_section, STUDY_BACKEND), backend);
     c->rows = (config_rows)rows;
+    TRY(read_spectrum(c, v[STUDY_SPECTRUM], v[STUDY_SPECTRUM_LAPACK]));
     TRY(read_convolutions(r, v[STUDY_CONVOLUTIONS]));
+    TRY(heatmaps_read(r->a, v[STUDY_HEATMAPS], c, &r->written.heatmaps_composite));
     return read_output(r, v[STUDY_OUTPUT]);
 }
 

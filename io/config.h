@@ -27,10 +27,55 @@ typedef struct config_criterion {
     const preset_def *preset;   /* NULL: the list was stated entry by entry */
     double preset_parameters[MAX_PRESET_PARAMETERS];
     ranking_options ranking; /* of any method: how its scores become an order */
+    size_t n_models;         /* 0: for all models */
+    const size_t *models;    /* [n_models] ascending indices */
+    size_t n_references;     /* 0: for all of the study's */
+    const size_t *references; /* [n_references] ascending, each one of config.references */
 } config_criterion;
 
+/* A class subset that is stated; what its classes are is known once the data are (pipeline/plan_subsets.c). */
+typedef struct config_subset {
+    const char *name; /* unique, no number */
+    size_t n;
+    const char *const *class; /* [n] name or number, as written */
+    const char *const *where; /* [n] "study.yaml:31:16: tasks.subsets[0].classes[1]" */
+} config_subset;
+
+/* Explanations of evaluation images before and after pruning (docs/heatmaps.md). */
+typedef struct config_heatmaps {
+    size_t images;         /* of each class of a task; 0: nothing is explained after pruning */
+    bool keep;             /* the maps themselves */
+    const bool *rate;      /* [n_rates] which; the first, 0, always */
+    const bool *criterion; /* [n_criteria] */
+    config_criterion explanation; /* method lrp, with its composite and parameters; not one of `criteria` */
+} config_heatmaps;
+
+/* The search for the attribution that prunes best (docs/search.md): composites of the preset four-groups, judged on a part of the evaluation
+ * images and on seeds of their own; the study's curves are then of the other images and of tasks.seeds. */
+typedef enum config_search_method { SEARCH_EVERYTHING, SEARCH_BY_CHANCE, SEARCH_BY_SOBOL, SEARCH_BY_BAYES, CONFIG_SEARCH_METHODS } config_search_method;
+typedef enum config_search_objective { OBJECTIVE_MEAN, OBJECTIVE_TRAPEZOID, OBJECTIVE_PARAMETERS, OBJECTIVE_MACS, CONFIG_OBJECTIVES } config_search_objective;
+enum { SEARCH_GROUPS = 4, SEARCH_MOST_CHOICES = 8 }; /* low, mid, high, fc, as the fields of the preset */
+typedef struct config_search {
+    bool on;
+    config_search_method method;
+    size_t n_rules[SEARCH_GROUPS];
+    size_t rule[SEARCH_GROUPS][SEARCH_MOST_CHOICES]; /* indices into the choices of the preset's fields */
+    size_t n_absolute, absolute[SEARCH_MOST_CHOICES]; /* aggregate_absolute: token, never (signed) ... */
+    size_t n_softmax, softmax[SEARCH_MOST_CHOICES];   /* indices into softmax_rule_names; transformers only */
+    bool continuous;          /* also gamma, gamma_fc, alpha and epsilon, where a rule has them */
+    double gamma[2], gamma_fc[2], alpha[2], epsilon[2]; /* their ranges; not `continuous`: the preset's and the method's defaults hold */
+    size_t trials, batch;     /* of all methods but SEARCH_EVERYTHING: how many settings, and how many are proposed at a time */
+    uint64_t seed;            /* of proposals */
+    size_t n_seeds;
+    const uint64_t *seeds;    /* of the tasks on which settings are judged; none is among config.seeds */
+    size_t references;        /* images per class: one of config.references */
+    double split;             /* share of each class's evaluation images on which settings are judged */
+    config_search_objective objective;
+    size_t report;            /* how many of the best settings get curves on the other images, as criteria tuned-1, tuned-2, ... */
+} config_search;
+
 /* What becomes of the scores of single images. */
-typedef enum config_rows { ROWS_STREAM, ROWS_KEEP, CONFIG_ROWS } config_rows;
+typedef enum config_rows { ROWS_STREAM, ROWS_KEEP, ROWS_AUTO, CONFIG_ROWS } config_rows;
 
 /* Who draws classes and reference images: we (core/rng.h), or the reference program's generator (docs/attribution.md, section i). */
 typedef enum sampling { SAMPLING_POLLARD, SAMPLING_TORCH } sampling;
@@ -48,8 +93,11 @@ typedef struct config {
     size_t n_criteria;
     const config_criterion *criteria;
     const char *const *scoring;   /* [n_criteria] what decides a criterion's scores: criteria of equal texts have equal scores */
-    size_t n_tasks;
-    const size_t *task_classes;   /* tasks.classes: how many classes each task draws */
+    size_t n_tasks;               /* class subsets: those of tasks.classes, then those of tasks.subsets */
+    const size_t *task_classes;   /* [n_tasks] how many classes each has */
+    const char *const *task_name; /* [n_tasks] of a drawn subset its size, "10" */
+    size_t n_subsets;
+    const config_subset *subsets; /* the last n_subsets tasks: the others are drawn by the seeds */
     size_t n_seeds;
     const uint64_t *seeds;        /* tasks.seeds: a list, or a count n meaning 0..n-1 */
     size_t n_references;
@@ -62,7 +110,11 @@ typedef struct config {
     size_t decode_threads;        /* of a rank, that read images ahead; 0: it reads them itself */
     const char *backend;          /* "auto" or the name of a backend, which need not be built in */
     config_rows rows;
+    bool spectrum;
+    size_t spectrum_lapack;       /* order of the largest matrix that one rank works on alone */
     bool winograd;                /* `convolutions: winograd` */
+    config_heatmaps heatmaps;
+    config_search search;
     const char *output;           /* result path, relative to the working directory; <study>.h5 where none is given */
 } config;
 

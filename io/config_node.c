@@ -145,19 +145,33 @@ static size_t path_of(const yaml_node *node, char *out, size_t size)
     return append(out, size, used, yaml_shown(node->key, strlen(node->key)).text);
 }
 
+/* ":31:16" of a file, nothing of an override. */
+static yaml_words position(const yaml_place *at)
+{
+    yaml_words out = {""};
+    if (at->line > 0) {
+        (void)snprintf(out.text, sizeof out.text, ":%zu:%zu", at->line, at->column);
+    }
+    return out;
+}
+
+const char *yaml_where(arena *a, const yaml_node *node)
+{
+    char path[400] = "";
+    (void)path_of(node, path, sizeof path);
+    return arena_text(a, "%.500s%s: %s", node->at.origin, position(&node->at).text, path);
+}
+
 status yaml_fail(const char *file, int line, const char *function, const yaml_node *node, const yaml_place *at,
                  const char *fmt, ...)
 {
-    char place[48] = "", path[400] = "", message[1000];
+    char path[400] = "", message[1000];
     va_list args;
     va_start(args, fmt);
     (void)vsnprintf(message, sizeof message, fmt, args);
     va_end(args);
-    if (at->line > 0) {
-        (void)snprintf(place, sizeof place, ":%zu:%zu", at->line, at->column);
-    }
     if (path_of(node, path, sizeof path - 2) > 0) {
         (void)append(path, sizeof path, strlen(path), ": ");
     }
-    return status_fail(ST_CONFIG, file, line, function, "%.500s%s: %s%s", at->origin, place, path, message);
+    return status_fail(ST_CONFIG, file, line, function, "%.500s%s: %s%s", at->origin, position(at).text, path, message);
 }

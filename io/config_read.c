@@ -101,6 +101,20 @@ status read_name(const yaml_node *node, const setting *s, const char **out)
     return STATUS_OK;
 }
 
+status read_unique_name(const yaml_node *node, const setting *s, const char **out)
+{
+    TRY(read_name(node, s, out));
+    const yaml_node *element = node->parent;
+    for (const yaml_node *other = element->parent->first; other != element; other = other->next) {
+        const yaml_node *name = yaml_find(other, s->field.name);
+        if (strcmp(name->text, *out) == 0) {
+            return FAIL_AT(node, "expected a name of its own, found '%s', which %s[%zu] has already", *out,
+                           element->parent->key, other->index);
+        }
+    }
+    return STATUS_OK;
+}
+
 status read_path(const yaml_node *node, const setting *s, const char **out)
 {
     TRY(read_text(node, s, out));

@@ -12,6 +12,8 @@ MUST_CHECK status read_section(const yaml_node *node, const section *s, const ya
 
 MUST_CHECK status read_text(const yaml_node *node, const setting *s, const char **out); /* printable, without line ends */
 MUST_CHECK status read_name(const yaml_node *node, const setting *s, const char **out);
+/* A name that no element before this one in the same list has. */
+MUST_CHECK status read_unique_name(const yaml_node *node, const setting *s, const char **out);
 MUST_CHECK status read_path(const yaml_node *node, const setting *s, const char **out);
 MUST_CHECK status read_count(const yaml_node *node, const setting *s, uint64_t *out);
 MUST_CHECK status read_real(const yaml_node *node, const setting *s, double *out);

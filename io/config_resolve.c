@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <string.h>
 
+#include "io/config_heatmaps.h"
 #include "io/config_schema.h"
 #include "io/config_yaml.h"
 
@@ -70,7 +71,7 @@ static void emit_parameter(emitter *e, const field *f, double value)
     emit(e, "    %s: %s\n", f->name, value_text(&s, value).text);
 }
 
-static void emit_criterion(emitter *e, const config_criterion *c, const char *composite_text)
+static void emit_criterion(emitter *e, const config_model models[], const config_criterion *c, const char *composite_text)
 {
     const setting *s = criterion_section.settings;
     emit(e, "  - %s: ", key_of(&criterion_section, CRITERION_NAME));
@@ -86,6 +87,12 @@ static void emit_criterion(emitter *e, const config_criterion *c, const char *co
     emit_parameter(e, &s[CRITERION_ORDER].field, c->ranking.order);
     emit_parameter(e, &s[CRITERION_SCOPE].field, c->ranking.scope);
     emit_parameter(e, &s[CRITERION_FLOOR].field, c->ranking.floor);
+    for (size_t i = 0; i < c->n_models; i++) {
+        emit(e, "%s%s%s", i == 0 ? "    models: [" : ", ", models[c->models[i]].name, i + 1 < c->n_models ? "" : "]\n");
+    }
+    for (size_t i = 0; i < c->n_references; i++) {
+        emit(e, "%s%zu%s", i == 0 ? "    references: [" : ", ", c->references[i], i + 1 < c->n_references ? "" : "]\n");
+    }
 }
 
 static void emit_sizes(emitter *e, size_t key, size_t n, const size_t value[])
@@ -97,10 +104,30 @@ static void emit_sizes(emitter *e, size_t key, size_t n, const size_t value[])
     emit(e, "]\n");
 }
 
+static void emit_subsets(emitter *e, const config *c)
+{
+    for (size_t i = 0; i < c->n_subsets; i++) {
+        const config_subset *s = &c->subsets[i];
+        if (i == 0) {
+            emit(e, "  %s:\n", key_of(&tasks_section, TASKS_SUBSETS));
+        }
+        emit(e, "    - %s: ", key_of(&subset_section, SUBSET_NAME));
+        emit_text(e, s->name);
+        emit(e, "      %s:\n", key_of(&subset_section, SUBSET_CLASSES));
+        for (size_t k = 0; k < s->n; k++) {
+            emit(e, "        - ");
+            emit_text(e, s->class[k]);
+        }
+    }
+}
+
 static void emit_tasks(emitter *e, const config *c)
 {
     emit(e, "%s:\n", key_of(&study_section, STUDY_TASKS));
-    emit_sizes(e, TASKS_CLASSES, c->n_tasks, c->task_classes);
+    if (c->n_tasks > c->n_subsets) {
+        emit_sizes(e, TASKS_CLASSES, c->n_tasks - c->n_subsets, c->task_classes);
+    }
+    emit_subsets(e, c);
     emit(e, "  %s: [", key_of(&tasks_section, TASKS_SEEDS));
     for (size_t i = 0; i < c->n_seeds; i++) {
         emit(e, "%s%" PRIu64, i == 0 ? "" : ", ", c->seeds[i]);
@@ -112,6 +139,29 @@ static void emit_tasks(emitter *e, const config *c)
         emit(e, "%s%s", i == 0 ? "" : ", ", c->rate_text[i]);
     }
     emit(e, "]\n");
+}
+
+static void emit_heatmaps(emitter *e, const config *c, const char *composite_text)
+{
+    const config_heatmaps *h = &c->heatmaps;
+    emit(e, "%s:\n  %s: %zu\n", key_of(&study_section, STUDY_HEATMAPS), key_of(&heatmaps_section, HEATMAPS_IMAGES), h->images);
+    emit(e, "  %s: [", key_of(&heatmaps_section, HEATMAPS_RATES));
+    for (size_t i = 0; i < c->n_rates; i++) { /* the first is always there */
+        emit(e, "%s%s", !h->rate[i] || i == 0 ? "" : ", ", h->rate[i] ? c->rate_text[i] : "");
+    }
+    emit(e, "]\n  %s:\n", key_of(&heatmaps_section, HEATMAPS_CRITERIA));
+    for (size_t i = 0; i < c->n_criteria; i++) {
+        if (h->criterion[i]) {
+            emit(e, "    - ");
+            emit_text(e, c->criteria[i].name);
+        }
+    }
+    emit(e, "  %s:%s%s\n", key_of(&heatmaps_section, HEATMAPS_COMPOSITE), composite_text[0] == '\n' ? "" : " ", composite_text);
+    for (size_t i = HEATMAPS_EPSILON; i <= HEATMAPS_SOFTMAX; i++) {
+        const setting *s = &heatmaps_section.settings[i];
+        emit(e, "  %s: %s\n", s->field.name, value_text(s, heatmaps_parameter(h, i)).text);
+    }
+    emit(e, "  %s: %s\n", key_of(&heatmaps_section, HEATMAPS_KEEP), h->keep ? "true" : "false");
 }
 
 static void emit_study(emitter *e, const config *c, const config_written *w)
@@ -138,7 +188,7 @@ static void emit_study(emitter *e, const config *c, const config_written *w)
     }
     emit(e, "%s:\n", key_of(&study_section, STUDY_CRITERIA));
     for (size_t i = 0; i < c->n_criteria; i++) {
-        emit_criterion(e, &c->criteria[i], w->composite[i]);
+        emit_criterion(e, c->models, &c->criteria[i], w->composite[i]);
     }
     emit_tasks(e, c);
     emit(e, "%s: %s\n", key_of(&study_section, STUDY_PREDICTION), curve_prediction_names[c->prediction]);
@@ -146,10 +196,15 @@ static void emit_study(emitter *e, const config *c, const config_written *w)
     emit(e, "%s: %zu\n", key_of(&study_section, STUDY_DECODE_THREADS), c->decode_threads);
     emit(e, "%s: %s\n", key_of(&study_section, STUDY_BACKEND), c->backend);
     emit(e, "%s: %s\n", key_of(&study_section, STUDY_ROWS), setting_choice(&study_section.settings[STUDY_ROWS], c->rows));
+    emit(e, "%s: %s\n", key_of(&study_section, STUDY_SPECTRUM), c->spectrum ? "true" : "false");
+    emit(e, "%s: %zu\n", key_of(&study_section, STUDY_SPECTRUM_LAPACK), c->spectrum_lapack);
     emit(e, "%s: %s\n", key_of(&study_section, STUDY_CONVOLUTIONS),
          setting_choice(&study_section.settings[STUDY_CONVOLUTIONS], c->winograd ? CONVOLUTIONS_WINOGRAD : CONVOLUTIONS_DIRECT));
     emit(e, "%s: ", key_of(&study_section, STUDY_OUTPUT));
     emit_text(e, c->output);
+    if (c->heatmaps.images > 0) {
+        emit_heatmaps(e, c, w->heatmaps_composite);
+    }
 }
 
 /* After a first pass that has counted: room for the second. */
@@ -171,16 +226,17 @@ status config_resolve(arena *a, const config *c, const config_written *w, const 
     return STATUS_OK;
 }
 
-/* Everything that a study says of a criterion decides its scores, except for its name and how it is ranked. */
+/* Everything that a study says of a criterion decides its scores, except for its name, how it is ranked and what it is for. */
 static status scoring_text(arena *a, const config *c, const config_written *w, size_t criterion, const char **out)
 {
     emitter e = {0};
     config_criterion same = c->criteria[criterion];
     same.name = "";
     same.ranking = (ranking_options){0};
-    emit_criterion(&e, &same, w->composite[criterion]);
+    same.n_models = same.n_references = 0;
+    emit_criterion(&e, c->models, &same, w->composite[criterion]);
     TRY(emitter_fill(&e, a));
-    emit_criterion(&e, &same, w->composite[criterion]);
+    emit_criterion(&e, c->models, &same, w->composite[criterion]);
     *out = e.to;
     return STATUS_OK;
 }

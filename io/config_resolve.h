@@ -8,6 +8,7 @@ typedef struct config_written {
     const char *reference, *evaluation, *reference_list, *evaluation_list; /* the lists may be NULL */
     const char *const *checkpoint; /* [n_models] */
     const char *const *composite;  /* [n_criteria] the value of the key (composite_stated_text), NULL where the method takes none */
+    const char *heatmaps_composite; /* the same of `heatmaps:`; NULL where the study has no such section */
 } config_written;
 
 MUST_CHECK status config_resolve(arena *a, const config *c, const config_written *w, const char **out);

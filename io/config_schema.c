@@ -7,6 +7,7 @@
 
 #include "attribution/preset.h"
 #include "backend/backend.h"
+#include "nn/op.h"
 #include "core/status.h"
 #include "io/config.h"
 #include "io/image.h"
@@ -48,7 +49,7 @@ static const char *preset_choice(size_t i)
 
 static const char *rows_choice(size_t i)
 {
-    static const char *const names[CONFIG_ROWS] = {[ROWS_STREAM] = "stream", [ROWS_KEEP] = "keep"};
+    static const char *const names[CONFIG_ROWS] = {[ROWS_STREAM] = "stream", [ROWS_KEEP] = "keep", [ROWS_AUTO] = "auto"};
     return i < CONFIG_ROWS ? names[i] : NULL;
 }
 
@@ -127,6 +128,11 @@ static const setting criterion_settings[CRITERION_KEYS] = {
     [CRITERION_FLOOR] = {.field = {.name = "floor", .kind = FIELD_REAL, .def = 0, .min = 0, .max = 1,
                                    .help = "share of every layer that stays as long as anything else can go; with scope: global"},
                          .below = true},
+    [CRITERION_MODELS] = {.field = {.name = "models", .kind = FIELD_LIST, .help = "names of the models that it is for"},
+                          .item = FIELD_TEXT, .form = "list of names", .absent = "all of the study"},
+    [CRITERION_REFERENCES] = {.field = {.name = "references", .kind = FIELD_LIST, .min = 1, .max = 1000000,
+                                        .help = "of tasks.references, those that it is for, ascending; not for methods without images"},
+                              .item = FIELD_COUNT, .absent = "all of tasks.references"},
 };
 const section criterion_section = {CRITERION_KEYS, criterion_settings};
 
@@ -161,10 +167,23 @@ const setting composite_setting = {
     .item = FIELD_SECTION, .section = &entry_section,
     .form = "name of a preset, section of preset and its parameters, or list of sections", .absent = "epsilon"};
 
+static const setting subset_settings[SUBSET_KEYS] = {
+    [SUBSET_NAME] = {.field = {.name = "name", .kind = FIELD_TEXT, .required = true,
+                               .help = "what results call the subset; unique, and not a number"},
+                     .form = "name"},
+    [SUBSET_CLASSES] = {.field = {.name = "classes", .kind = FIELD_LIST, .required = true,
+                                  .help = "its classes, at least two: names of class folders, or class numbers from 0 where no folder has such a name"},
+                        .item = FIELD_TEXT, .form = "list of names or numbers of classes"},
+};
+const section subset_section = {SUBSET_KEYS, subset_settings};
+
 static const setting tasks_settings[TASKS_KEYS] = {
-    [TASKS_CLASSES] = {.field = {.name = "classes", .kind = FIELD_LIST, .min = 2, .max = 100000, .required = true,
+    [TASKS_CLASSES] = {.field = {.name = "classes", .kind = FIELD_LIST, .min = 2, .max = 100000,
                                  .help = "sizes of the class subsets, ascending; a seed draws one subset of each size"},
-                       .item = FIELD_COUNT},
+                       .item = FIELD_COUNT, .absent = "none, where there are subsets"},
+    [TASKS_SUBSETS] = {.field = {.name = "subsets", .kind = FIELD_LIST,
+                                 .help = "class subsets that are stated; a seed draws their reference images only"},
+                       .item = FIELD_SECTION, .section = &subset_section, .absent = "none"},
     [TASKS_SEEDS] = {.field = {.name = "seeds", .kind = FIELD_COUNT, .def = 5, .min = 0, .max = 0x1p63,
                                .help = "each draws its own classes and reference images; at most 10000 of them"},
                      .below = true, .form = "count n (the seeds 0 .. n-1) or list of distinct integers"},
@@ -186,6 +205,27 @@ static const setting rates_settings[RATES_KEYS] = {
                     .below = true},
 };
 const section rates_section = {RATES_KEYS, rates_settings};
+
+static const setting heatmaps_settings[HEATMAPS_KEYS] = {
+    [HEATMAPS_IMAGES] = {.field = {.name = "images", .kind = FIELD_COUNT, .min = 1, .max = 1000000, .required = true,
+                                   .help = "evaluation images of every class that are explained; the same for all tasks"}},
+    [HEATMAPS_RATES] = {.field = {.name = "rates", .kind = FIELD_LIST, .min = 0, .max = 1,
+                                  .help = "which of the study's rates, ascending; 0 always is one"},
+                        .item = FIELD_REAL, .below = true, .absent = "all"},
+    [HEATMAPS_CRITERIA] = {.field = {.name = "criteria", .kind = FIELD_LIST, .help = "whose pruned networks are explained, by name"},
+                           .item = FIELD_TEXT, .absent = "all"},
+    [HEATMAPS_COMPOSITE] = {.field = {.name = "composite", .kind = FIELD_LIST,
+                                      .help = "relevance rules of the explanation, as a criterion's composite"},
+                            .item = FIELD_SECTION, .form = "name of a preset, section of preset and its parameters, or list of sections",
+                            .absent = "epsilon-gamma-box"},
+    [HEATMAPS_EPSILON] = {.field = {.name = "epsilon", .kind = FIELD_REAL, .def = 1e-6, .min = 0, .max = 1, .scale = SCALE_LOG,
+                                    .help = "stabiliser of every denominator for which the composite states none of its own"}},
+    [HEATMAPS_SOFTMAX] = {.field = {.name = "softmax", .kind = FIELD_CHOICE, .choices = softmax_rule_names,
+                                    .help = "rule of the softmax in attention (transformers)"}},
+    [HEATMAPS_KEEP] = {.field = {.name = "keep", .kind = FIELD_BOOL,
+                                 .help = "store the maps themselves: one float32 a pixel, image and distinct pruned network"}},
+};
+const section heatmaps_section = {HEATMAPS_KEYS, heatmaps_settings};
 
 static const setting study_settings[STUDY_KEYS] = {
     [STUDY_NAME] = {.field = {.name = "study", .kind = FIELD_TEXT, .required = true, .help = "name of the study and its result file"},
@@ -218,8 +258,15 @@ static const setting study_settings[STUDY_KEYS] = {
                                  .help = "library of the convolutions; auto: onednn where it is built in. Results differ in the last digits"},
                        .choice = backend_choice},
     [STUDY_ROWS] = {.field = {.name = "rows", .kind = FIELD_CHOICE, .def = ROWS_STREAM,
-                              .help = "scores of single images: stream adds them up and forgets them, keep stores them in the result too"},
+                              .help = "scores of single images: stream adds them up and forgets them, keep stores them in the result too, auto keeps "
+                                      "them where all of the study take at most 1 GiB"},
                     .choice = rows_choice},
+    [STUDY_SPECTRUM] = {.field = {.name = "spectrum", .kind = FIELD_BOOL, .def = 0,
+                                  .help = "how many independent components the layers and the network amount to, by the eigenvalues of the covariance "
+                                          "of scores over images. Rank 0 holds the scores for it, whatever rows says of the result"}},
+    [STUDY_SPECTRUM_LAPACK] = {.field = {.name = "spectrum_lapack", .kind = FIELD_COUNT, .def = 4096, .min = 1, .max = 32768,
+                                         .help = "largest matrix of it that one rank works on alone, with the same bits on any number of ranks; larger "
+                                                 "ones lie over all ranks (ScaLAPACK), and their last digits depend on how many there are"}},
     [STUDY_CONVOLUTIONS] = {.field = {.name = "convolutions", .kind = FIELD_CHOICE, .choices = convolution_choices,
                                       .def = CONVOLUTIONS_DIRECT,
                                       .help = "how accuracy is measured; winograd: where the library has it for a layer, which is "
@@ -227,6 +274,9 @@ static const setting study_settings[STUDY_KEYS] = {
     [STUDY_OUTPUT] = {.field = {.name = "output", .kind = FIELD_PATH,
                                 .help = "result file, relative to the working directory, not to the study file"},
                       .absent = "<study>.h5"},
+    [STUDY_HEATMAPS] = {.field = {.name = "heatmaps", .kind = FIELD_SECTION,
+                                  .help = "how explanations of evaluation images change under pruning: docs/heatmaps.md"},
+                        .section = &heatmaps_section, .absent = "nothing is explained after pruning"},
 };
 const section study_section = {STUDY_KEYS, study_settings};
 

@@ -54,6 +54,9 @@ typedef struct yaml_words {
 yaml_words yaml_shown(const char *text, size_t size); /* as it is, cut, control characters as \xNN */
 yaml_words yaml_found(const yaml_node *node);         /* "1.2", "'abc'", "the quoted text '5'", "a list", "a section", "nothing" */
 
+/* "<place>: <path>", for messages about a value once more is known than its file; NULL when memory is gone. */
+const char *yaml_where(arena *a, const yaml_node *node);
+
 /* ST_CONFIG with "<place>: <path>: " before the message:   return FAIL_AT(node, "expected ..., found ...");
  * FAIL_AT_KEY points at the key of the node instead of its value. */
 #define FAIL_AT(node, ...) yaml_fail(__FILE__, __LINE__, __func__, (node), &(node)->at, __VA_ARGS__)

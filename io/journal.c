@@ -4,6 +4,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
@@ -13,6 +14,7 @@
 
 #include "io/journal_frame.h"
 
+enum { MOST_TRIES = 20 }; /* to make a file */
 static const double sync_seconds = 3.0; /* what a node that loses its power costs at most, beside the item at hand */
 
 struct journal_writer {
@@ -90,16 +92,29 @@ static status write_at(const journal_writer *w, uint64_t at, const void *data, s
 }
 
 /* The payload first: a head says that everything is there. What a failure leaves behind is overwritten by the next frame, or is no frame. */
-static status write_frame(journal_writer *w, const journal_key *key, double seconds, const void *payload, size_t size)
+static status write_parts(const journal_writer *w, const frame_head *h, const void *payload)
 {
     static const char zeros[FRAME_BYTES];
+    TRY(write_at(w, w->written + FRAME_BYTES, payload, (size_t)h->size));
+    TRY(write_at(w, w->written + FRAME_BYTES + h->size, zeros, (size_t)(frame_padded(h->size) - h->size)));
+    return write_at(w, w->written, h, sizeof *h);
+}
+
+/* A limit on the size of files (ulimit -f) shall be an error like a full disk, not a signal that ends the program. */
+static status write_frame(journal_writer *w, const journal_key *key, double seconds, const void *payload, size_t size)
+{
+    const struct sigaction ignore = {.sa_handler = SIG_IGN};
+    struct sigaction old;
     frame_head h = {.key = *key, .size = size, .seconds = (float)seconds, .version = FRAME_VERSION};
     memcpy(h.magic, frame_magic, sizeof h.magic);
     h.check = (uint32_t)crc32_z(0, payload, size);
     h.own = (uint32_t)crc32_z(0, (const Bytef *)&h, offsetof(frame_head, own));
-    TRY(write_at(w, w->written + FRAME_BYTES, payload, size));
-    TRY(write_at(w, w->written + FRAME_BYTES + size, zeros, (size_t)(frame_padded(size) - size)));
-    TRY(write_at(w, w->written, &h, sizeof h));
+    const bool ignored = sigaction(SIGXFSZ, &ignore, &old) == 0;
+    const status st = write_parts(w, &h, payload);
+    if (ignored) {
+        (void)sigaction(SIGXFSZ, &old, NULL);
+    }
+    TRY(st);
     w->written += FRAME_BYTES + frame_padded(size);
     w->dirty = true;
     return STATUS_OK;
@@ -115,15 +130,27 @@ static status sync_folder(const journal_writer *w)
     return failed ? cannot_write(w) : STATUS_OK;
 }
 
+/* Who has just finished the same study removes the folder that is made here: hence several tries. */
 static status make_file(journal_writer *w)
 {
-    static const journal_key of_identity;
-    if (mkdir(w->folder, 0777) != 0 && errno != EEXIST) {
-        return cannot_write(w);
+    for (int tries = 0; w->fd < 0; tries++) {
+        if (mkdir(w->folder, 0777) != 0 && errno != EEXIST) {
+            return cannot_write(w);
+        }
+        w->fd = open(w->path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0666);
+        if (w->fd < 0 && (errno != ENOENT || tries == MOST_TRIES)) {
+            return cannot_write(w);
+        }
     }
-    w->fd = open(w->path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0666);
+    return STATUS_OK;
+}
+
+/* The first frame. A file that begins without one is of no use. */
+static status begin_file(journal_writer *w)
+{
+    static const journal_key of_identity;
     if (w->fd < 0) {
-        return cannot_write(w);
+        TRY(make_file(w));
     }
     TRY(write_frame(w, &of_identity, 0.0, w->identity, strlen(w->identity)));
     TRY(journal_sync(w));
@@ -132,8 +159,8 @@ static status make_file(journal_writer *w)
 
 status journal_append(journal_writer *w, const journal_key *key, double seconds, const void *payload, size_t size)
 {
-    if (w->fd < 0) {
-        TRY(make_file(w));
+    if (w->written == 0) {
+        TRY(begin_file(w));
     }
     TRY(write_frame(w, key, seconds, payload, size));
     return now() - w->synced < sync_seconds ? STATUS_OK : journal_sync(w);
@@ -165,7 +192,7 @@ status journal_remove(const char *folder)
     if (why != 0) {
         return FAIL(ST_CANT_WRITE, "%s: a file in it cannot be removed: %s", folder, strerror(why));
     }
-    if (rmdir(folder) != 0 && errno != ENOENT && errno != ENOTEMPTY && errno != EEXIST) {
+    if (rmdir(folder) != 0 && errno != ENOENT && errno != ENOTEMPTY && errno != EEXIST && errno != ENOTDIR) { /* the last: a link to a folder */
         return FAIL(ST_CANT_WRITE, "%s: cannot be removed: %s", folder, strerror(errno));
     }
     return STATUS_OK;

@@ -41,12 +41,13 @@ static bool read_at(const source *s, uint64_t at, void *to, size_t size)
     return true;
 }
 
+/* fd -1: the file has vanished since it was listed, as when another run of the same study ends. */
 static status open_source(const char *path, source *out)
 {
     struct stat info;
     *out = (source){.path = path, .fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW)};
     if (out->fd < 0) {
-        return FAIL(ST_NO_INPUT, "%s: cannot be opened: %s", path, strerror(errno));
+        return errno == ENOENT ? STATUS_OK : FAIL(ST_NO_INPUT, "%s: cannot be opened: %s", path, strerror(errno));
     }
     if (fstat(out->fd, &info) != 0 || !S_ISREG(info.st_mode)) {
         (void)close(out->fd);
@@ -54,6 +55,13 @@ static status open_source(const char *path, source *out)
     }
     out->size = (uint64_t)info.st_size;
     return STATUS_OK;
+}
+
+static void close_source(const source *s)
+{
+    if (s->fd >= 0) {
+        (void)close(s->fd);
+    }
 }
 
 /* A head that is whole, with a payload that lies within the file. */
@@ -159,6 +167,9 @@ static status scan_file(arena *a, const char *folder, const char *identity, uint
     source s;
     char *text = NULL;
     TRY(open_source(out->file[file], &s));
+    if (s.fd < 0) {
+        return STATUS_OK;
+    }
     status st = read_identity(a, &s, &text);
     if (status_ok(st) && text == NULL) {
         out->damaged++;
@@ -168,7 +179,7 @@ static status scan_file(arena *a, const char *folder, const char *identity, uint
     } else if (status_ok(st)) {
         st = scan_frames(a, &s, file, to, out);
     }
-    (void)close(s.fd);
+    close_source(&s);
     return st;
 }
 
@@ -245,7 +256,7 @@ status journal_identity(arena *a, const char *folder, const char **out)
         char *text = NULL;
         TRY(open_source(file[i], &s));
         const status st = read_identity(a, &s, &text);
-        (void)close(s.fd);
+        close_source(&s);
         TRY(st);
         *out = text;
     }
@@ -273,8 +284,8 @@ static bool load(const journal_index *index, const journal_entry *e, void *paylo
         status_clear();
         return false;
     }
-    const bool whole = read_at(&s, e->offset, payload, (size_t)e->size) && e->check == (uint32_t)crc32_z(0, payload, (size_t)e->size);
-    (void)close(s.fd);
+    const bool whole = s.fd >= 0 && read_at(&s, e->offset, payload, (size_t)e->size) && e->check == (uint32_t)crc32_z(0, payload, (size_t)e->size);
+    close_source(&s);
     return whole;
 }
 

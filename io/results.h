@@ -6,8 +6,9 @@
 #include "nn/graph.h"
 #include "pruning/curve.h"
 #include "pruning/ranking.h"
+#include "pruning/spectrum.h"
 
-enum { RESULTS_SCHEMA_VERSION = 3 };
+enum { RESULTS_SCHEMA_VERSION = 4 };
 
 /* One prunable layer of a model. */
 typedef struct result_layer {
@@ -28,7 +29,7 @@ typedef struct result_model {
 
 /* One study cell: everything that shares a curve. */
 typedef struct result_cell {
-    size_t model, criterion; /* indices */
+    size_t model, criterion, task; /* indices */
     component_kind kind;
     uint64_t seed;
     size_t n_references;     /* per class; 0 for criteria without samples */
@@ -65,9 +66,9 @@ typedef struct result_track {
     const double *moments;   /* [n_cells, n_moments, n_components] exact sums over the reference samples */
 } result_track;
 
-/* Stability of rankings over seeds, one row per (model, kind, criterion, number of classes, references). */
+/* Stability of rankings over seeds, one row per (model, kind, criterion, task, references). */
 typedef struct result_stability {
-    size_t model, criterion, n_classes, n_references, n_pairs;
+    size_t model, criterion, task, n_classes, n_references, n_pairs;
     component_kind kind;
     double kendall_mean;
     const double *jaccard_mean; /* [n_rates] of the removed sets */
@@ -75,7 +76,7 @@ typedef struct result_stability {
 
 /* One row of the printed table. */
 typedef struct result_summary {
-    size_t model, criterion, n_classes, n_references, n_seeds;
+    size_t model, criterion, task, n_classes, n_references, n_seeds;
     component_kind kind;
     double accuracy, a_pr_mean, a_pr_error, a_pr_trapezoid, a_pr_trapezoid_error, highest_rate;
     double area_parameters, area_macs, parameters_removed, macs_removed; /* as in result_cell, means over the seeds */
@@ -83,7 +84,7 @@ typedef struct result_summary {
 
 /* A_PR of one criterion less that of another, over the seeds of both (pruning/paired.h). */
 typedef struct result_difference {
-    size_t model, criterion, other, n_classes, n_references, n_seeds; /* references: of the criteria that need any */
+    size_t model, criterion, other, task, n_classes, n_references, n_seeds; /* references: of the criteria that need any */
     component_kind kind;
     double mean, error, low, high;
 } result_difference;
@@ -91,7 +92,7 @@ typedef struct result_difference {
 /* What was explained together: the reference images of a task. */
 typedef struct result_set {
     uint64_t seed;
-    size_t n_classes, n_references, n_images; /* references: per class */
+    size_t task, n_classes, n_references, n_images; /* references: per class */
 } result_set;
 
 /* A step of a relevance walk that runs a rule. */
@@ -122,6 +123,80 @@ typedef struct result_rows {
     const uint8_t *member;   /* [n_sets, n_samples] does the set contain the image? */
 } result_rows;
 
+/* Components that are looked at together: a layer, all of a kind, the network. */
+typedef struct result_part {
+    const char *name, *level, *kind; /* "features.0", "layer", "filters"; kind "": of several kinds */
+    size_t n_components;
+} result_part;
+
+/* Eigenvalues of the covariance of scores over images under one (model, criterion), and what they amount to (pruning/spectrum.h). Index of
+ * part p under set r: r * n_parts + p. */
+typedef struct result_spectrum {
+    size_t model, criterion;
+    size_t scored; /* the criterion with the same scores, as in result_rows */
+    size_t n_parts, n_sets;
+    const result_part *parts;
+    const result_set *sets;
+    const size_t *order;         /* how many eigenvalues there are */
+    const double *const *values; /* [order] descending */
+    const uint8_t *over_ranks;   /* found by all ranks together: the last digits depend on how many they were */
+    const spectrum *measures;
+} result_spectrum;
+
+/* A cell whose pruned networks were explained (docs/heatmaps.md). Arrays are over the rates of results.heatmaps. Means are over the images
+ * that are not counted in `undefined`, errors their standard errors. */
+typedef struct result_heatmap_cell {
+    size_t cell; /* index into the cells of the study, of which the next ones are copies */
+    size_t model, criterion, n_references, n_classes;
+    component_kind kind;
+    uint64_t seed;
+    size_t n_images;
+    const double *cosine_mean, *cosine_error, *map_cosine_mean, *map_cosine_error, *logit_mean, *confidence_mean, *confidence_error,
+        *confidence_loss_mean, *confidence_loss_error; /* [n_rates] */
+    const uint64_t *changed, *gone, *undefined;        /* [n_rates] images */
+    const size_t *image;                               /* [n_images] index into result_heatmaps.path */
+    const double *cosine, *map_cosine, *logit, *confidence; /* [n_rates, n_images] */
+    const int64_t *prediction;                         /* [n_rates, n_images] class number; -1: none */
+    const size_t *map;                                 /* [n_rates, n_images] index into the model's maps; NULL: none are kept */
+} result_heatmap_cell;
+
+/* Maps of a model, each once however many points it is of. */
+typedef struct result_heatmap_maps {
+    size_t model, n_maps, height, width;
+    const float *const *map; /* [n_maps] of [height, width] */
+    const size_t *image;     /* [n_maps] */
+} result_heatmap_maps;
+
+typedef struct result_heatmaps {
+    const char *method, *composite; /* as criterion_method and criterion_composite */
+    size_t n_rates, n_cells, n_images, n_models;
+    const double *rates; /* [n_rates] those of the study that were asked for */
+    const result_heatmap_cell *cells;
+    const char *const *path; /* [n_images] within the folder of evaluation images */
+    const uint32_t *class;   /* [n_images] */
+    const result_heatmap_maps *maps; /* [n_models]; n_models 0: none are kept */
+} result_heatmaps;
+
+/* The search of one model and kind of components: settings in the order in which they were proposed (docs/search.md). */
+typedef struct result_search {
+    size_t model;
+    component_kind kind;
+    size_t n_dimensions;
+    const char *const *dimension;       /* [n_dimensions] "low", "absolute", "gamma" ... */
+    const char *const *choice;          /* [n_dimensions] "epsilon,z-plus,gamma,alpha-beta": what the numbers of `point` stand for; "" continuous */
+    size_t n_trials;
+    const double *point;                /* [n_trials, n_dimensions] index of a choice, or a value; NaN: does not exist there */
+    const char *const *setting;         /* [n_trials] as a criterion of a study, on one line of YAML */
+    const uint64_t *round;              /* [n_trials] proposed together */
+    const double *objective, *error;    /* [n_trials] mean over tasks and seeds on the tuning images; standard error over the seeds, NaN with one */
+    const double *a_pr_mean, *a_pr_trapezoid, *area_parameters, *area_macs; /* [n_trials] means over tasks and seeds */
+    const uint64_t *masks, *masks_shared; /* [n_trials] points of curves, and those of them that an earlier trial had evaluated */
+    const uint32_t *front;              /* [n_trials] 1: no other setting is better in a_pr_mean, area_parameters and area_macs at once */
+    const double *held_out, *held_out_error; /* [n_trials] the objective on images and seeds that the search never saw; NaN: not reported */
+    const size_t *rank;                 /* [n_trials] 0: the best */
+    const double *main, *total;         /* [n_dimensions] importance; NaN: not known */
+} result_search;
+
 typedef struct result_input {
     const char *path, *sha256;
     uint64_t bytes; /* 0 = not recorded */
@@ -133,7 +208,7 @@ typedef struct result_text { /* a named text of /provenance */
 
 typedef struct results {
     const char *study;
-    size_t n_models, n_criteria, n_rates, n_cells, n_tracks, n_stability, n_summary, n_differences, n_audits, n_rows;
+    size_t n_models, n_criteria, n_rates, n_cells, n_tracks, n_stability, n_summary, n_differences, n_audits, n_rows, n_spectra;
     const result_model *models;
     const char *const *criterion_name;   /* [n_criteria] */
     const ranking_options *criterion_ranking; /* [n_criteria] */
@@ -141,6 +216,8 @@ typedef struct results {
     const char *const *criterion_method; /* [n_criteria] "lrp", with its parameters: "lrp composite=epsilon epsilon=1e-06 ..." */
     const char *const *criterion_composite; /* [n_criteria] relevance rules as a list of entries in YAML, "" where there are none */
     const double *rates;
+    size_t n_tasks;
+    const char *const *task_name;  /* [n_tasks] class subsets: "10" where seeds draw so many classes, else the name of a stated one */
     const char *const *class_name; /* [n_classes] of the data set */
     size_t n_classes;
     const result_cell *cells;
@@ -151,6 +228,10 @@ typedef struct results {
     const result_difference *differences;
     const result_audit *audits;
     const result_rows *rows; /* empty unless the study keeps them */
+    const result_spectrum *spectra; /* empty unless the study asks for them */
+    const result_heatmaps *heatmaps; /* NULL: the study asks for none */
+    size_t n_searches;
+    const result_search *searches; /* empty without `search:` */
     /* /provenance: everything that is timed, dated or tied to a host, and what identifies the inputs */
     size_t n_texts, n_inputs, n_ranks;
     const result_text *texts;      /* config, config_resolved, command, git_revision, versions, started, ... */

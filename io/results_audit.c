@@ -73,7 +73,7 @@ static status put_audit(const results_writer *w, const result_audit *a)
     char *path;
     TRY_TEXT(path, w->file->scratch, "/audit/%s/%s", w->names[LIST_MODELS][a->model], w->names[LIST_CRITERIA][a->criterion]);
     TRY(h5_group_create(w->file, path, &g));
-    TRY_OR(cleanup, st, h5_attr_text(&g, "coordinates", "seed n_classes references layer"));
+    TRY_OR(cleanup, st, h5_attr_text(&g, "coordinates", "seed task n_classes references layer"));
     TRY_OR(cleanup, st, results_put_sets(w, &g, a->n_sets, a->sets));
     TRY_OR(cleanup, st, results_put_numbering(&g, "step", a->n_steps, "step of the walk, from the logits towards the input"));
     TRY_OR(cleanup, st, h5_put_table(&g, &of_steps, COUNT(steps), steps));

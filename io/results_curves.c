@@ -14,6 +14,7 @@ static const h5_column coordinates[] = {
     COLUMN("seed", "cell", H5_SEED, NULL, "seed of the task", FROM_COUNT, CELL(seed), 0),
     COLUMN("references", "cell", H5_COUNT, "1", "reference images per class; 0: the criterion needs none", FROM_SIZE,
            CELL(n_references), 0),
+    COLUMN("task", "cell", H5_STRING, NULL, "class subset: how many classes a seed draws, or the name of a stated one", FROM_INDEX, CELL(task), LIST_TASKS),
     COLUMN("n_classes", "cell", H5_COUNT, "1", "classes of the task", FROM_SIZE, CELL(n_classes), 0),
 };
 
@@ -139,7 +140,7 @@ status results_put_curves(const results_writer *w)
     status st = STATUS_OK;
     h5_group g;
     TRY(h5_group_create(w->file, "/curves", &g));
-    TRY_OR(cleanup, st, h5_attr_text(&g, "coordinates", "model kind criterion seed references n_classes"));
+    TRY_OR(cleanup, st, h5_attr_text(&g, "coordinates", "model kind criterion seed references task n_classes"));
     TRY_OR(cleanup, st, h5_attr_text(&g, "convolutions", r->winograd ? "winograd" : "direct"));
     TRY_OR(cleanup, st, results_put_numbering(&g, "cell", r->n_cells, "cell of the study"));
     TRY_OR(cleanup, st, results_put_rates(&g, r));

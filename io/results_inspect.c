@@ -8,10 +8,13 @@
 #include "io/results.h"
 #include "io/results_carry.h"
 #include "io/results_inspect_audit.h"
+#include "io/results_inspect_curves.h"
+#include "io/results_inspect_heatmaps.h"
+#include "io/results_inspect_spectrum.h"
 #include "io/results_inspect_waits.h"
 #include "io/text_table.h"
 
-enum { LONGEST_CELL = 60, LONGEST_LINE = 140, MOST_RATES_SHOWN = 11, LONGEST_SECONDS = 120 };
+enum { LONGEST_CELL = 60, LONGEST_LINE = 140, LONGEST_SECONDS = 120 };
 
 typedef struct inspector {
     arena *a;
@@ -194,7 +197,7 @@ static const inspect_column summary_columns[] = {
     {"model", "model", AS_TEXT},
     {"kind", "pruned", AS_TEXT},
     {"criterion", "criterion", AS_TEXT},
-    {"n_classes", "classes", AS_COUNT},
+    {"task", "classes", AS_TEXT},
     {"references", "references", AS_COUNT},
     {"seeds", "seeds", AS_COUNT},
     {"accuracy", "accuracy", AS_REAL},
@@ -210,7 +213,7 @@ static const inspect_column summary_columns[] = {
 static const inspect_column difference_columns[] = {
     {"model", "model", AS_TEXT},
     {"kind", "pruned", AS_TEXT},
-    {"n_classes", "classes", AS_COUNT},
+    {"task", "classes", AS_TEXT},
     {"references", "references", AS_COUNT},
     {"criterion", "criterion", AS_TEXT},
     {"other", "less", AS_TEXT},
@@ -224,128 +227,11 @@ static const inspect_column stability_columns[] = {
     {"model", "model", AS_TEXT},
     {"kind", "pruned", AS_TEXT},
     {"criterion", "criterion", AS_TEXT},
-    {"n_classes", "classes", AS_COUNT},
+    {"task", "classes", AS_TEXT},
     {"references", "references", AS_COUNT},
     {"pairs", "pairs", AS_COUNT},
     {"kendall_mean", "Kendall", AS_REAL},
 };
-
-/* ---- curves, averaged over the cells that differ in their seeds alone ---- */
-
-typedef struct curves {
-    size_t n_cells, n_rates;
-    const char *const *model, *const *kind, *const *criterion;
-    const int64_t *n_classes, *references, *total, *correct;
-    const double *rate;
-} curves;
-
-/* The variable whose counts make the study's accuracies. */
-static status counted_variable(inspector *in, const char **out)
-{
-    const char *prediction = "";
-    TRY(h5_get_attr_text(in->a, &in->file, "/", "prediction", &prediction));
-    *out = strcmp(prediction, curve_prediction_names[PREDICTION_MASKED]) == 0 ? "/curves/correct_masked" : "/curves/correct";
-    return STATUS_OK;
-}
-
-static status read_curves(inspector *in, curves *c)
-{
-    const h5_file *f = &in->file;
-    const char *counted = NULL;
-    size_t both[2];
-    *c = (curves){.n_cells = H5_ANY_SIZE, .n_rates = H5_ANY_SIZE};
-    TRY(h5_get_texts(in->a, f, "/curves/model", 1, &c->n_cells, &c->model));
-    TRY(h5_get_texts(in->a, f, "/curves/kind", 1, &c->n_cells, &c->kind));
-    TRY(h5_get_texts(in->a, f, "/curves/criterion", 1, &c->n_cells, &c->criterion));
-    TRY(h5_get_counts(in->a, f, "/curves/n_classes", 1, &c->n_cells, &c->n_classes));
-    TRY(h5_get_counts(in->a, f, "/curves/references", 1, &c->n_cells, &c->references));
-    TRY(h5_get_counts(in->a, f, "/curves/total", 1, &c->n_cells, &c->total));
-    TRY(h5_get_reals(in->a, f, "/curves/rate", 1, &c->n_rates, &c->rate));
-    both[0] = c->n_cells;
-    both[1] = c->n_rates;
-    TRY(counted_variable(in, &counted));
-    TRY(h5_get_counts(in->a, f, counted, 2, both, &c->correct));
-    for (size_t i = 0; i < c->n_cells * c->n_rates; i++) {
-        if (c->correct[i] < 0 || c->correct[i] > c->total[i / c->n_rates]) {
-            return FAIL(ST_DATA,
-                        "%s: %s: cell %zu counts %" PRId64 " correct of %" PRId64 " images; " FILE_DAMAGED, f->path,
-                        counted, i / c->n_rates, c->correct[i], c->total[i / c->n_rates]);
-        }
-    }
-    return STATUS_OK;
-}
-
-static bool same_group(const curves *c, size_t a, size_t b)
-{
-    return c->n_classes[a] == c->n_classes[b] && c->references[a] == c->references[b] &&
-           strcmp(c->model[a], c->model[b]) == 0 && strcmp(c->kind[a], c->kind[b]) == 0 &&
-           strcmp(c->criterion[a], c->criterion[b]) == 0;
-}
-
-static size_t group_end(const curves *c, size_t first)
-{
-    size_t end = first + 1;
-    while (end < c->n_cells && same_group(c, first, end)) {
-        end++;
-    }
-    return end;
-}
-
-static double mean_accuracy(const curves *c, size_t first, size_t end, size_t rate)
-{
-    double sum = 0.0;
-    for (size_t i = first; i < end; i++) {
-        sum += c->total[i] == 0 ? (double)NAN : (double)c->correct[i * c->n_rates + rate] / (double)c->total[i];
-    }
-    return sum / (double)(end - first);
-}
-
-enum { CURVE_KEYS = 6 };
-
-static status curve_row(inspector *in, const curves *c, size_t first, size_t end, size_t step, size_t n_columns,
-                        const char **cell)
-{
-    TRY(text_printable(in->a, c->model[first], LONGEST_CELL, &cell[0]));
-    TRY(text_printable(in->a, c->kind[first], LONGEST_CELL, &cell[1]));
-    TRY(text_printable(in->a, c->criterion[first], LONGEST_CELL, &cell[2]));
-    TRY_TEXT(cell[3], in->a, "%" PRId64, c->n_classes[first]);
-    TRY_TEXT(cell[4], in->a, "%" PRId64, c->references[first]);
-    TRY_TEXT(cell[5], in->a, "%zu", end - first);
-    for (size_t i = CURVE_KEYS; i < n_columns; i++) {
-        TRY_TEXT(cell[i], in->a, "%.3f", mean_accuracy(c, first, end, (i - CURVE_KEYS) * step));
-    }
-    return STATUS_OK;
-}
-
-static status print_curves(inspector *in)
-{
-    static const char *const keys[CURVE_KEYS] = {"model", "pruned", "criterion", "classes", "references", "seeds"};
-    curves c;
-    text_table t;
-    size_t groups = 0;
-    TRY(read_curves(in, &c));
-    const size_t step = c.n_rates == 0 ? 1 : (c.n_rates + MOST_RATES_SHOWN - 1) / MOST_RATES_SHOWN;
-    for (size_t first = 0; first < c.n_cells; first = group_end(&c, first)) {
-        groups++;
-    }
-    TRY(text_table_open(in->a, CURVE_KEYS + (c.n_rates + step - 1) / step, groups, &t));
-    memcpy(t.cell, keys, sizeof keys);
-    for (size_t i = 3; i < t.n_columns; i++) {
-        t.right[i] = true;
-        if (i >= CURVE_KEYS) {
-            TRY_TEXT(t.cell[i], in->a, "%g", c.rate[(i - CURVE_KEYS) * step]);
-        }
-    }
-    const char **row = t.cell;
-    for (size_t first = 0; first < c.n_cells; first = group_end(&c, first)) {
-        row += t.n_columns;
-        TRY(curve_row(in, &c, first, group_end(&c, first), step, t.n_columns, row));
-    }
-    (void)fprintf(in->to, "\nAccuracy over the pruning rate, mean over the seeds (%zu cells, %zu rates)\n", c.n_cells,
-                  c.n_rates);
-    text_table_print(&t, in->to);
-    return STATUS_OK;
-}
 
 /* ---- provenance ---- */
 
@@ -407,8 +293,10 @@ static status print_all(inspector *in)
                     difference_columns));
     TRY(print_group(in, "Stability of the rankings over pairs of seeds", "/stability", COUNT(stability_columns),
                     stability_columns));
-    TRY(print_curves(in));
+    TRY(results_inspect_curves(in->a, &in->file, in->to));
+    TRY(results_inspect_spectra(in->a, &in->file, in->to));
     TRY(results_inspect_audits(in->a, &in->file, in->to));
+    TRY(results_inspect_heatmaps(in->a, &in->file, in->to));
     return print_provenance(in);
 }
 

@@ -6,7 +6,7 @@
 #include "io/results.h"
 
 /* Lists that columns refer to by index. */
-enum { LIST_MODELS, LIST_CRITERIA, LIST_KINDS, LISTS };
+enum { LIST_MODELS, LIST_CRITERIA, LIST_KINDS, LIST_TASKS, LISTS };
 
 typedef struct results_writer {
     const h5_file *file;
@@ -20,6 +20,8 @@ MUST_CHECK status results_put_tracks(const results_writer *w);     /* /tracks/<m
 MUST_CHECK status results_put_statistics(const results_writer *w); /* /stability, /summary */
 MUST_CHECK status results_put_audits(const results_writer *w);     /* /audit/<model>/<criterion> */
 MUST_CHECK status results_put_rows(const results_writer *w);       /* /rows/<model>/<criterion> */
+MUST_CHECK status results_put_spectra(const results_writer *w);    /* /spectrum/<model>/<criterion> */
+MUST_CHECK status results_put_heatmaps(const results_writer *w);   /* /heatmaps, /heatmaps/maps/<model> */
 MUST_CHECK status results_put_provenance(const results_writer *w); /* /provenance */
 
 /* The coordinate `rate` of the study. */

@@ -62,7 +62,7 @@ static status read_rates(arena *a, const h5_file *f, json_t *out)
     return carry_texts(out, "rate", n, text);
 }
 
-static const char *const texts[] = {"model", "kind", "criterion"}, *const counts[] = {"n_classes", "references"};
+static const char *const texts[] = {"model", "kind", "criterion", "task"}, *const counts[] = {"n_classes", "references"};
 
 enum { MOST_CELLS = 1 << 18 }; /* that anything is exported of; each is a few texts here and in the parent */
 
@@ -91,7 +91,7 @@ static status check_name(const char *path, const char *name)
     static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.";
     const size_t length = strlen(name);
     if (length == 0 || length > 200 || strspn(name, allowed) != length || name[0] == '.') {
-        return FAIL(ST_DATA, "%s: /curves: expected names of letters, digits, _ - . for models, kinds and criteria, found '%.80s'; " FILE_DAMAGED,
+        return FAIL(ST_DATA, "%s: /curves: expected names of letters, digits, _ - . for models, kinds, criteria and tasks, found '%.80s'; " FILE_DAMAGED,
                     path, name);
     }
     return STATUS_OK;
@@ -115,7 +115,7 @@ static status take_cells(arena *a, const char *path, const json_t *from, results
         for (size_t k = 0; k < COUNT(texts); k++) {
             TRY(check_name(path, text[k][i]));
         }
-        list[i] = (results_cell){text[0][i], text[1][i], text[2][i], strtoull(seed[i], NULL, 10),
+        list[i] = (results_cell){text[0][i], text[1][i], text[2][i], text[3][i], strtoull(seed[i], NULL, 10),
                                  (size_t)json_integer_value(json_array_get(count[0], i)),
                                  (size_t)json_integer_value(json_array_get(count[1], i))};
     }

@@ -10,6 +10,7 @@
 /* A curve, and with it a ranking. */
 typedef struct results_cell {
     const char *model, *kind, *criterion;
+    const char *task; /* how many classes a seed draws, or the name of a stated subset */
     uint64_t seed;
     size_t n_classes, references;
 } results_cell;

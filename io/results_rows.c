@@ -136,7 +136,7 @@ static status put_rows(const results_writer *w, const result_rows *r)
     }
     TRY(find_classes(w->file->scratch, r, &s));
     TRY(h5_group_create(w->file, path, &g));
-    TRY_OR(cleanup, st, h5_attr_text(&g, "coordinates", "path sample_class samples seed n_classes references"));
+    TRY_OR(cleanup, st, h5_attr_text(&g, "coordinates", "path sample_class samples seed task n_classes references"));
     TRY_OR(cleanup, st, h5_attr_text(&g, "moment", r->moment));
     TRY_OR(cleanup, st, put_dimensions(w, &g, &s));
     TRY_OR(cleanup, st, put_samples(&g, &s));

@@ -1,4 +1,4 @@
-/* /stability, /summary and /differences: what is known over the seeds of a (model, kind, criterion, classes, references). */
+/* /stability, /summary and /differences: what is known over the seeds of a (model, kind, criterion, task, references). */
 #include "io/results_parts.h"
 
 #define STABILITY(field) offsetof(result_stability, field)
@@ -10,6 +10,7 @@ static const h5_column stability[] = {
     COLUMN("kind", "row", H5_STRING, NULL, "what is pruned: filters, neurons or heads", FROM_ENUM, STABILITY(kind),
            LIST_KINDS),
     COLUMN("criterion", "row", H5_STRING, NULL, "criterion", FROM_INDEX, STABILITY(criterion), LIST_CRITERIA),
+    COLUMN("task", "row", H5_STRING, NULL, "class subset: how many classes a seed draws, or the name of a stated one", FROM_INDEX, STABILITY(task), LIST_TASKS),
     COLUMN("n_classes", "row", H5_COUNT, "1", "classes of the tasks", FROM_SIZE, STABILITY(n_classes), 0),
     COLUMN("references", "row", H5_COUNT, "1", "reference images per class", FROM_SIZE, STABILITY(n_references), 0),
     COLUMN("pairs", "row", H5_COUNT, "1", "pairs of seeds compared", FROM_SIZE, STABILITY(n_pairs), 0),
@@ -24,6 +25,7 @@ static const h5_column summary[] = {
     COLUMN("kind", "row", H5_STRING, NULL, "what is pruned: filters, neurons or heads", FROM_ENUM, SUMMARY(kind),
            LIST_KINDS),
     COLUMN("criterion", "row", H5_STRING, NULL, "criterion", FROM_INDEX, SUMMARY(criterion), LIST_CRITERIA),
+    COLUMN("task", "row", H5_STRING, NULL, "class subset: how many classes a seed draws, or the name of a stated one", FROM_INDEX, SUMMARY(task), LIST_TASKS),
     COLUMN("n_classes", "row", H5_COUNT, "1", "classes of the tasks", FROM_SIZE, SUMMARY(n_classes), 0),
     COLUMN("references", "row", H5_COUNT, "1", "reference images per class", FROM_SIZE, SUMMARY(n_references), 0),
     COLUMN("seeds", "row", H5_COUNT, "1", "seeds", FROM_SIZE, SUMMARY(n_seeds), 0),
@@ -55,6 +57,7 @@ static const h5_column differences[] = {
            LIST_KINDS),
     COLUMN("criterion", "row", H5_STRING, NULL, "criterion", FROM_INDEX, DIFFERENCE(criterion), LIST_CRITERIA),
     COLUMN("other", "row", H5_STRING, NULL, "criterion that it is compared with", FROM_INDEX, DIFFERENCE(other), LIST_CRITERIA),
+    COLUMN("task", "row", H5_STRING, NULL, "class subset: how many classes a seed draws, or the name of a stated one", FROM_INDEX, DIFFERENCE(task), LIST_TASKS),
     COLUMN("n_classes", "row", H5_COUNT, "1", "classes of the tasks", FROM_SIZE, DIFFERENCE(n_classes), 0),
     COLUMN("references", "row", H5_COUNT, "1", "reference images per class", FROM_SIZE, DIFFERENCE(n_references), 0),
     COLUMN("seeds", "row", H5_COUNT, "1", "seeds", FROM_SIZE, DIFFERENCE(n_seeds), 0),

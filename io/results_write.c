@@ -25,6 +25,7 @@ status results_put_numbering(h5_group *g, const char *name, size_t n, const char
 
 static const h5_column sets[] = {
     COLUMN("seed", "set", H5_SEED, NULL, "seed of the task", FROM_COUNT, SET(seed), 0),
+    COLUMN("task", "set", H5_STRING, NULL, "class subset: how many classes a seed draws, or the name of a stated one", FROM_INDEX, SET(task), LIST_TASKS),
     COLUMN("n_classes", "set", H5_COUNT, "1", "classes of the task", FROM_SIZE, SET(n_classes), 0),
     COLUMN("references", "set", H5_COUNT, "1", "reference images per class", FROM_SIZE, SET(n_references), 0),
     COLUMN("images", "set", H5_COUNT, "1", "reference images", FROM_SIZE, SET(n_images), 0),
@@ -33,7 +34,7 @@ static const h5_column sets[] = {
 status results_put_sets(const results_writer *w, h5_group *g, size_t n, const result_set of[])
 {
     const h5_table rows = {n, sizeof *of, of, 0, w->names};
-    TRY(results_put_numbering(g, "set", n, "reference set: what the cells with its seed, n_classes and references explain"));
+    TRY(results_put_numbering(g, "set", n, "reference set: what the cells with its seed, task and references explain"));
     return h5_put_table(g, &rows, COUNT(sets), sets);
 }
 
@@ -67,6 +68,7 @@ static status list_names(arena *a, results_writer *w)
     w->names[LIST_MODELS] = models;
     w->names[LIST_CRITERIA] = r->criterion_name;
     w->names[LIST_KINDS] = kinds;
+    w->names[LIST_TASKS] = r->task_name;
     return STATUS_OK;
 }
 
@@ -95,7 +97,8 @@ static status put_parts(const results_writer *w)
     status (*const parts[])(const results_writer *) = {
         put_root,           results_put_catalogue,  results_put_curves,
         results_put_tracks, results_put_statistics,
-        results_put_audits, results_put_rows,       results_put_provenance};
+        results_put_audits, results_put_rows,       results_put_spectra,   results_put_heatmaps,
+        results_put_provenance};
     for (size_t i = 0; i < COUNT(parts); i++) {
         TRY(parts[i](w));
         arena_reset(w->file->scratch);

@@ -137,12 +137,17 @@ static void answer_asks(claims *k)
 
 /* ---- the other nodes ---- */
 
+static void listen(claims *k)
+{
+    expect(k, MPI_Irecv(k->give, GIVE_WORDS, MPI_UINT64_T, 0, TAG_GIVE, k->comm->mpi, &k->answer));
+}
+
 static void ask_for_more(claims *k)
 {
     k->asked = true;
     k->ask[0] = k->round;
     k->ask[1] = (uint64_t)k->comm->node_size;
-    expect(k, MPI_Irecv(k->give, GIVE_WORDS, MPI_UINT64_T, 0, TAG_GIVE, k->comm->mpi, &k->answer));
+    listen(k);
     expect(k, MPI_Isend(k->ask, ASK_WORDS, MPI_UINT64_T, 0, TAG_ASK, k->comm->mpi, &k->sent));
 }
 
@@ -159,13 +164,21 @@ static void put_down(claims *k)
     }
 }
 
-static void hear_answer(claims *k)
+/* ... into k->give. An answer of a round that failed may still be under way to who asked in it. */
+static bool answered(claims *k)
 {
     int there = 0;
-    if (k->asked) {
-        expect(k, MPI_Test(&k->answer, &there, MPI_STATUS_IGNORE));
+    expect(k, MPI_Test(&k->answer, &there, MPI_STATUS_IGNORE));
+    if (there && k->give[0] != k->round) {
+        listen(k);
+        return false;
     }
-    if (there) {
+    return there != 0;
+}
+
+static void hear_answer(claims *k)
+{
+    if (k->asked && answered(k)) {
         expect(k, MPI_Wait(&k->sent, MPI_STATUS_IGNORE));
         k->asked = false;
         k->held = k->give[1];
@@ -177,13 +190,22 @@ static void hear_answer(claims *k)
     put_down(k);
 }
 
-/* A unit out of the older of the two ranges. */
+/* A unit out of the older of the two ranges, looked at again whenever another rank has taken of it meanwhile: what was put in its place is
+ * newer than the other one. */
 static bool take_here(claims *k, uint64_t *unit)
 {
     stock *s = k->stock;
-    const uint64_t a = atomic_load(&s->range[0]), b = atomic_load(&s->range[1]);
-    const size_t older = count_of(a) == 0 || (count_of(b) > 0 && first_of(b) < first_of(a));
-    return take(&s->range[older], 1, unit) == 1 || take(&s->range[1 - older], 1, unit) == 1;
+    for (;;) {
+        uint64_t seen[2] = {atomic_load(&s->range[0]), atomic_load(&s->range[1])};
+        const size_t older = count_of(seen[0]) == 0 || (count_of(seen[1]) > 0 && first_of(seen[1]) < first_of(seen[0]));
+        *unit = first_of(seen[older]);
+        if (count_of(seen[older]) == 0) {
+            return false;
+        }
+        if (atomic_compare_exchange_weak(&s->range[older], &seen[older], pack(*unit + 1, end_of(seen[older])))) {
+            return true;
+        }
+    }
 }
 
 /* When as much is in stock as keeps each rank busy once more. */
@@ -202,15 +224,21 @@ static void pause_a_little(void)
     (void)nanosleep(&t, NULL);
 }
 
+/* Who has failed itself gets nothing either: rank 0 has heard of it and may answer no more. */
+static bool is_over(const claims *k)
+{
+    return k->comm->raised || comm_alarm(k->comm, STATUS_OK);
+}
+
 bool claims_next(claims *k, size_t *unit)
 {
     uint64_t first = 0;
     bool mine = false;
     claims_tick(k);
     if (k->home) {
-        mine = take(&k->stock->left, 1, &first) == 1;
+        mine = !is_over(k) && take(&k->stock->left, 1, &first) == 1;
     }
-    while (!k->home && !mine && !comm_alarm(k->comm, STATUS_OK)) {
+    while (!k->home && !mine && !is_over(k)) {
         const bool over = atomic_load(&k->stock->over) != 0; /* looked at first: what was put down before it can then be seen */
         mine = take_here(k, &first);
         if (over) {
@@ -237,7 +265,7 @@ void claims_tick(claims *k)
 
 void claims_end(claims *k)
 {
-    while (k->comm->rank == 0 && k->told < k->n_away && !k->comm->raised && !comm_alarm(k->comm, STATUS_OK)) {
+    while (k->comm->rank == 0 && k->told < k->n_away && !is_over(k)) {
         answer_asks(k);
         pause_a_little();
     }

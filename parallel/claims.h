@@ -16,8 +16,8 @@ MUST_CHECK status claims_open(comm *c, arena *a, claims **out);
 
 /* Collective: a round of n units, the same n on all ranks. */
 void claims_begin(claims *k, size_t n);
-/* Local. The next unit of this round; false: none is left, or another rank has rung the alarm (comm_alarm). Waits for nothing but an
- * answer of rank 0. */
+/* Local. The next unit of this round; false: none is left, or a rank, this one or another, has rung the alarm (comm_alarm). Waits for nothing
+ * but an answer of rank 0. */
 bool claims_next(claims *k, size_t *unit);
 /* Local: between pieces of work, the shorter the better. */
 void claims_tick(claims *k);

@@ -9,6 +9,8 @@
 #include "pipeline/dry_run_parts.h"
 #include "pipeline/gather.h"
 #include "pipeline/gather_rows.h"
+#include "pipeline/gather_spectrum.h"
+#include "stages/rows.h"
 
 static double most_resident(void)
 {
@@ -126,8 +128,11 @@ void dry_run_memory_sum(const stage_forecast stage[], const study *s, bool write
         keep_most(kept + (double)forecast_bytes(&stage[i]) + out->image, out->networks + (double)stage[i].shared, stage_table[i]->name, out);
     }
     out->tables = (double)gather_bytes(s) + inputs_bytes(stage);
-    out->rows = s->config->rows == ROWS_KEEP ? (double)gather_rows_file_bytes(s) : 0.0;
-    out->file = writes ? out->tables + out->rows + hdf5_bytes : 0.0; /* made in memory, of the same contents */
+    out->rows = rows_are_stored(s) ? (double)gather_rows_file_bytes(s) : 0.0;
+    out->file = writes ? out->tables + out->rows + (double)gather_spectra_file_bytes(s) + hdf5_bytes : 0.0; /* made in memory, of the same contents */
+    for (size_t i = 0; i < stage_count && writes; i++) {
+        out->file += (double)stage[i].file;
+    }
     keep_most(kept + out->tables + out->file, out->networks, "result", out);
 }
 

@@ -11,6 +11,18 @@ double dry_run_memory_lacks(const comm *c, const stage_forecast stage[]); /* of 
 /* Collective. */
 MUST_CHECK status dry_run_memory_of_nodes(comm *c, arena *a, const rank_memory *mine, node_memory *out);
 
+/* What cells have in common and is done once, of one stage. */
+typedef struct shared_work {
+    const char *what;        /* "explained images" */
+    bool at_most;            /* `once` is a bound, and so are the hours */
+    size_t once, alone;      /* ... and the sum over the cells if each did its own */
+    size_t passes, passes_alone; /* the same in micro-batches through a network */
+    double hours, hours_alone;   /* of cores: of the trial, and as many times more as there are passes; < 0: not tried */
+} shared_work;
+
+enum { SHARED_EXPLAINED, SHARED_EVALUATED, SHARED_WORK };
+void dry_run_shared(const dry_run_report *r, shared_work out[SHARED_WORK]);
+
 MUST_CHECK status dry_run_print(arena *a, FILE *to, const dry_run_report *r);
 
 #endif

@@ -143,6 +143,11 @@ static status print_criteria(arena *a, FILE *to, const study *s)
 }
 
 /* "110" or "110 to 113" over the seeds of a task. */
+static const char *range(arena *a, size_t least, size_t most)
+{
+    return least == most ? count(a, least) : arena_text(a, "%zu to %zu", least, most);
+}
+
 static const char *evaluation_images(arena *a, const study *s, size_t first)
 {
     size_t least = SIZE_MAX, most = 0;
@@ -151,21 +156,34 @@ static const char *evaluation_images(arena *a, const study *s, size_t first)
         least = n < least ? n : least;
         most = n > most ? n : most;
     }
-    return least == most ? count(a, least) : arena_text(a, "%zu to %zu", least, most);
+    return range(a, least, most);
+}
+
+/* Fewer than classes x references where, with `sampling: torch`, a class has not so many. */
+static const char *reference_images(arena *a, const study *s, size_t first, size_t references)
+{
+    size_t least = SIZE_MAX, most = 0;
+    for (size_t i = first; i < first + s->config->n_seeds; i++) {
+        const size_t n = s->references[i * s->config->n_references + references].samples.n;
+        least = n < least ? n : least;
+        most = n > most ? n : most;
+    }
+    return range(a, least, most);
 }
 
 static status print_tasks(arena *a, FILE *to, const study *s)
 {
-    static const char *const heading[] = {"classes", "seeds", "references per class", "reference images",
+    static const char *const heading[] = {"subset", "classes", "seeds", "references per class", "reference images",
                                           "evaluation images"};
     const config *cfg = s->config;
+    const size_t n_drawn = cfg->n_tasks - cfg->n_subsets;
     rows r;
-    TRY(rows_open(a, COUNT(heading), heading, 0, cfg->n_tasks * cfg->n_references, &r));
+    TRY(rows_open(a, COUNT(heading), heading, 1, cfg->n_tasks * cfg->n_references, &r));
     for (size_t i = 0; i < cfg->n_tasks; i++) {
         for (size_t k = 0; k < cfg->n_references; k++) {
             const char *const cells[] = {
-                count(a, cfg->task_classes[i]), count(a, cfg->n_seeds), count(a, cfg->references[k]),
-                count(a, cfg->task_classes[i] * cfg->references[k]), evaluation_images(a, s, i * cfg->n_seeds)};
+                i < n_drawn ? "drawn" : cfg->task_name[i], count(a, cfg->task_classes[i]), count(a, cfg->n_seeds), count(a, cfg->references[k]),
+                reference_images(a, s, i * cfg->n_seeds, k), evaluation_images(a, s, i * cfg->n_seeds)};
             TRY(rows_add(&r, cells));
         }
     }
@@ -182,6 +200,9 @@ static status print_work(arena *a, FILE *to, const dry_run_report *r)
     TRY(rows_open(a, COUNT(heading), heading, 1, stage_count, &t));
     for (size_t i = 0; i < stage_count; i++) {
         const stage_forecast *f = &r->stage[i];
+        if (f->idle) {
+            continue;
+        }
         const char *const cells[] = {stage_table[i]->name, count(a, f->items), count(a, f->images),
                                      arena_text(a, "%s%zu", f->at_most ? "at most " : "", f->passes),
                                      count(a, f->unshared)};
@@ -201,6 +222,41 @@ static status print_work(arena *a, FILE *to, const dry_run_report *r)
             "  At most: rankings are known when the reference images are explained, and may then give equal masks.\n",
             to);
     }
+    return STATUS_OK;
+}
+
+/* "3.4", "at least 3.4" */
+static const char *factor(arena *a, bool at_least, double alone, double once)
+{
+    return once > 0.0 ? arena_text(a, "%s%.2f", at_least ? "at least " : "", alone / once) : "-";
+}
+
+static const char *hours(arena *a, double value)
+{
+    return value >= 0.0 ? arena_text(a, "%.3g", value) : "-";
+}
+
+static status print_sharing(arena *a, FILE *to, const dry_run_report *r)
+{
+    static const char *const heading[] = {"", "once", "cell by cell", "factor", "core-hours", "cell by cell"};
+    shared_work w[SHARED_WORK];
+    double once = 0.0, alone = 0.0;
+    bool bound = false;
+    rows t;
+    dry_run_shared(r, w);
+    TRY(rows_open(a, COUNT(heading), heading, 1, SHARED_WORK + 1, &t));
+    for (size_t i = 0; i < SHARED_WORK; i++) {
+        const char *const cells[] = {w[i].what, arena_text(a, "%s%zu", w[i].at_most ? "at most " : "", w[i].once), count(a, w[i].alone),
+                                     factor(a, w[i].at_most, (double)w[i].alone, (double)w[i].once), hours(a, w[i].hours),
+                                     hours(a, w[i].hours_alone)};
+        TRY(rows_add(&t, cells));
+        once += w[i].hours;
+        alone += w[i].hours_alone;
+        bound = bound || w[i].at_most;
+    }
+    const char *const sum[] = {"together", "", "", r->tried ? factor(a, bound, alone, once) : "-", hours(a, once), hours(a, alone)};
+    TRY(rows_add(&t, sum));
+    rows_print(&t, to, "Shared work (cell by cell: each cell explains its own reference images and evaluates every rate):");
     return STATUS_OK;
 }
 
@@ -225,7 +281,8 @@ static status print_shared(arena *a, FILE *to, const dry_run_report *r)
     TRY(rows_open(a, COUNT(heading), heading, 2, 1 + stage_count, &t));
     TRY(add_memory(&t, "always", "weights of the networks", m->networks));
     for (size_t i = 0; i < stage_count; i++) {
-        TRY(add_memory(&t, stage_table[i]->name, "weights in the order of the kernels", (double)r->stage[i].shared));
+        const char *what = r->stage[i].shared_what;
+        TRY(add_memory(&t, stage_table[i]->name, what == NULL ? "weights in the order of the kernels" : what, (double)r->stage[i].shared));
     }
     rows_print(&t, to, arena_text(a, "Memory that the %zu ranks of the node of rank 0 share:", m->ranks));
     (void)fprintf(to, "  %.1f MiB in %s.\n", m->shared / 1048576.0, m->when);
@@ -265,12 +322,19 @@ static void print_rows(FILE *to, const study *s)
     if (gather_rows_kept_bytes(s) == 0) {
         return; /* no criterion looks at images */
     }
-    if (s->config->rows == ROWS_KEEP) {
-        (void)fprintf(to, "  rows: keep takes %.1f MiB of it on rank 0, and at most %.1f MiB of the file, which is made in memory.\n", memory,
-                      file);
+    const char *const choice = setting_choice(&study_section.settings[STUDY_ROWS], s->config->rows);
+    if (gather_rows_stored(s)) {
+        (void)fprintf(to, "  rows: %s%s takes %.1f MiB of it on rank 0, and at most %.1f MiB of the file, which is made in memory.\n", choice,
+                      s->config->rows == ROWS_AUTO ? ", which keeps them here," : "", memory, file);
+    } else if (s->config->rows == ROWS_AUTO) {
+        (void)fprintf(to, "  rows: auto forgets them here, since they take %.1f MiB and so more than %.0f; rows: keep would take at most %.1f MiB more for "
+                      "the file.\n", memory, (double)gather_rows_auto_bytes() / 1048576.0, file);
     } else {
         (void)fprintf(to, "  rows: keep would take %.1f MiB more on rank 0, and at most %.1f MiB more for the file, which is made in memory.\n",
-                      memory, file);
+                      s->config->spectrum ? 0.0 : memory, file);
+    }
+    if (s->config->spectrum && !gather_rows_stored(s)) {
+        (void)fprintf(to, "  spectrum: true takes %.1f MiB of it on rank 0 for scores of single images.\n", memory);
     }
 }
 
@@ -309,7 +373,7 @@ static status print_time(arena *a, FILE *to, const dry_run_report *r)
     TRY(rows_add(&t, start));
     for (size_t i = 0; i < stage_count; i++) {
         const char *const cells[] = {stage_table[i]->name, duration(a, r->seconds[i])};
-        TRY(rows_add(&t, cells));
+        TRY(r->stage[i].idle ? STATUS_OK : rows_add(&t, cells));
         total += r->seconds[i];
     }
     const char *const sum[] = {"total", duration(a, total)};
@@ -335,6 +399,7 @@ status dry_run_print(arena *a, FILE *to, const dry_run_report *r)
     TRY(print_criteria(a, to, s));
     TRY(print_tasks(a, to, s));
     TRY(print_work(a, to, r));
+    TRY(print_sharing(a, to, r));
     TRY(print_memory(a, to, r));
     print_rows(to, s);
     TRY(print_shared(a, to, r));

@@ -75,8 +75,8 @@ static status place_files(exporter *e)
     e->folder = e->cl->output;
     if (e->folder == NULL) {
         char *folder;
-        TRY_TEXT(folder, e->a, "%s-%s-%s-%s-task%zu-references%zu-seed%" PRIu64 "-rate%g", e->mask.study, c->model, c->kind, c->criterion,
-                 c->n_classes, c->references, c->seed, e->cells.rates[e->rate]);
+        TRY_TEXT(folder, e->a, "%s-%s-%s-%s-task%s-references%zu-seed%" PRIu64 "-rate%g", e->mask.study, c->model, c->kind, c->criterion,
+                 c->task, c->references, c->seed, e->cells.rates[e->rate]);
         for (char *p = folder; *p != '\0'; p++) {
             *p = *p == '/' ? '_' : *p; /* the name of a study is any text */
         }

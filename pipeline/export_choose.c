@@ -36,7 +36,7 @@ static status make_values(chooser *c)
         to[MODEL] = cell->model;
         to[KIND] = cell->kind;
         to[CRITERION] = cell->criterion;
-        TRY_TEXT(to[TASK], c->a, "%zu", cell->n_classes);
+        to[TASK] = cell->task;
         TRY_TEXT(to[REFERENCES], c->a, "%zu", cell->references);
         TRY_TEXT(to[SEED], c->a, "%" PRIu64, cell->seed);
         c->left[i] = true;
@@ -81,9 +81,9 @@ static bool is_count(const char *text)
 }
 
 /* Numbers may have leading zeros. */
-static bool same(size_t key, const char *wanted, const char *found)
+static bool same(const char *wanted, const char *found)
 {
-    return key < TASK ? strcmp(wanted, found) == 0 : is_count(wanted) && strtoull(wanted, NULL, 10) == strtoull(found, NULL, 10);
+    return is_count(wanted) && is_count(found) ? strtoull(wanted, NULL, 10) == strtoull(found, NULL, 10) : strcmp(wanted, found) == 0;
 }
 
 /* Keeps the cells with the given value; the choices of an option are those that options before it leave. */
@@ -96,11 +96,11 @@ static status narrow(chooser *c, size_t key)
     }
     TRY(list_values(c, key, &n, &list));
     for (size_t i = 0; i < c->cells->n; i++) {
-        c->left[i] = c->left[i] && same(key, wanted, c->value[i * KEYS + key]);
+        c->left[i] = c->left[i] && same(wanted, c->value[i * KEYS + key]);
         left += c->left[i];
     }
     if (left == 0) {
-        const char *all = choices(c->a, n, list), *close = key < TASK ? text_closest(wanted, n, list) : NULL;
+        const char *all = choices(c->a, n, list), *close = key <= TASK ? text_closest(wanted, n, list) : NULL;
         return FAIL(ST_USAGE, "%s: %s %s: expected %s%s, found none such%s%s%s", c->cl->file, option[key], wanted, n > 1 ? "one of " : "",
                     all == NULL ? "" : all, close == NULL ? "" : "; did you mean '", close == NULL ? "" : close, close == NULL ? "" : "'?");
     }

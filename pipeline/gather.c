@@ -7,7 +7,9 @@
 #include "nn/op.h"
 #include "pipeline/gather_audit.h"
 #include "pipeline/gather_differences.h"
+#include "pipeline/gather_heatmaps.h"
 #include "pipeline/gather_rows.h"
+#include "pipeline/gather_spectrum.h"
 #include "pipeline/winograd.h"
 #include "pruning/curve.h"
 
@@ -98,7 +100,7 @@ static status gather_cell(arena *a, const study *s, const stage_ctx *c, size_t i
     }
     const uint64_t *correct = counts + COUNTS_CORRECT * n, *top5 = counts + COUNTS_TOP5 * n;
     *out = (result_cell){
-        .model = cell->model, .criterion = cell->criterion, .kind = s->models[cell->model].kinds[cell->kind], .seed = t->seed,
+        .model = cell->model, .criterion = cell->criterion, .task = t->subset, .kind = s->models[cell->model].kinds[cell->kind], .seed = t->seed,
         .n_references = cell->reference == NO_REFERENCE ? 0 : s->references[cell->reference].per_class,
         .n_images = cell->reference == NO_REFERENCE ? 0 : s->references[cell->reference].samples.n,
         .n_classes = t->n_classes, .classes = t->classes, .total = e->samples.n, .class_total = e->class_total,
@@ -190,7 +192,7 @@ static status gather_stability(arena *a, arena *scratch, const study *s, const s
     const size_t n_seeds = s->config->n_seeds, n_rates = s->config->n_rates, n = c->prune.n_components[first];
     double *jaccard, tau = 0.0;
     TRY_ALLOC(jaccard, a, n_rates);
-    *out = (result_stability){.model = cell->model, .criterion = cell->criterion, .n_classes = cell->n_classes,
+    *out = (result_stability){.model = cell->model, .criterion = cell->criterion, .task = cell->task, .n_classes = cell->n_classes,
                               .n_references = cell->n_references, .kind = cell->kind, .jaccard_mean = jaccard};
     for (size_t i = first; i < first + n_seeds; i++) {
         for (size_t k = i + 1; k < first + n_seeds; k++) {
@@ -236,7 +238,7 @@ static status gather_summary(arena *scratch, const study *s, const results *r, c
     TRY_ALLOC(mean, scratch, n_seeds);
     TRY_ALLOC(trapezoid, scratch, n_seeds);
     TRY_ALLOC(curve, scratch, n_rates);
-    *out = (result_summary){.model = cell->model, .criterion = cell->criterion, .n_classes = cell->n_classes,
+    *out = (result_summary){.model = cell->model, .criterion = cell->criterion, .task = cell->task, .n_classes = cell->n_classes,
                             .n_references = cell->n_references, .n_seeds = n_seeds, .kind = cell->kind};
     for (size_t i = 0; i < n_seeds; i++) {
         mean[i] = cell[i].a_pr_mean;
@@ -336,7 +338,7 @@ static status gather_all(arena *a, arena *scratch, const study *s, const stage_c
     *out = (results){.study = s->config->name, .n_models = s->n_models, .n_criteria = s->config->n_criteria,
                      .n_rates = s->config->n_rates, .n_cells = s->n_cells, .models = models, .criterion_name = names,
                      .criterion_method = methods, .criterion_composite = composites, .criterion_ranking = rankings, .prediction = s->config->prediction,
-                     .rates = s->config->rates, .class_name = s->evaluation_data->class_name,
+                     .rates = s->config->rates, .n_tasks = s->config->n_tasks, .task_name = s->config->task_name, .class_name = s->evaluation_data->class_name,
                      .n_classes = s->evaluation_data->n_classes, .cells = cells, .winograd = winograd_any(s)};
     for (size_t i = 0; i < s->n_models; i++) {
         TRY(gather_model(a, &s->models[i], &models[i]));
@@ -347,6 +349,8 @@ static status gather_all(arena *a, arena *scratch, const study *s, const stage_c
     TRY(gather_tracks(a, s, c, out));
     TRY(gather_audits(a, s, c, out));
     TRY(gather_rows(a, s, c, out));
+    TRY(gather_spectra(a, s, c, out));
+    TRY(gather_heatmaps(a, s, c, out));
     TRY(gather_groups(a, scratch, s, c, out));
     return gather_differences(a, s, out);
 }
@@ -378,7 +382,7 @@ size_t gather_bytes(const study *s)
     for (size_t i = 0; i < s->n_cells; i++) {
         sum += cell_bytes(s, &s->cells[i]);
     }
-    sum += gather_audits_bytes(s) + gather_rows_bytes(s) + gather_differences_bytes(s);
+    sum += gather_audits_bytes(s) + gather_rows_bytes(s) + gather_spectra_bytes(s) + gather_heatmaps_bytes(s) + gather_differences_bytes(s);
     for (size_t i = 0; i < s->n_models; i++) {
         const graph *g = s->models[i].graph;
         sum += sizeof(result_model) + g->n_layers * sizeof(result_layer) + 2 * g->n_components * sizeof(uint64_t);

@@ -30,7 +30,7 @@ status gather_sets(arena *a, const study *s, const result_set **out)
     for (size_t r = 0; r < s->n_references; r++) {
         const study_reference *of = &s->references[r];
         const study_task *t = &s->tasks[of->task];
-        sets[r] = (result_set){t->seed, t->n_classes, of->per_class, of->samples.n};
+        sets[r] = (result_set){t->seed, t->subset, t->n_classes, of->per_class, of->samples.n};
     }
     *out = sets;
     return STATUS_OK;
@@ -65,8 +65,10 @@ status gather_audits(arena *a, const study *s, const stage_ctx *c, results *out)
     TRY_ALLOC(audits, a, s->n_models * s->config->n_criteria);
     for (size_t m = 0; m < s->n_models; m++) {
         for (size_t k = 0; k < s->config->n_criteria; k++) {
-            TRY(gather_audit(a, s, c, m, k, &audits[out->n_audits]));
-            out->n_audits += audits[out->n_audits].n_steps > 0;
+            if (study_wants(s, m, k)) {
+                TRY(gather_audit(a, s, c, m, k, &audits[out->n_audits]));
+                out->n_audits += audits[out->n_audits].n_steps > 0;
+            }
         }
     }
     out->audits = audits;

@@ -9,7 +9,7 @@ static const double confidence = 0.95;
 static bool comparable(const study *s, size_t first, size_t other)
 {
     const study_cell *a = &s->cells[first], *b = &s->cells[other];
-    const bool same_tasks = s->tasks[a->task].n_classes == s->tasks[b->task].n_classes;
+    const bool same_tasks = s->tasks[a->task].subset == s->tasks[b->task].subset;
     const bool same_references = a->reference == NO_REFERENCE || b->reference == NO_REFERENCE ||
                                  s->references[a->reference].per_class == s->references[b->reference].per_class;
     return a->model == b->model && a->kind == b->kind && a->criterion < b->criterion && same_tasks && same_references;
@@ -35,7 +35,7 @@ static void fill(const study *s, const results *r, size_t first, size_t other, d
         difference[i] = x[i].a_pr_mean - y[i].a_pr_mean;
     }
     const paired p = paired_difference(n, difference, confidence);
-    *out = (result_difference){.model = x->model, .criterion = x->criterion, .other = y->criterion, .kind = x->kind, .n_classes = x->n_classes,
+    *out = (result_difference){.model = x->model, .criterion = x->criterion, .other = y->criterion, .kind = x->kind, .task = x->task, .n_classes = x->n_classes,
                                .n_references = x->n_references > y->n_references ? x->n_references : y->n_references, .n_seeds = n,
                                .mean = p.mean, .error = p.error, .low = p.low, .high = p.high};
 }

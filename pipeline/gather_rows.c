@@ -32,11 +32,21 @@ static status gather_samples(arena *a, const study *s, samples *out)
     return gather_sets(a, s, &out->sets);
 }
 
+/* The first criterion with the same scores that is for the model too: its rows are those of all. */
+static size_t first_scored(const study *s, size_t model, size_t criterion)
+{
+    size_t k = 0;
+    while (rows_scored(s, k) != rows_scored(s, criterion) || !study_wants(s, model, k)) {
+        k++;
+    }
+    return k;
+}
+
 status gather_rows(arena *a, const study *s, const stage_ctx *c, results *out)
 {
     result_rows *rows;
     samples of;
-    if (s->config->rows != ROWS_KEEP) {
+    if (!rows_are_stored(s)) {
         return STATUS_OK;
     }
     TRY_ALLOC(rows, a, s->n_models * s->config->n_criteria);
@@ -45,10 +55,10 @@ status gather_rows(arena *a, const study *s, const stage_ctx *c, results *out)
         const size_t model = i / s->config->n_criteria, criterion = i % s->config->n_criteria;
         const criterion_def *method = s->config->criteria[criterion].method;
         const criterion_setup setup = study_setup(s, model, criterion);
-        if (rows_are_kept(s, model, criterion)) {
+        if (rows_are_kept(s, model, criterion) && study_wants(s, model, criterion)) {
             rows[out->n_rows++] = (result_rows){.model = model,
                                                 .criterion = criterion,
-                                                .scored = rows_scored(s, criterion),
+                                                .scored = first_scored(s, model, criterion),
                                                 .moment = method->moments[criterion_score_moment(method, &setup)],
                                                 .n_samples = s->explained.n,
                                                 .n_components = setup.graph->n_components,
@@ -66,7 +76,7 @@ status gather_rows(arena *a, const study *s, const stage_ctx *c, results *out)
 
 size_t gather_rows_bytes(const study *s)
 {
-    return s->config->rows != ROWS_KEEP ? 0
+    return !rows_are_stored(s) ? 0
                                         : s->n_models * s->config->n_criteria * sizeof(result_rows) +
                                               s->explained.n * (sizeof(char *) + sizeof(uint32_t) + s->n_references) +
                                               s->n_references * sizeof(result_set);
@@ -92,4 +102,14 @@ size_t gather_rows_file_bytes(const study *s)
         }
     }
     return rows_bytes(s) + statistics;
+}
+
+bool gather_rows_stored(const study *s)
+{
+    return rows_are_stored(s);
+}
+
+size_t gather_rows_auto_bytes(void)
+{
+    return rows_auto_bytes;
 }

@@ -13,4 +13,7 @@ size_t gather_rows_bytes(const study *s); /* what that takes; the scores are the
 size_t gather_rows_kept_bytes(const study *s);
 size_t gather_rows_file_bytes(const study *s);
 
+bool gather_rows_stored(const study *s);    /* does the result get them? */
+size_t gather_rows_auto_bytes(void);        /* up to how many `rows: auto` stores */
+
 #endif

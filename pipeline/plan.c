@@ -4,6 +4,7 @@
 
 #include "core/log.h"
 #include "pipeline/winograd.h"
+#include "stages/spectrum.h"
 
 enum { LARGEST_CONFIG = 1 << 20 };
 
@@ -95,7 +96,7 @@ static status check_criteria(const study *s)
         for (size_t k = 0; k < s->config->n_criteria; k++) {
             const config_criterion *cc = &s->config->criteria[k];
             const criterion_setup setup = study_setup(s, m, k);
-            const status st = criterion_check(cc->method, &setup);
+            const status st = study_wants(s, m, k) ? criterion_check(cc->method, &setup) : STATUS_OK;
             if (!status_ok(st)) {
                 char why[512];
                 (void)snprintf(why, sizeof why, "%s", status_message());
@@ -114,12 +115,28 @@ static void add_cells(const study *s, size_t model, size_t kind, size_t criterio
     const bool samples = cfg->criteria[criterion].method->uses_samples;
     for (size_t k = 0; k < cfg->n_tasks; k++) {
         for (size_t r = 0; r < (samples ? cfg->n_references : 1); r++) {
-            for (size_t i = 0; i < cfg->n_seeds; i++) {
+            for (size_t i = 0; i < cfg->n_seeds && (!samples || study_wants_references(s, criterion, cfg->references[r])); i++) {
                 const size_t task = k * cfg->n_seeds + i;
                 cells[(*n)++] = (study_cell){model, kind, criterion, task, samples ? task * cfg->n_references + r : NO_REFERENCE};
             }
         }
     }
+}
+
+/* A model that no criterion is for would be loaded for nothing. */
+static status check_models(const study *s)
+{
+    for (size_t m = 0; m < s->n_models; m++) {
+        size_t i = 0;
+        while (i < s->n_cells && s->cells[i].model != m) {
+            i++;
+        }
+        if (i == s->n_cells) {
+            return FAIL(ST_CONFIG, "%s: model '%s': expected a criterion that is for it (criteria.models), found none; leave the model out or add one",
+                        s->config->path, s->models[m].config->name);
+        }
+    }
+    return STATUS_OK;
 }
 
 static status build_cells(arena *a, study *s)
@@ -134,12 +151,14 @@ static status build_cells(arena *a, study *s)
     for (size_t m = 0; m < s->n_models; m++) {
         for (size_t kind = 0; kind < s->models[m].n_kinds; kind++) {
             for (size_t k = 0; k < cfg->n_criteria; k++) {
-                add_cells(s, m, kind, k, cells, &s->n_cells);
+                if (study_wants(s, m, k)) {
+                    add_cells(s, m, kind, k, cells, &s->n_cells);
+                }
             }
         }
     }
     s->cells = cells;
-    return STATUS_OK;
+    return check_models(s);
 }
 
 static status start_backend(const config *cfg, const backend_def **out)
@@ -171,9 +190,12 @@ static status build(comm *c, arena *a, arena *scratch, const char *path, size_t 
     TRY(comm_agree(c, start_backend(cfg, &s->backend)));
     status st = plan_samples(a, scratch, s);
     TRY(comm_agree(c, st));
+    TRY(comm_agree(c, plan_heatmaps(a, scratch, s)));
     TRY(load_models(c, a, scratch, out));
     TRY(comm_agree(c, check_decoded(scratch, s)));
     TRY(comm_agree(c, check_criteria(s)));
+    TRY(comm_agree(c, spectrum_check(s, c->size)));
+    TRY(comm_agree(c, plan_heatmaps_check(scratch, s)));
     return comm_agree(c, build_cells(a, s));
 }
 

@@ -17,8 +17,17 @@ MUST_CHECK status plan_build(comm *c, arena *a, const char *config_path, size_t 
 /* Local. Draws the tasks, the evaluation sets and the reference sets (pipeline/plan_samples.c). */
 MUST_CHECK status plan_samples(arena *a, arena *scratch, study *s);
 
+/* The classes of a stated subset: stated [subset->n] in the order of the study. A name of a class comes before a number. Errors: ST_CONFIG
+ * with place and closest name (pipeline/plan_subsets.c). */
+MUST_CHECK status plan_subset(arena *scratch, const dataset *d, const config_subset *subset, uint32_t stated[]);
+
+/* Local, of `heatmaps:` (pipeline/plan_heatmaps.c): draws the images of every evaluation set; and, before anything is computed, whether the
+ * composite is one for every network. Errors: ST_CONFIG. */
+MUST_CHECK status plan_heatmaps(arena *a, arena *scratch, study *s);
+MUST_CHECK status plan_heatmaps_check(arena *scratch, const study *s);
+
 /* The draws of `sampling: torch` (pipeline/plan_torch.c): classes [t->n_classes] in the drawn order; sample [t->n_classes * per_class] of
- * which *n are used, in the drawn order. */
+ * which *n are used, class by class in the drawn or the stated order. */
 MUST_CHECK status plan_torch_classes(arena *scratch, const dataset *d, const study_task *t, uint32_t classes[]);
 MUST_CHECK status plan_torch_references(arena *scratch, const dataset *d, const study_task *t, size_t per_class, size_t *n, size_t sample[]);
 

@@ -23,6 +23,15 @@ static size_t class_size(const dataset *d, size_t class)
     return d->class_first[class + 1] - d->class_first[class];
 }
 
+static status state_classes(arena *a, arena *scratch, const study *s, const config_subset *subset, study_task *t)
+{
+    uint32_t *stated;
+    TRY_ALLOC(stated, a, t->n_classes);
+    TRY(plan_subset(scratch, s->reference_data, subset, stated));
+    t->stated = stated;
+    return STATUS_OK;
+}
+
 static status draw_classes(arena *a, arena *scratch, const study *s, study_task *t)
 {
     const size_t n = s->reference_data->n_classes;
@@ -31,7 +40,9 @@ static status draw_classes(arena *a, arena *scratch, const study *s, study_task 
     TRY_ALLOC(pool, scratch, n);
     TRY_ALLOC(drawn, scratch, t->n_classes);
     TRY_ALLOC(classes, a, t->n_classes);
-    if (s->config->sampling == SAMPLING_TORCH) {
+    if (t->stated != NULL) {
+        memcpy(classes, t->stated, t->n_classes * sizeof classes[0]);
+    } else if (s->config->sampling == SAMPLING_TORCH) {
         TRY(plan_torch_classes(scratch, s->reference_data, t, classes));
     } else {
         rng_subset(t->seed, RNG_CLASSES, 0, n, t->n_classes, pool, drawn);
@@ -54,7 +65,7 @@ static status evaluation_build(arena *a, const dataset *d, const study_task *t, 
     }
     TRY_ALLOC(sample, a, n);
     TRY_ALLOC(total, a, t->n_classes);
-    *out = (study_evaluation){t->n_classes, t->classes, {n, sample}, total};
+    *out = (study_evaluation){.n_classes = t->n_classes, .classes = t->classes, .samples = {n, sample}, .class_total = total};
     for (size_t i = 0; i < t->n_classes; i++) {
         const size_t class = t->classes[i];
         total[i] = class_size(d, class);
@@ -80,14 +91,19 @@ static status draw_tasks(arena *a, arena *scratch, study *s)
     const config *cfg = s->config;
     study_task *tasks;
     study_evaluation *evaluations;
+    const size_t n_drawn = cfg->n_tasks - cfg->n_subsets;
     s->n_tasks = cfg->n_tasks * cfg->n_seeds;
     TRY_ALLOC(tasks, a, s->n_tasks);
     TRY_ALLOC(evaluations, a, s->n_tasks);
     for (size_t i = 0; i < s->n_tasks; i++) {
         study_task *t = &tasks[i];
-        t->n_classes = cfg->task_classes[i / cfg->n_seeds];
+        t->subset = i / cfg->n_seeds;
+        t->n_classes = cfg->task_classes[t->subset];
         t->seed = cfg->seeds[i % cfg->n_seeds];
         arena_reset(scratch);
+        if (t->subset >= n_drawn) {
+            TRY(state_classes(a, scratch, s, &cfg->subsets[t->subset - n_drawn], t));
+        }
         TRY(draw_classes(a, scratch, s, t));
         t->evaluation = find_evaluation(evaluations, s->n_evaluations, t);
         if (t->evaluation == s->n_evaluations) {
@@ -178,7 +194,7 @@ static status unite_references(arena *a, study *s)
 
 status plan_samples(arena *a, arena *scratch, study *s)
 {
-    for (size_t i = 0; i < s->config->n_tasks; i++) {
+    for (size_t i = 0; i < s->config->n_tasks - s->config->n_subsets; i++) {
         if (s->config->task_classes[i] > s->reference_data->n_classes) {
             return FAIL(ST_CONFIG, "%s: tasks.classes: expected at most %zu, the number of classes in %s, found %zu", s->config->path,
                         s->reference_data->n_classes, s->reference_data->root, s->config->task_classes[i]);

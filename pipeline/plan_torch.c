@@ -1,6 +1,8 @@
 /* `sampling: torch`: the reference program's draws (docs/attribution.md, section i). After torch.manual_seed(seed) one generator gives
  * randperm(classes), of which the first are the task's, and then, class by class in the drawn order, randperm(images of the class), of
- * which the first are explained; a class with fewer images than are wanted gives all of them without a draw. */
+ * which the first are explained; a class with fewer images than are wanted gives all of them without a draw. For a stated subset the
+ * permutation of the classes is drawn all the same, then the images class by class in the stated order: a subset that states the classes
+ * that a seed would draw, in their order, has the images that they would have. */
 #include <string.h>
 
 #include "core/mt19937.h"
@@ -32,6 +34,9 @@ status plan_torch_references(arena *scratch, const dataset *d, const study_task 
     mt19937 g;
     size_t *order = NULL, *images;
     TRY(draw_order(scratch, d, t, &g, &order));
+    for (size_t i = 0; i < t->n_classes && t->stated != NULL; i++) {
+        order[i] = t->stated[i];
+    }
     TRY_ALLOC(images, scratch, d->n_samples);
     *n = 0;
     for (size_t i = 0; i < t->n_classes; i++) {

@@ -4,10 +4,13 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "backend/dense.h"
 #include "io/sha256.h"
 #include "io/versions.h"
+#include "parallel/eigen.h"
 #include "pipeline/winograd.h"
 #include "revision.h"
+#include "search/box.h"
 
 static const char *mpi_version(arena *a)
 {
@@ -25,12 +28,12 @@ const char *provenance_program(void)
 
 const char *provenance_version(arena *a, const backend_def *b)
 {
-    const char *mpi = mpi_version(a), *io = io_versions(a);
-    if (mpi == NULL || io == NULL) {
+    const char *mpi = mpi_version(a), *io = io_versions(a), *lapack = dense_version(a), *nlopt = box_library(a);
+    if (mpi == NULL || io == NULL || lapack == NULL || nlopt == NULL) {
         return NULL;
     }
-    return arena_text(a, "%s\ncompiler %s\nMPI %s\n%s %s\n%s", provenance_program(), __VERSION__, mpi,
-                      b->name, b->version(), io);
+    return arena_text(a, "%s\ncompiler %s\nMPI %s\n%s %s\nLAPACK %s\nScaLAPACK %s\n%s\n%s", provenance_program(), __VERSION__, mpi,
+                      b->name, b->version(), lapack, eigen_version(), nlopt, io);
 }
 
 /* A word as a shell reads it: quoted where it holds other than plain characters. */

@@ -19,17 +19,27 @@ static char mark_of(size_t criterion)
     return marks[criterion % (sizeof marks - 1)];
 }
 
-static size_t largest_task(const results *r)
+/* A cell of the task of most classes, the first of equal ones. */
+static const result_cell *largest_task(const results *r)
 {
     size_t most = 0;
     for (size_t i = 0; i < r->n_cells; i++) {
-        most = r->cells[i].n_classes > most ? r->cells[i].n_classes : most;
+        most = r->cells[i].n_classes > r->cells[most].n_classes ? i : most;
     }
-    return most;
+    return &r->cells[most];
 }
 
-/* Mean accuracy per rate over the seeds of (model, kind, criterion) with `n_classes` classes and the most references. */
-static size_t mean_curve(const results *r, const result_summary *of, size_t n_classes, double *curve)
+/* "10 classes", "animals (6 classes)" */
+static const char *task_text(arena *a, const results *r, const result_cell *c)
+{
+    const char *number = arena_text(a, "%zu", c->n_classes), *name = r->task_name[c->task];
+    return number == NULL                 ? NULL
+           : strcmp(name, number) == 0    ? arena_text(a, "%s classes", name)
+                                          : arena_text(a, "%s (%s classes)", name, number);
+}
+
+/* Mean accuracy per rate over the seeds of (model, kind, criterion) in a task with the most references. */
+static size_t mean_curve(const results *r, const result_summary *of, size_t task, double *curve)
 {
     size_t n = 0, references = 0;
     for (size_t i = 0; i < r->n_cells; i++) {
@@ -43,7 +53,7 @@ static size_t mean_curve(const results *r, const result_summary *of, size_t n_cl
     }
     for (size_t i = 0; i < r->n_cells; i++) {
         const result_cell *c = &r->cells[i];
-        if (c->model == of->model && c->kind == of->kind && c->criterion == of->criterion && c->n_classes == n_classes &&
+        if (c->model == of->model && c->kind == of->kind && c->criterion == of->criterion && c->task == task &&
             c->n_references == references) {
             for (size_t k = 0; k < r->n_rates; k++) {
                 curve[k] += (double)results_correct(r, c)[k] / (double)c->total;
@@ -117,7 +127,7 @@ static bool same_plot(const result_summary *a, const result_summary *b)
 }
 
 /* Draws from summary row `first` on all curves of its plot; returns the row after them. */
-static status fill_plot(arena *scratch, const results *r, size_t n_classes, size_t *first, plot *p)
+static status fill_plot(arena *scratch, const results *r, size_t task, size_t *first, plot *p)
 {
     const result_summary *s = &r->summary[*first];
     double *curve;
@@ -129,7 +139,7 @@ static status fill_plot(arena *scratch, const results *r, size_t n_classes, size
         end++;
     }
     for (size_t i = end; i-- > *first;) { /* backwards: the first criterion stays on top */
-        if (r->summary[i].n_classes == n_classes && mean_curve(r, &r->summary[i], n_classes, curve) > 0) {
+        if (r->summary[i].task == task && mean_curve(r, &r->summary[i], task, curve) > 0) {
             draw(r, curve, mark_of(r->summary[i].criterion), p);
         }
     }
@@ -139,8 +149,12 @@ static status fill_plot(arena *scratch, const results *r, size_t n_classes, size
 
 status report_plot(arena *scratch, FILE *to, const results *r)
 {
-    const size_t n_classes = largest_task(r);
-    (void)fprintf(to, "Accuracy over the share of removed components, %zu classes, mean over seeds:", n_classes);
+    const size_t task = largest_task(r)->task;
+    const char *classes = task_text(scratch, r, largest_task(r));
+    if (classes == NULL) {
+        return (status){ST_ENVIRONMENT};
+    }
+    (void)fprintf(to, "Accuracy over the share of removed components, %s, mean over seeds:", classes);
     for (size_t i = 0; i < r->n_criteria; i++) {
         (void)fprintf(to, "  %c %s", mark_of(i), r->criterion_name[i]);
     }
@@ -150,7 +164,7 @@ status report_plot(arena *scratch, FILE *to, const results *r)
         size_t n = 0;
         TRY_ALLOC(plots, scratch, PER_ROW);
         while (n < PER_ROW && first < r->n_summary) {
-            TRY(fill_plot(scratch, r, n_classes, &first, &plots[n]));
+            TRY(fill_plot(scratch, r, task, &first, &plots[n]));
             n++;
         }
         print_row(to, r, plots, n);

@@ -30,12 +30,13 @@ static void note_emptied(FILE *to, const results *r)
 
 void report_table(FILE *to, const results *r)
 {
-    int model = wider(0, "model"), criterion = wider(0, "criterion");
+    int model = wider(0, "model"), criterion = wider(0, "criterion"), task = wider(0, "classes");
     for (size_t i = 0; i < r->n_summary; i++) {
         model = wider(model, r->models[r->summary[i].model].name);
         criterion = wider(criterion, r->criterion_name[r->summary[i].criterion]);
+        task = wider(task, r->task_name[r->summary[i].task]);
     }
-    (void)fprintf(to, "%-*s  %-7s  %7s  %-*s  %10s  %8s  %-17s  %s\n", model, "model", "pruned", "classes", criterion, "criterion",
+    (void)fprintf(to, "%-*s  %-7s  %*s  %-*s  %10s  %8s  %-17s  %s\n", model, "model", "pruned", task, "classes", criterion, "criterion",
                   "references", "accuracy", "A_PR", "keeps 95 % without components (parameters, multiply-adds)");
     for (size_t i = 0; i < r->n_summary; i++) {
         const result_summary *s = &r->summary[i];
@@ -49,8 +50,8 @@ void report_table(FILE *to, const results *r)
         if (i > 0 && (s->model != s[-1].model || s->kind != s[-1].kind)) {
             (void)fputc('\n', to);
         }
-        (void)fprintf(to, "%-*s  %-7s  %7zu  %-*s  %10s  %8.4f  %.4f +- %-6s  %5.0f %%  (%.0f %%, %.0f %%)\n", model, r->models[s->model].name,
-                      component_kind_name(s->kind), s->n_classes, criterion, r->criterion_name[s->criterion], references,
+        (void)fprintf(to, "%-*s  %-7s  %*s  %-*s  %10s  %8.4f  %.4f +- %-6s  %5.0f %%  (%.0f %%, %.0f %%)\n", model, r->models[s->model].name,
+                      component_kind_name(s->kind), task, r->task_name[s->task], criterion, r->criterion_name[s->criterion], references,
                       s->accuracy, s->a_pr_mean, error, 100.0 * s->highest_rate,
                       100.0 * s->parameters_removed, 100.0 * s->macs_removed);
     }

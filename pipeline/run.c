@@ -19,9 +19,13 @@ static void stage_report(const progress *p, const char *stage, const stage_time 
              t->seconds, t->seconds - t->image_wait - t->idle, t->image_wait, 100.0 * stage_share(t->image_wait, t->seconds), t->idle);
 }
 
-static status stages_run(stage_ctx *s, progress *p, stage_time times[])
+/* share: of an array of jobs. */
+static status stages_run(stage_ctx *s, progress *p, bool share, stage_time times[])
 {
     for (size_t i = 0; i < stage_count; i++) {
+        if (stage_table[i]->at_the_end && share) {
+            continue;
+        }
         const double started = log_seconds();
         const double waited = s->image_seconds, idle = s->items->idle_seconds;
         progress_stage(p, stage_table[i]->name, stage_table[i]->work(s));
@@ -96,14 +100,14 @@ static status finish(comm *c, arena *a, const plan *p, stage_ctx *s, const prove
 }
 
 /* The stages, with what earlier runs have finished. */
-static status run_stages(comm *c, arena *a, const plan *p, resume *j, progress *bar, stage_time times[], stage_ctx *s)
+static status run_stages(comm *c, arena *a, const plan *p, resume *j, bool share, progress *bar, stage_time times[], stage_ctx *s)
 {
     *s = (stage_ctx){.comm = c, .study = &p->study, .arena = a, .tick = progress_tick, .progress = bar, .items = &j->items};
     j->items.skip = progress_skip;
     j->items.progress = bar;
     progress_start(bar, c->rank, c->size);
     TRY(comm_agree(c, open_marks(a, &p->study, s)));
-    return stages_run(s, bar, times);
+    return stages_run(s, bar, share, times);
 }
 
 /* Collective. Items of all ranks. */
@@ -133,7 +137,7 @@ static status run_in(comm *c, arena *a, const run_options *o, int argc, char *co
     announce(c, &p.study);
     TRY(resume_open(c, a, &p, &with, &j));
     TRY(comm_agree(c, c->rank == 0 ? watch_note(a, &p.study, &j) : STATUS_OK));
-    TRY(run_stages(c, a, &p, &j, &bar, times, &s));
+    TRY(run_stages(c, a, &p, &j, with.n_tasks > 0, &bar, times, &s));
     if (o->n_items != NULL) {
         *o->n_items = computed(c, &j);
     }

@@ -74,6 +74,9 @@ static bool read_head(const unsigned char *data, size_t size, run_note *n)
 static status read_cells(arena *a, const char *text, size_t size, size_t n_cells, const char ***out)
 {
     const char *end = text + size;
+    if (n_cells > size / RUN_NOTE_FIELDS) { /* a text has a byte at least */
+        return not_understood("the cells");
+    }
     TRY_ALLOC(*out, a, n_cells * RUN_NOTE_FIELDS);
     for (size_t i = 0; i < n_cells * RUN_NOTE_FIELDS; i++) {
         const char *zero = text < end ? memchr(text, '\0', (size_t)(end - text)) : NULL;
@@ -133,7 +136,7 @@ static status read_runs(arena *a, const journal_index *index, status_report *out
     if (latest == NULL) {
         return FAIL(ST_NO_INPUT, "no run has noted anything yet; try again in a moment");
     }
-    const char **text;
+    const char **text = NULL;
     double *rates;
     TRY_ALLOC(rates, a, out->last.n_rates);
     memcpy(rates, latest + sizeof out->last, out->last.n_rates * sizeof *rates);

@@ -2,7 +2,6 @@
 #include <math.h>
 #include <string.h>
 
-#include "core/rng.h"
 #include "stages/counters.h"
 #include "stages/evaluate_parts.h"
 
@@ -158,33 +157,6 @@ static double on_line(const trial_clock at[TRIED], const uint64_t macs[TRIED], d
     return fmax(0.0, half + slope * (x - (double)macs[HALF]));
 }
 
-/* Multiply-adds under a mask; under one that is not known yet, those of a random one. */
-static status mask_macs(arena *scratch, const study *s, size_t model, const mask_use *u, const size_t *const removed[], double *out)
-{
-    const study_model *m = &s->models[model];
-    const study_cell *cell = &s->cells[u->cell];
-    uint64_t parameters, macs;
-    const uint8_t *alive = u->alive;
-    arena_reset(scratch);
-    if (u->unknown != 0) {
-        const size_t n = m->n_components[cell->kind];
-        uint8_t *drawn;
-        size_t *room, *gone;
-        TRY_ALLOC(drawn, scratch, m->graph->n_components);
-        TRY_ALLOC(room, scratch, n);
-        TRY_ALLOC(gone, scratch, n);
-        memset(drawn, 1, m->graph->n_components);
-        rng_subset(0, RNG_SCORES, 0, n, removed[u->cell][u->rate], room, gone);
-        for (size_t i = 0; i < removed[u->cell][u->rate]; i++) {
-            drawn[m->component[cell->kind][gone[i]]] = 0;
-        }
-        alive = drawn;
-    }
-    TRY(graph_cost_left(scratch, m->graph, alive, &parameters, &macs));
-    *out = (double)macs;
-    return STATUS_OK;
-}
-
 /* One model: all its sets. */
 static status trial_total(const stage_ctx *c, arena *scratch, const evaluator *e, const trial_steps *t, size_t tried, double *seconds)
 {
@@ -199,7 +171,7 @@ static status trial_total(const stage_ctx *c, arena *scratch, const evaluator *e
         end = masks_set_end(l, first);
         for (size_t u = first; u < end; u = masks_end(l, u)) {
             double macs = 0.0;
-            TRY(mask_macs(scratch, s, e->model, &l->use[u], c->prune.removed, &macs));
+            TRY(masks_macs(scratch, s, e->model, &l->use[u], c->prune.removed, &macs));
             computing += passes * on_line(t->pass, t->macs, macs) + runs * on_line(t->cut, t->macs, macs);
             computing += trial_mean(&t->cost); /* every rank works this out for itself */
         }

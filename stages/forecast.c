@@ -37,6 +37,7 @@ void trial_open(const study *s, double macs, double seconds, trial *out)
     *out = (trial){.config = *s->config, .study = *s};
     out->study.config = &out->config;
     out->config.rows = ROWS_STREAM; /* nothing of a trial is kept */
+    out->config.spectrum = false;
     if (images < (double)s->config->micro_batch) {
         out->config.micro_batch = images < 1.0 ? 1 : (size_t)images;
     }

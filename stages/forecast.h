@@ -12,6 +12,7 @@ typedef struct forecast_part {
 } forecast_part;
 
 typedef struct stage_forecast {
+    bool idle;              /* the study asks for nothing that the stage does */
     size_t items;           /* what is dealt out to the ranks: micro-batches of images that are read */
     size_t passes;          /* micro-batches through a network */
     size_t unshared;        /* ... if every cell and rate went its own way */
@@ -20,8 +21,10 @@ typedef struct stage_forecast {
     size_t masks, distinct; /* points of curves, and the masks that these are at most */
     size_t n_parts;
     forecast_part part[FORECAST_PARTS];
+    const char *shared_what; /* what `shared` is for; NULL: weights in the order of the kernels */
     size_t shared; /* bytes that the ranks of a node have together while the stage runs, beside the parts */
     size_t kept;   /* bytes of output, which stay until the end */
+    size_t file;   /* bytes of the result file that tables do not account for, before compression */
 } stage_forecast;
 
 void forecast_add(stage_forecast *f, const char *name, size_t bytes);

@@ -6,6 +6,7 @@ enum {
     ITEM_ROWS = 1,    /* attribute: model, criterion, micro-batch of study.explained */
     ITEM_WHOLE = 2,   /* evaluate, the unpruned network: model, evaluation set, micro-batch */
     ITEM_PRUNED = 3,  /* evaluate: model, evaluation set, run of micro-batches; content: 128 bits of the mask's digest */
+    ITEM_HEATMAPS = 4, /* heatmaps: model, item */
     ITEM_RUN = 100,   /* a run: pipeline/watch.h; content: what its files' names begin with */
     ITEM_CURVES = 101 /* which masks make which curves: stages/curve_notes.h; model */
 };

@@ -141,6 +141,9 @@ static status compute_some(work *w, size_t n, const size_t item[])
 static status compute_again(work *w)
 {
     status st = STATUS_OK;
+    if (w->n_again > 0) {
+        log_line(LOG_WARNING, "unreadable=%zu noted items are damaged and are computed again", w->n_again);
+    }
     for (size_t i = 0; i < w->n_again && !comm_alarm(w->s->comm, st); i++) {
         if (w->list->expect != NULL) {
             w->list->expect(w->list->context, w->again[i]);
@@ -151,10 +154,13 @@ static status compute_again(work *w)
     return st;
 }
 
-/* Collective: everything in `left`, and what could not be read back. `st`: how this rank fared before. */
-static status compute_left(work *w, status st)
+/* Collective: everything in `left`, and what could not be read back. `restored`: how this rank fared before; where one has failed, the others
+ * have left off in different places, and `left` is not the same on all. */
+static status compute_left(work *w, status restored)
 {
     item_service *s = w->s;
+    TRY(comm_agree(s->comm, restored));
+    status st = STATUS_OK;
     const size_t fair = w->n_left / ((size_t)s->comm->size * BLOCKS_A_RANK);
     w->block = fair < 1 ? 1 : fair > w->list->stretch ? w->list->stretch : fair;
     claims_begin(s->claims, (w->n_left + w->block - 1) / w->block);

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/rng.h"
 #include "stages/forecast.h"
 
 static uint64_t hash_bytes(const uint8_t *data, size_t n) /* FNV-1a: only to sort; equality is checked byte by byte */
@@ -130,4 +131,30 @@ size_t masks_distinct(const mask_list *l, size_t first, size_t end)
         n++;
     }
     return n;
+}
+
+status masks_macs(arena *scratch, const study *s, size_t model, const mask_use *u, const size_t *const removed[], double *out)
+{
+    const study_model *m = &s->models[model];
+    const study_cell *cell = &s->cells[u->cell];
+    uint64_t parameters, macs;
+    const uint8_t *alive = u->alive;
+    arena_reset(scratch);
+    if (u->unknown != 0) {
+        const size_t n = m->n_components[cell->kind];
+        uint8_t *drawn;
+        size_t *room, *gone;
+        TRY_ALLOC(drawn, scratch, m->graph->n_components);
+        TRY_ALLOC(room, scratch, n);
+        TRY_ALLOC(gone, scratch, n);
+        memset(drawn, 1, m->graph->n_components);
+        rng_subset(0, RNG_SCORES, 0, n, removed[u->cell][u->rate], room, gone);
+        for (size_t i = 0; i < removed[u->cell][u->rate]; i++) {
+            drawn[m->component[cell->kind][gone[i]]] = 0;
+        }
+        alive = drawn;
+    }
+    TRY(graph_cost_left(scratch, m->graph, alive, &parameters, &macs));
+    *out = (double)macs;
+    return STATUS_OK;
 }

@@ -23,6 +23,9 @@ MUST_CHECK status masks_collect(arena *a, const study *s, size_t model, const ui
                                 const size_t *const removed[], mask_list *out);
 size_t masks_bytes(const study *s, size_t model); /* what masks_collect takes where all rankings are known */
 
+/* Multiply-adds under a mask; under one that is not known yet, those of a random one. `scratch` is reset. */
+MUST_CHECK status masks_macs(arena *scratch, const study *s, size_t model, const mask_use *u, const size_t *const removed[], double *out);
+
 size_t masks_end(const mask_list *l, size_t first);     /* behind the uses that share the mask of use[first] */
 size_t masks_set_begin(const mask_list *l, size_t use); /* the first use of its evaluation set */
 size_t masks_set_end(const mask_list *l, size_t first); /* behind the uses that share its evaluation set */

@@ -16,7 +16,14 @@ size_t rows_scored(const study *s, size_t criterion)
 
 bool rows_are_kept(const study *s, size_t model, size_t criterion)
 {
-    return s->config->rows == ROWS_KEEP && rows_exist(s, model, criterion);
+    return (s->config->spectrum || rows_are_stored(s)) && rows_exist(s, model, criterion);
+}
+
+const size_t rows_auto_bytes = (size_t)1 << 30;
+
+bool rows_are_stored(const study *s)
+{
+    return s->config->rows == ROWS_KEEP || (s->config->rows == ROWS_AUTO && rows_bytes(s) <= rows_auto_bytes);
 }
 
 /* The micro-batches that a rank computes of one pair, about. */
@@ -93,7 +100,7 @@ void rows_gather(const comm *c, row_keeper *k, const float **out)
     *out = k->all;
 }
 
-static size_t pair_bytes(const study *s, size_t model)
+size_t rows_pair_bytes(const study *s, size_t model)
 {
     return forecast_block(s->explained.n * s->models[model].graph->n_components, sizeof(float));
 }
@@ -107,7 +114,7 @@ void rows_forecast(const stage_ctx *c, size_t model, size_t criterion, stage_for
     }
     if (c->comm->rank == 0) {
         forecast_add(out, "rows that are kept: bookkeeping", forecast_block(batches, sizeof(int64_t)));
-        out->kept += pair_bytes(s, model);
+        out->kept += rows_pair_bytes(s, model);
     } else {
         forecast_add(out, "rows on their way to rank 0",
                      forecast_block(batches, sizeof(int64_t)) + forecast_block(batches, sizeof(float *)) +
@@ -120,7 +127,7 @@ size_t rows_bytes(const study *s)
     size_t sum = 0;
     for (size_t m = 0; m < s->n_models; m++) {
         for (size_t k = 0; k < s->config->n_criteria; k++) {
-            sum += rows_exist(s, m, k) && rows_scored(s, k) == k ? pair_bytes(s, m) : 0;
+            sum += rows_exist(s, m, k) && rows_scored(s, k) == k ? rows_pair_bytes(s, m) : 0;
         }
     }
     return sum;

@@ -1,12 +1,13 @@
 #ifndef STAGES_ROWS_H
 #define STAGES_ROWS_H
-/* Scores of single images, with `rows: keep`: for every explained image, in the order of study.explained, the moment that the criterion's
+/* Scores of single images, with `rows: keep` or `spectrum: true`: for every explained image, in the order of study.explained, the moment that the criterion's
  * score adds up: [explained.n, n_components] float32 of one (model, criterion). They come together on rank 0; another rank holds only
  * those that it has computed itself, and only until rank 0 has them. A criterion whose score is no sum over images has no rows. */
 #include "stages/stage.h"
 
 bool rows_exist(const study *s, size_t model, size_t criterion);    /* could be kept */
-bool rows_are_kept(const study *s, size_t model, size_t criterion); /* ... and the study wants it */
+bool rows_are_kept(const study *s, size_t model, size_t criterion); /* ... and the study wants it, for the result or for the spectrum */
+bool rows_are_stored(const study *s);                               /* does the result get them? */
 size_t rows_scored(const study *s, size_t criterion);               /* the criterion that is explained for the scores of this one */
 
 typedef struct row_keeper {
@@ -31,5 +32,7 @@ void rows_gather(const comm *c, row_keeper *k, const float **out);
 void rows_forecast(const stage_ctx *c, size_t model, size_t criterion, stage_forecast *out);
 /* Of all pairs, whether they are kept or not: on rank 0, and in the file before compression. */
 size_t rows_bytes(const study *s);
+size_t rows_pair_bytes(const study *s, size_t model); /* of one pair */
+extern const size_t rows_auto_bytes; /* up to so many `rows: auto` stores them */
 
 #endif

@@ -45,6 +45,35 @@ typedef struct evaluate_output {
 
 size_t evaluate_runs(const study *s, size_t model, size_t evaluation); /* runs of micro-batches, each an item with each pruned network */
 
+struct spectrum_pair; /* stages/spectrum.h */
+typedef struct spectrum_output {
+    const struct spectrum_pair *pairs; /* [models, criteria]; NULL without `spectrum: true` */
+} spectrum_output;
+
+/* An image explained by a network and by what pruning left of it. */
+typedef struct heatmap_answer_pair {
+    double cosine, map_cosine; /* of the relevances of the input, and of their sums over the channels: attribution/heatmap.h */
+    double logit, confidence;  /* of the image's class after pruning; confidence over the classes of the task */
+    int64_t prediction;        /* class number after pruning; -1 where a logit is not a number */
+    uint8_t gone;              /* nothing of the explanation is left: all relevance is 0 */
+} heatmap_answer_pair;
+
+/* All of one model and evaluation set. */
+typedef struct heatmap_set {
+    size_t model, evaluation, n_masks, n_images;
+    const heatmap_answer_pair *answers; /* [n_masks, n_images]; mask 0 removes nothing. On rank 0, NULL elsewhere */
+    const float *const *maps; /* [n_masks, n_images] of [height, width] relevance, with `keep`; else NULL */
+} heatmap_set;
+
+typedef struct heatmaps_output {
+    size_t n_sets; /* 0 without `heatmaps:` */
+    const heatmap_set *sets;
+    const size_t *set;  /* [n_cells] index into sets; NO_HEATMAPS: not asked for */
+    const size_t *mask; /* [n_cells, n_rates] which of the set's masks; NO_HEATMAPS: a rate that is not asked for */
+    size_t n_wanted, n_explained; /* points, and distinct networks that were explained */
+} heatmaps_output;
+#define NO_HEATMAPS ((size_t)-1)
+
 typedef struct stage_ctx {
     comm *comm;
     const study *study;
@@ -59,6 +88,8 @@ typedef struct stage_ctx {
     attribute_output attribute;
     prune_output prune;
     evaluate_output evaluate;
+    spectrum_output spectrum;
+    heatmaps_output heatmaps;
 } stage_ctx;
 
 typedef struct stage_def {
@@ -66,6 +97,7 @@ typedef struct stage_def {
     /* Images that this rank will send through a network: the work that tick() counts down. Local. */
     double (*work)(const stage_ctx *c);
     status (*run)(stage_ctx *c); /* Collective: all ranks leave with OK or none does. */
+    bool at_the_end;             /* not run by a job of an array: it deals out no items, and works on what all jobs have computed */
 
     /* What run() will do. Called in the order of stages, because one stage's work depends on another's output: prune leaves those
      * rankings that need no images, and NULL for the others. Local; `scratch` is reset. */

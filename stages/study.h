@@ -29,11 +29,13 @@ typedef struct study_model {
     const node_id *winograd; /* which of logits_graph */
 } study_model;
 
-/* A class subset drawn by a seed. */
+/* A class subset, drawn by a seed or stated; a seed draws its reference images in either case. */
 typedef struct study_task {
     size_t n_classes;
     uint64_t seed;
     const uint32_t *classes; /* [n_classes] ascending */
+    const uint32_t *stated;  /* [n_classes] in the study's order; NULL: drawn */
+    size_t subset;           /* which of the config's tasks */
     size_t evaluation;       /* index of its evaluation set */
 } study_task;
 
@@ -43,6 +45,7 @@ typedef struct study_evaluation {
     const uint32_t *classes; /* ascending */
     sample_list samples;
     const uint64_t *class_total; /* [n_classes] */
+    sample_list heatmaps;        /* those of its images that are explained before and after pruning; none without `heatmaps:` */
 } study_evaluation;
 
 /* Reference images of one (task, number of references per class). */
@@ -58,8 +61,12 @@ typedef struct study_cell {
 } study_cell;
 #define NO_REFERENCE ((size_t)-1)
 
+/* Which evaluation images count: a search judges by some and reports on the others. */
+typedef enum study_part { PART_ALL, PART_TUNING, PART_HELD_OUT } study_part;
+
 typedef struct study {
     const config *config;
+    study_part part;
     const dataset *reference_data, *evaluation_data;
     const backend_def *backend;
     size_t n_models, n_tasks, n_evaluations, n_references, n_cells;
@@ -67,9 +74,31 @@ typedef struct study {
     const study_task *tasks;
     const study_evaluation *evaluations;
     const study_reference *references;
-    const study_cell *cells; /* by model, kind, criterion, class count, references, seed */
+    const study_cell *cells; /* by model, kind, criterion, class subset, references, seed */
     sample_list explained;   /* the union of all references: each is explained once per model and criterion */
 } study;
+
+/* Is the criterion for this model? */
+static inline bool study_wants(const study *s, size_t model, size_t criterion)
+{
+    const config_criterion *c = &s->config->criteria[criterion];
+    size_t i = 0;
+    while (i < c->n_models && c->models[i] != model) {
+        i++;
+    }
+    return c->n_models == 0 || i < c->n_models;
+}
+
+/* Is it for so many reference images a class? */
+static inline bool study_wants_references(const study *s, size_t criterion, size_t per_class)
+{
+    const config_criterion *c = &s->config->criteria[criterion];
+    size_t i = 0;
+    while (i < c->n_references && c->references[i] != per_class) {
+        i++;
+    }
+    return c->n_references == 0 || i < c->n_references;
+}
 
 /* What a criterion of the study is opened with. */
 static inline criterion_setup study_setup(const study *s, size_t model, size_t criterion)
@@ -84,6 +113,21 @@ static inline criterion_setup study_setup(const study *s, size_t model, size_t c
                              .n_channels = COUNT(s->models[model].preprocess.mean),
                              .mean = s->models[model].preprocess.mean,
                              .std = s->models[model].preprocess.std};
+}
+
+/* The same for explanations of images before and after pruning, which are relevance of logits. */
+static inline criterion_setup study_heatmap_setup(const study *s, size_t model)
+{
+    const config_criterion *c = &s->config->heatmaps.explanation;
+    const study_model *m = &s->models[model];
+    return (criterion_setup){.graph = m->logits_graph,
+                             .backend = s->backend,
+                             .batch = s->config->micro_batch,
+                             .parameters = c->parameters,
+                             .composite = c->composite,
+                             .n_channels = COUNT(m->evaluation_preprocess.mean),
+                             .mean = m->evaluation_preprocess.mean,
+                             .std = m->evaluation_preprocess.std};
 }
 
 static inline size_t study_batches(const sample_list *list, size_t micro_batch)

@@ -1,5 +1,6 @@
 #include <string.h>
 
+#include "attribution/product_pool.h"
 #include "attribution/rule_kernels.h"
 #include "attribution/rule_plan.h"
 
@@ -122,7 +123,7 @@ static status want(builder *b, const weight_order *o)
     return b->load ? weights_want(b->l->weights, b->a, o) : STATUS_OK;
 }
 
-static status build_product(builder *b, conv_pass pass, const rule_term *t, product *out)
+static status build_own_product(builder *b, conv_pass pass, const rule_term *t, product *out)
 {
     const node *n = b->l->n;
     term_weights *of;
@@ -135,11 +136,25 @@ static status build_product(builder *b, conv_pass pass, const rule_term *t, prod
                          .copies = packed == 0 && (!is_all(&t->weights) || t->minus),
                          .copies_bias = packed == 0 && pass.bias && (!is_all(&t->bias) || t->minus),
                          .product = out};
-    b->n_op = out->plan->n_work > b->n_op ? out->plan->n_work : b->n_op;
     return want(b, &(weight_order){.n = packed + (of->copies ? n->n_weight : 0) + (of->copies_bias ? n->n_bias : 0),
                                    .of = of,
                                    .make = make_term,
                                    .use = use_term});
+}
+
+/* The transpose of the layer's weights as they are is common to many rules. */
+static status build_product(builder *b, conv_pass pass, const rule_term *t, const product **out)
+{
+    product *own;
+    if (pass.adjoint && is_all(&t->weights) && !t->minus) {
+        TRY(product_pool_take(b->a, b->l, pass, b->load, &b->p->floats, out));
+    } else {
+        TRY_ALLOC(own, b->a, 1);
+        TRY(build_own_product(b, pass, t, own));
+        *out = own;
+    }
+    b->n_op = (*out)->plan->n_work > b->n_op ? (*out)->plan->n_work : b->n_op;
+    return STATUS_OK;
 }
 
 static bool is_constant(const rule_term *t)
@@ -380,8 +395,22 @@ size_t rule_products(const rule_plan *p)
     }
     for (size_t g = 0; g < MAX_RULE_GROUPS; g++) {
         for (size_t k = 0; k < MAX_RULE_TERMS; k++) {
-            n += p->group[g].term[k].forward.plan != NULL;
-            n += p->group[g].term[k].adjoint.plan != NULL;
+            n += p->group[g].term[k].forward != NULL;
+            n += p->group[g].term[k].adjoint != NULL;
+        }
+    }
+    return n;
+}
+
+size_t rule_sum_products(const rule_plan *p)
+{
+    size_t n = 0;
+    if (p->path == PATH_SIGNED) {
+        return signed_sums_floats(&p->signs) > 0 ? 1 : 0;
+    }
+    for (size_t g = 0; g < MAX_RULE_GROUPS; g++) {
+        for (size_t k = 0; k < MAX_RULE_TERMS; k++) {
+            n += p->group[g].term[k].forward != NULL;
         }
     }
     return n;

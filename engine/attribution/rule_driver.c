@@ -17,13 +17,12 @@ static const float *input_of(const rule_plan *p, const rule_call *c, rule_input 
     return part;
 }
 
-/* D = sum_terms sign (input(x) * weights(W) + bias(b)): what varies with the sample, and then what does not. */
-static void find_denominator(const rule_plan *p, const rule_call *c, const rule_group *g, const group_plan *plan)
+/* D = sum_terms sign (input(x) * weights(W) + bias(b)): what varies with the sample, and then what does not. d [batch, out] */
+static void find_denominator(const rule_plan *p, const rule_call *c, const rule_group *g, const group_plan *plan, float *d)
 {
-    float *d = c->work + p->scratch.denominator;
     for (size_t k = 0; k < g->n_terms; k++) {
         if (g->term[k].input < INPUT_ONE) {
-            product_run(&plan->term[k].forward, input_of(p, c, g->term[k].input), d, c->work + p->scratch.op);
+            product_run(plan->term[k].forward, input_of(p, c, g->term[k].input), d, c->work + p->scratch.op);
         }
     }
     for (size_t b = 0; plan->constant != NULL && b < p->batch; b++) {
@@ -36,10 +35,10 @@ static void find_denominator(const rule_plan *p, const rule_call *c, const rule_
 }
 
 /* s = [gate on z] R_out / st(D) */
-static void find_quotient(const rule_plan *p, const rule_call *c, rule_gate gate)
+static void find_quotient(const rule_plan *p, const rule_call *c, rule_gate gate, const float *d)
 {
     float *s = c->work + p->scratch.quotient;
-    quotient(p->batch * p->n_out, p->epsilon, c->r_out, c->factor, c->work + p->scratch.denominator, s);
+    quotient(p->batch * p->n_out, p->epsilon, c->r_out, c->factor, d, s);
     kernel_gate(p->batch * p->n_out, gate, c->out, s);
 }
 
@@ -63,17 +62,21 @@ static void add_term(const rule_plan *p, const rule_call *c, const rule_term *t,
 
 static void relevance_by_terms(const rule_plan *p, const rule_call *c)
 {
-    float *r = c->work + p->scratch.relevance;
+    float *r = c->work + p->scratch.relevance, *d = c->work + p->scratch.denominator;
+    const float *found = c->sums;
     memset(c->r_in, 0, p->batch * p->n_in * sizeof *c->r_in);
     for (size_t i = 0; i < p->terms.n_groups; i++) {
         const rule_group *g = &p->terms.group[i];
         if (g->coef == 0.0) {
             continue;
         }
-        find_denominator(p, c, g, &p->group[i]);
-        find_quotient(p, c, g->gate);
+        if (c->sums == NULL) {
+            find_denominator(p, c, g, &p->group[i], d);
+        }
+        find_quotient(p, c, g->gate, c->sums == NULL ? d : found);
+        found += c->sums == NULL ? 0 : p->batch * p->n_out;
         for (size_t k = 0; k < g->n_terms; k++) {
-            product_run(&p->group[i].term[k].adjoint, c->work + p->scratch.quotient, r, c->work + p->scratch.op);
+            product_run(p->group[i].term[k].adjoint, c->work + p->scratch.quotient, r, c->work + p->scratch.op);
             add_term(p, c, &g->term[k], (float)g->coef, r); /* the sign is in the weights */
         }
     }
@@ -81,7 +84,7 @@ static void relevance_by_terms(const rule_plan *p, const rule_call *c)
 
 void rule_relevance(const rule_plan *p, const rule_call *c)
 {
-    const product *adjoint = &p->group[0].term[0].adjoint;
+    const product *adjoint = p->group[0].term[0].adjoint;
     float *s = c->work + p->scratch.quotient, *work = c->work + p->scratch.op;
     switch (p->path) {
     case PATH_GRADIENT:
@@ -100,5 +103,46 @@ void rule_relevance(const rule_plan *p, const rule_call *c)
     case PATH_TERMS:
         relevance_by_terms(p, c);
         break;
+    }
+}
+
+/* Groups whose denominator depends on the sample. */
+static size_t varying_groups(const rule_plan *p)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < p->terms.n_groups; i++) {
+        n += p->terms.group[i].coef != 0.0 && p->group[i].varies;
+    }
+    return n;
+}
+
+size_t rule_sums(const rule_plan *p)
+{
+    size_t groups = 0;
+    if (p->path == PATH_SIGNED) {
+        return signed_sums_floats(&p->signs);
+    }
+    for (size_t i = 0; i < p->terms.n_groups; i++) {
+        groups += p->terms.group[i].coef != 0.0;
+    }
+    return p->path == PATH_TERMS && varying_groups(p) > 0 ? groups * p->batch * p->n_out : 0;
+}
+
+const void *rule_sums_key(const rule_plan *p)
+{
+    return p->path == PATH_SIGNED ? (const void *)p->signs.forward : p;
+}
+
+void rule_find_sums(const rule_plan *p, const rule_call *c, float *out)
+{
+    if (p->path == PATH_SIGNED) {
+        signed_find_sums(&p->signs, c, out);
+        return;
+    }
+    for (size_t i = 0; i < p->terms.n_groups; i++) {
+        if (p->terms.group[i].coef != 0.0) {
+            find_denominator(p, c, &p->terms.group[i], &p->group[i], out);
+            out += p->batch * p->n_out;
+        }
     }
 }

@@ -5,9 +5,9 @@
 #include "attribution/rule_flat.h"
 #include "attribution/rule_signed.h"
 
-/* The products of one term: forward with its share of the bias, and transposed. */
+/* The products of one term: forward with its share of the bias, and transposed. NULL: it has none. */
 typedef struct term_products {
-    product forward, adjoint;
+    const product *forward, *adjoint;
 } term_products;
 
 typedef struct group_plan {

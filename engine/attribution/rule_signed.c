@@ -3,6 +3,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "attribution/product_pool.h"
 #include "attribution/rule_kernels.h"
 
 enum { LANE = 16 }; /* floats in 64 bytes: every scratch array starts aligned */
@@ -102,17 +103,11 @@ static status build_shares(builder *b, const signed_form *form, double epsilon)
     return STATUS_OK;
 }
 
-static status build_product(builder *b, conv_pass pass, product *out)
+static status build_product(builder *b, conv_pass pass, const product **out)
 {
-    const node *n = b->l->n;
-    TRY(product_plan(b->a, b->l->backend, b->l->shape, b->l->batch, pass, false, out));
-    b->p->scratch.op = out->plan->n_work > b->p->scratch.op ? out->plan->n_work : b->p->scratch.op;
-    if (b->l->weights == NULL) {
-        *b->floats += product_floats(out);
-    } else if (!b->load) {
-        weights_count(b->l->weights, product_floats(out));
-    }
-    return b->load ? product_want(b->l->weights, b->a, n->weight, pass.bias ? n->bias : NULL, out) : STATUS_OK;
+    TRY(product_pool_take(b->a, b->l, pass, b->load, b->floats, out));
+    b->p->scratch.op = (*out)->plan->n_work > b->p->scratch.op ? (*out)->plan->n_work : b->p->scratch.op;
+    return STATUS_OK;
 }
 
 static const weight_part absolute_part = {1.0f, -1.0f}, positive_part = {1.0f, 0.0f}, negative_part = {0.0f, 1.0f};
@@ -202,7 +197,12 @@ size_t signed_products(const signed_plan *p)
     return (p->sums != SUMS_NONE ? 1U : 0U) + (p->back == BACK_ONE && !stacked ? 1U : 2U);
 }
 
-static void find_sums(const signed_plan *p, const rule_call *c)
+size_t signed_sums_floats(const signed_plan *p)
+{
+    return p->sums == SUMS_NONE ? 0 : p->n_rows * p->row;
+}
+
+void signed_find_sums(const signed_plan *p, const rule_call *c, float *out)
 {
     const float *x = c->in;
     if (p->sums == SUMS_ABSOLUTE) {
@@ -211,7 +211,7 @@ static void find_sums(const signed_plan *p, const rule_call *c)
         x = absolute;
     }
     if (p->sums != SUMS_NONE) {
-        product_run(&p->forward, x, c->work + p->scratch.sums, c->work + p->scratch.op);
+        product_run(p->forward, x, out, c->work + p->scratch.op);
     }
 }
 
@@ -228,7 +228,7 @@ static piece piece_at(const signed_plan *p, const rule_call *c, size_t row, size
                    .at = at,
                    .n = p->row - at < SHARE_CHUNK ? p->row - at : SHARE_CHUNK,
                    .z = c->out + i,
-                   .q = p->sums == SUMS_NONE ? c->out + i : c->work + p->scratch.sums + i,
+                   .q = p->sums == SUMS_NONE ? c->out + i : (c->sums != NULL ? c->sums : c->work + p->scratch.sums) + i,
                    .t = c->r_out + i,
                    .f = c->factor == NULL ? NULL : c->factor + i};
 }
@@ -313,11 +313,11 @@ static void hand_back(const signed_plan *p, const rule_call *c)
 {
     float *other = c->work + p->scratch.input;
     const float *marks = c->work + p->scratch.marks;
-    product_run(&p->adjoint[0], share_at(p, c, 0, 0, 0), c->r_in, c->work + p->scratch.op);
+    product_run(p->adjoint[0], share_at(p, c, 0, 0, 0), c->r_in, c->work + p->scratch.op);
     if (p->back == BACK_ONE) {
         return;
     }
-    product_run(&p->adjoint[1], share_at(p, c, 0, 0, p->back == BACK_ADD ? 1 : 0), other, c->work + p->scratch.op);
+    product_run(p->adjoint[1], share_at(p, c, 0, 0, p->back == BACK_ADD ? 1 : 0), other, c->work + p->scratch.op);
     if (p->back == BACK_SELECT) {
         kernel_select(p->n_in, c->in, other, c->r_in);
         return;
@@ -334,7 +334,9 @@ static void hand_back(const signed_plan *p, const rule_call *c)
 
 void signed_relevance(const signed_plan *p, const rule_call *c)
 {
-    find_sums(p, c);
+    if (c->sums == NULL) {
+        signed_find_sums(p, c, c->work + p->scratch.sums);
+    }
     find_shares(p, c);
     hand_back(p, c);
 }

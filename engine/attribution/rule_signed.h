@@ -32,7 +32,7 @@ typedef struct signed_plan {
     signed_back back;
     share_rule shares;
     exact_layer exact;
-    product forward, adjoint[2];
+    const product *forward, *adjoint[2]; /* NULL: there is none */
     size_t n_rows, row; /* rows of outputs, floats in one; a linear layer has one for each token, an image is one */
     size_t n_in;        /* floats of the batch */
     struct {
@@ -44,6 +44,8 @@ typedef struct signed_plan {
 MUST_CHECK status signed_build(arena *a, const signed_form *form, double epsilon, const rule_layer *l, bool load,
                                signed_plan *out, size_t *floats);
 size_t signed_products(const signed_plan *p); /* as rule_products() */
+size_t signed_sums_floats(const signed_plan *p); /* as rule_sums() */
+void signed_find_sums(const signed_plan *p, const rule_call *c, float *out);
 void signed_relevance(const signed_plan *p, const rule_call *c);
 
 #endif

@@ -24,6 +24,8 @@ enum {
 typedef struct walk_options {
     bool keep;           /* no buffer is used twice, for walk_read_relevance() */
     bool to_input;       /* relevance goes down to the image; else no further than a component is on the way */
+    const composite_entry *const *rules; /* [n_nodes] of a graph that a pass has made, as composite_resolve() gives them for the one that the
+                                            composite is for; NULL: resolved in the walk's own graph. Borrowed */
     const bool *watched; /* [n_nodes] it also goes to these nodes and shows them to the visitor of walk_backward(); NULL: none. Borrowed */
     unsigned without;    /* rewrites that are not made */
     weight_list *weights; /* where weights in the kernels' order are wanted; NULL: in the walk's arena. Not before they are there may it run */
@@ -84,6 +86,8 @@ void walk_backward(walk *w, const walk_visitor *v);
 MUST_CHECK status walk_build_keeping(arena *a, const graph *g, const composite *c, const backend_def *backend,
                                      size_t batch, walk **out);
 bool walk_read_relevance(const walk *w, node_id id, float *out);
+/* Relevance of the image after a run of a walk with to_input: [batch, input] in plain order; zeros where none comes there. */
+void walk_read_input(const walk *w, float *out);
 size_t walk_bytes(const walk *w); /* for tests: what the built walk has taken, which walk_needs() told before */
 /* For tests and benchmarks: how often a run computes the product that a convolution or linear layer is, forward or transposed, beyond the
  * forward pass: what its rule costs. */

@@ -175,11 +175,25 @@ static void clear_step(walk_step *s)
     }
 }
 
+/* A linear layer that makes q, k or v of attention, or reads its output (docs/attribution.md, section d). */
+static bool is_projection(const graph *g, node_id id)
+{
+    const node *n = &g->nodes[id];
+    bool found = n->op == &op_linear && g->nodes[n->in[0]].op == &op_attention;
+    for (node_id reader = id + 1; n->op == &op_linear && reader < g->n_nodes; reader++) {
+        for (size_t i = 0; i < g->nodes[reader].n_in; i++) {
+            found = found || (g->nodes[reader].in[i] == id && g->nodes[reader].op == &op_attention);
+        }
+    }
+    return found;
+}
+
 static status plan_step(compiler *p, node_id id)
 {
     const node *n = &p->g->nodes[id];
     walk_step *s = &p->steps[p->n_steps];
-    *s = (walk_step){.id = id, .rule = p->rules[id], .way = way_of(p, id), .r_out = p->relevance[id]};
+    *s = (walk_step){.id = id, .composite = p->c, .rule = p->rules[id], .way = way_of(p, id), .r_out = p->relevance[id]};
+    s->spread_bias = p->c->proj_bias && is_projection(p->g, id);
     clear_step(s);
     if (s->r_out.buffer == NO_BUFFER) {
         return FAIL(ST_BUG, "layer '%s' has components at or below it but does not lead to the logits", n->name);
@@ -251,12 +265,15 @@ static status allocate(arena *a, const graph *g, compiler *p)
     return STATUS_OK;
 }
 
-status walk_compile(arena *a, const graph *g, const composite *c, size_t lanes, size_t batch, const walk_options *options,
-                    walk_program *out)
+status walk_compile_steps(arena *a, const graph *g, const composite *c, size_t lanes, size_t batch, const walk_options *options,
+                          walk_program *out)
 {
     assert(g->n_nodes > 0);
     compiler p = {.g = g, .c = c, .lanes = lanes, .batch = batch, .options = options};
-    TRY(composite_resolve(a, c, g, &p.rules));
+    p.rules = options->rules;
+    if (p.rules == NULL) {
+        TRY(composite_resolve(a, c, g, &p.rules));
+    }
     TRY(allocate(a, g, &p));
     mark_wanted(&p);
     find_signs(&p);
@@ -264,6 +281,7 @@ status walk_compile(arena *a, const graph *g, const composite *c, size_t lanes, 
     allow_relus(&p);
     *out = (walk_program){.n_steps = p.n_steps,
                           .steps = p.steps,
+                          .n_buffers = p.n_buffers,
                           .buffers = p.buffers,
                           .relevance = p.relevance,
                           .relu_allowed = p.relu_allowed};
@@ -271,5 +289,12 @@ status walk_compile(arena *a, const graph *g, const composite *c, size_t lanes, 
         const size_t work = step_work(&p, &p.steps[i]);
         out->work_floats = work > out->work_floats ? work : out->work_floats;
     }
-    return layout_plan(a, p.n_buffers, p.buffers, &out->slab_floats);
+    return STATUS_OK;
+}
+
+status walk_compile(arena *a, const graph *g, const composite *c, size_t lanes, size_t batch, const walk_options *options,
+                    walk_program *out)
+{
+    TRY(walk_compile_steps(a, g, c, lanes, batch, options, out));
+    return layout_plan(a, out->n_buffers, out->buffers, &out->slab_floats);
 }

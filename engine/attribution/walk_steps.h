@@ -1,6 +1,6 @@
 #ifndef ATTRIBUTION_WALK_STEPS_H
 #define ATTRIBUTION_WALK_STEPS_H
-/* What a compiled walk consists of; internal to walk.c (runs it) and walk_compile.c (builds it). */
+/* What a compiled walk consists of; internal to those that build it (walk_compile.c, tree_grow.c) and run it (step_run.c, walk.c, tree.c). */
 #include "attribution/walk.h"
 #include "nn/layout.h"
 
@@ -23,9 +23,11 @@ typedef struct relevance_sum {
 
 typedef struct walk_step {
     node_id id;
+    const composite *composite;  /* that the step is of */
     const composite_entry *rule; /* NULL: the layer's own relevance */
     relevance_way way;           /* of the rule at this layer */
     bool nonnegative, gated;   /* of a rule's layer: no input is below 0; the relevance is 0 wherever the output is not above it */
+    bool spread_bias;            /* rule_layer */
     bool runs;                   /* false: nothing below is wanted, or the relevance passes as it is */
     relevance_at r_out;
     buffer_id plain;            /* where R is multiplied out first, for layers that only move it; NO_BUFFER = not needed */
@@ -44,7 +46,8 @@ static inline bool step_is_gradient(const walk_step *s)
 typedef struct walk_program {
     size_t n_steps;
     const walk_step *steps; /* from the logits towards the input */
-    const block *buffers;
+    size_t n_buffers;
+    block *buffers;
     size_t slab_floats, work_floats; /* work: of layers with a rule of their own */
     const relevance_at *relevance;   /* [n_nodes] */
     const bool *relu_allowed;        /* [n_nodes] where the relevance is 0 wherever the ReLU's output is */
@@ -53,5 +56,8 @@ typedef struct walk_program {
 /* lanes: channels in a block of an image. */
 MUST_CHECK status walk_compile(arena *a, const graph *g, const composite *c, size_t lanes, size_t batch,
                                const walk_options *options, walk_program *out);
+/* The same before the buffers have a place: slab_floats is not known. */
+MUST_CHECK status walk_compile_steps(arena *a, const graph *g, const composite *c, size_t lanes, size_t batch,
+                                     const walk_options *options, walk_program *out);
 
 #endif

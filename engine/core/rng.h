@@ -13,6 +13,12 @@ typedef enum rng_purpose {
     RNG_SCORES = 3,     /* the `random` criterion; index = component */
     RNG_NOISE = 4,      /* smoothgrad: the seed is the sample, stream = draw, index = pair of pixels */
     RNG_IMAGES = 5,     /* of `pollard export`, where it finds none; index = pixel */
+    RNG_HEATMAPS = 6,   /* which evaluation images of a class are explained; seed 0, stream = class */
+    RNG_SPLIT = 7,      /* which evaluation images of a class a search judges by; seed 0, stream = class */
+    RNG_SOBOL = 20,     /* scrambling of Sobol points; stream = 32 dimension + place, index = digits before it */
+    RNG_DESIGN = 21,    /* random points of a search; stream = dimension, index = point */
+    RNG_STARTS = 22,    /* where fits of hyperparameters start; stream = start, index = hyperparameter */
+    RNG_ROUND = 23,     /* seeds within a search; stream = 0 design, 1 starts, 2 candidates, 3 importance; index = trials so far */
     RNG_TEST = 99
 } rng_purpose;
 

@@ -77,7 +77,7 @@ static void find_last_readers(const graph *g, size_t last[])
 /* The images stay in plain order where only convolutions read them: the first one is made for that. */
 static bool plain_images(const graph *g)
 {
-    bool plain = true;
+    bool plain = !g->blocked_images;
     for (node_id id = 1; id < g->n_nodes; id++) {
         for (size_t i = 0; i < g->nodes[id].n_in; i++) {
             plain = plain && (g->nodes[id].in[i] != 0 || g->nodes[id].op->product != NULL);

@@ -68,6 +68,8 @@ typedef struct graph {
     size_t n_nodes;
     const node *nodes; /* nodes[0] is the input, nodes[n_nodes - 1] gives the logits */
     shape input;
+    bool blocked_images; /* images are stored in blocks of channels even where only convolutions read them, which else take them as they are:
+                            backends have the transpose of those only as a plain loop (nn/forward.c) */
     size_t n_classes;
     size_t n_layers; /* prunable layers in module order (docs/attribution.md, section f) */
     const node_id *layers;

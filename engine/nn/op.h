@@ -131,7 +131,8 @@ extern const size_t op_count;
 /* Members that architectures name. */
 extern const op_def op_input, op_conv2d, op_linear, op_relu, op_gelu, op_maxpool2d, op_avgpool2d, op_subsample, op_add, op_flatten,
     op_layernorm, op_tokens, op_attention, op_token_row;
-extern const op_def op_scatter_add; /* of compacted networks only, so not in the table: a sum of inputs that have not the same channels */
+/* Of compacted networks only, so not in the table: a sum of inputs that have not the same channels; one that has all channels again. */
+extern const op_def op_scatter_add, op_widen;
 
 /* Attribute blobs. */
 typedef struct conv_attr {
@@ -172,7 +173,7 @@ shape op_same_shape(const shape in[]);
 void op_live_same(const node *n, const shape in[], const uint8_t *alive, const uint8_t *const in_live[],
                   uint8_t *out_live);
 status op_shrink_same(const shrink_call *c, node *out, channel_map *map); /* as the (only) input */
-/* Attributes of op_scatter_add: inputs in[n_in] on a sum of channels `out`, which has all of theirs. */
+/* Attributes of op_scatter_add and op_widen: inputs in[n_in] on a sum of channels `out`, which has all of theirs. */
 MUST_CHECK status scatter_attr_make(arena *a, size_t n_in, const channel_map in[], const channel_map *out, const void **attr);
 /* Of a convolution or linear layer: the rows of `row` and the columns of the input. Sets weights and cut. */
 MUST_CHECK status op_cut_weights(const shrink_call *c, const channel_map *row, const channel_map *column, size_t all_columns, size_t taps, node *out);

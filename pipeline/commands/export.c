@@ -20,7 +20,7 @@ static const command_option options[] = {
     {"--criterion", NULL, OPTION_TEXT, offsetof(cli, criterion), "NAME", "criterion of the study"},
     {"--rate", NULL, OPTION_TEXT, offsetof(cli, rate), "RATE", "pruning rate of the study: 0.5"},
     {"--kind", NULL, OPTION_TEXT, offsetof(cli, kind), "KIND", "filters, neurons or heads"},
-    {"--task", NULL, OPTION_TEXT, offsetof(cli, task), "CLASSES", "how many classes the task has"},
+    {"--task", NULL, OPTION_TEXT, offsetof(cli, task), "TASK", "class subset: how many classes seeds drew, or the name of a stated one"},
     {"--references", NULL, OPTION_TEXT, offsetof(cli, references), "IMAGES", "reference images per class"},
     {"--seed", NULL, OPTION_TEXT, offsetof(cli, seed), "SEED", "seed that drew classes and reference images"},
     {"--checkpoint", NULL, OPTION_FILE, offsetof(cli, checkpoint), "FILE", "where the checkpoint is now, if it was moved"},

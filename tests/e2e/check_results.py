@@ -13,6 +13,7 @@ sys.dont_write_bytecode = True  # the tree stays as it is
 from results_check import ENGINES, failures, read
 from check_results_digits import check_digits
 from check_results_docs import check_docs
+from check_results_heatmaps import check_heatmaps
 from check_results_layout import check_layouts, check_storage
 from check_results_numbers import check_numbers
 from check_results_provenance import check_provenance, check_run
@@ -29,6 +30,7 @@ def main(path, ranks, command):
     check_run(data["/provenance"], ranks, command)
     check_docs(path, data)
     check_audits_and_rows(path, data)
+    check_heatmaps(path, data)
     for failure in failures[:30]:
         print(failure)
     print(f"{path}: {len(data)} groups, engines {', '.join(ENGINES)}: {'fine' if not failures else str(len(failures)) + ' failures'}")

@@ -9,7 +9,9 @@ import tempfile
 from pathlib import Path
 
 import h5py
-from results_check import ROOT, check, failures
+from results_check import ROOT, check, failures, near
+
+ROW = ["model", "kind", "criterion", "task", "n_classes", "references"]
 
 sys.path.insert(0, str(ROOT / "analysis"))
 
@@ -21,6 +23,8 @@ def check_documented(path, text):
         parts = name.split("/")
         if isinstance(o, h5py.Dataset):
             check(parts[-1] in named, f"docs/results.md does not name the variable {name}")
+        elif parts[0] == "heatmaps" and len(parts) > 1:
+            check("/heatmaps/maps/<model>" in text, "docs/results.md does not name /heatmaps/maps/<model>")
         elif parts[0] in ("models", "tracks", "audit", "rows"):
             check(f"/{parts[0]}/<model>" in text, f"docs/results.md does not name /{parts[0]}")
         else:
@@ -72,6 +76,7 @@ def check_loader(path, data):
     check(r.criteria_frame().criterion.tolist() == data["/criteria"].criterion.values.tolist(), "criteria_frame(): criteria")
     check(len(r.summary_frame()) == data["/summary"].sizes["row"], "summary_frame(): other rows than the file")
     check(len(r.stability_frame()) == data["/stability"].sizes["row"] * c.sizes["rate"], "stability_frame(): rows")
+    check_loader_over_rates(r, data)
     for group in data:
         if group.startswith("/tracks/"):
             t = r.track(*group.split("/")[2:])
@@ -86,6 +91,44 @@ def check_loader(path, data):
         except KeyError:
             pass
     check_refused(open_results)
+
+
+def check_loader_over_rates(r, data):
+    """Means over the seeds and accuracies of classes, against the file's own sums."""
+    c = data["/curves"]
+    rates = r.rates_frame()
+    check(len(rates) == data["/summary"].sizes["row"] * c.sizes["rate"], "rates_frame(): not one row per row of /summary and rate")
+    summary = data["/summary"].to_dataframe().set_index(ROW)
+    for key, of in rates.groupby(ROW):
+        row = summary.loc[key]
+        check(near(of.accuracy.mean(), row.a_pr_mean), f"rates_frame(): accuracies of {key} have another mean than A_PR")
+        check((of.seeds == row.seeds).all() and of.accuracy_error.isna().all() == (row.seeds == 1), f"rates_frame(): seeds of {key}")
+        check(near(of.agreement.iloc[0], 1.0), f"rates_frame(): not all agree at rate 0 of {key}")
+        here = c.isel(cell=[i for i in range(c.sizes["cell"]) if tuple(c[name].values[i].item() if c[name].dtype.kind in "iu" else c[name].values[i]
+                                                                     for name in ROW) == key])
+        share = (here.agree / here.total).values
+        check(near(of.agreement.values, share.mean(0)), f"rates_frame(): agreement of {key}")
+        check(near(of.loss.values, (here.loss_sum / here.total).values.mean(0)), f"rates_frame(): loss of {key}")
+        if len(share) > 1:
+            check(near(of.agreement_error.values, share.std(0, ddof=1) / len(share) ** 0.5), f"rates_frame(): error of {key}")
+    # by the file's own differences between criteria, which another program computed
+    pairs = r.paired_frame("criterion").set_index(["model", "kind", "task", "references", "value", "other"])
+    for row in data["/differences"].to_dataframe().itertuples():
+        key = (row.model, row.kind, row.task, row.references, row.criterion, row.other)
+        if key in pairs.index:
+            mine = pairs.loc[key]
+            check(near([mine.difference, mine.difference_error], [row.difference, row.difference_error]), f"paired_frame(): {key}")
+            check(near([mine.low_95, mine.high_95], [row.low_95, row.high_95], 1e-7), f"paired_frame(): interval of {key}")
+    numbers = data["/summary"].to_dataframe().groupby(["model", "kind", "criterion", "task"]).size()
+    check(len(r.paired_frame("references")) == int((numbers * (numbers - 1) // 2).sum()), "paired_frame(): not every pair of numbers of references")
+    classes = r.class_frame()
+    check(len(classes) == int(c.n_classes.sum()) * c.sizes["rate"], "class_frame(): not one row per cell, rate and class")
+    names = data["/classes"].name.values
+    check((names[classes["class"].values] == classes.class_name.values).all(), "class_frame(): names")
+    counted = c.correct_masked if data["/"].attrs["prediction"] == "masked" else c.correct
+    check((classes.groupby(["cell", "rate"]).correct.sum().values == counted.values.ravel()).all(), "class_frame(): counts do not add up")
+    check((classes.groupby(["cell", "rate"]).images.sum().unstack().values == c.total.values[:, None]).all(), "class_frame(): images")
+    check(near(classes.accuracy, classes.correct / classes.images), "class_frame(): accuracy")
 
 
 def check_refused(open_results):

@@ -7,7 +7,7 @@ from results_check import check
 # name: (dimensions, type); "text" for strings
 CURVES = {"cell": ("cell", "i8"), "rate": ("rate", "f8"), "class_slot": ("class_slot", "i8"), "model": ("cell", "text"),
           "kind": ("cell", "text"), "criterion": ("cell", "text"), "seed": ("cell", "u8"), "references": ("cell", "i8"),
-          "n_classes": ("cell", "i8"), "total": ("cell", "i8"), "reference_images": ("cell", "i8"), "correct": ("cell rate", "i8"), "top5": ("cell rate", "i8"),
+          "task": ("cell", "text"), "n_classes": ("cell", "i8"), "total": ("cell", "i8"), "reference_images": ("cell", "i8"), "correct": ("cell rate", "i8"), "top5": ("cell rate", "i8"),
           "correct_masked": ("cell rate", "i8"), "top5_masked": ("cell rate", "i8"),
           "class_correct_masked": ("cell rate class_slot", "i8"),
           "accuracy": ("cell rate", "f8"), "agree": ("cell rate", "i8"), "loss_sum": ("cell rate", "f8"), "removed": ("cell rate", "i8"), "layers_emptied": ("cell rate", "i8"),
@@ -24,7 +24,7 @@ MODEL = {"layer": ("layer", "text"), "type": ("layer", "text"), "group": ("layer
          "layer_index": ("component", "u4"), "index_in_layer": ("component", "u4"), "parameters": ("component", "i8"),
          "macs": ("component", "i8")}
 ROW = {"row": ("row", "i8"), "model": ("row", "text"), "kind": ("row", "text"), "criterion": ("row", "text"),
-       "n_classes": ("row", "i8"), "references": ("row", "i8")}
+       "task": ("row", "text"), "n_classes": ("row", "i8"), "references": ("row", "i8")}
 STABILITY = ROW | {"rate": ("rate", "f8"), "pairs": ("row", "i8"), "kendall_mean": ("row", "f8"), "jaccard_mean": ("row rate", "f8")}
 SUMMARY = ROW | {name: ("row", "f8") for name in ("accuracy", "a_pr_mean", "a_pr_mean_error", "a_pr_trapezoid",
                                                    "a_pr_trapezoid_error", "highest_rate_95", "area_parameters", "area_macs",
@@ -38,14 +38,24 @@ PROVENANCE = {"input": ("input", "i8"), "path": ("input", "text"), "sha256": ("i
               "rank": ("rank", "i8"), "host": ("rank", "text"), "busy": ("rank", "f8"), "idle": ("rank", "f8"),
               "cell": ("cell", "i8"), "rate": ("rate", "f8"), "seconds_per_image": ("cell rate", "f8"),
               "idle_share": ("rank", "f8"), "stage": ("stage", "text"), "image_wait": ("rank stage", "f8"), "image_wait_share": ("rank stage", "f8")}
-SETS = {"set": ("set", "i8"), "seed": ("set", "u8"), "n_classes": ("set", "i8"), "references": ("set", "i8"), "images": ("set", "i8")}
+SETS = {"set": ("set", "i8"), "seed": ("set", "u8"), "task": ("set", "text"), "n_classes": ("set", "i8"), "references": ("set", "i8"), "images": ("set", "i8")}
 AUDIT = SETS | {"step": ("step", "i8"), "layer": ("step", "text"), "type": ("step", "text"), "rule": ("step", "text"),
                 "complete": ("step", "u1")} | {name: ("set step", "f8") for name in (
                     "relevance_out", "absolute_out", "relevance_in", "absolute_in", "residual", "growth")}
 ROWS = SETS | {"sample": ("sample", "i8"), "class": ("class", "i8"), "component": ("component", "i8"), "path": ("sample", "text"),
                "sample_class": ("sample", "i8"), "samples": ("class", "i8"), "member": ("set sample", "u1"),
                "score": ("sample component", "f4"), "mean": ("class component", "f8"), "variance": ("class component", "f8")}
-PARTS = {"/models/": MODEL, "/audit/": AUDIT, "/rows/": ROWS}
+HEATMAPS = {"cell": ("cell", "i8"), "rate": ("rate", "f8"), "slot": ("slot", "i8"), "image": ("image", "i8"), "model": ("cell", "text"),
+            "kind": ("cell", "text"), "criterion": ("cell", "text"), "seed": ("cell", "u8"), "references": ("cell", "i8"),
+            "n_classes": ("cell", "i8"), "images": ("cell", "i8"), "path": ("image", "text"), "image_class": ("image", "i8"),
+            "member": ("cell slot", "i8"), "prediction": ("cell rate slot", "i8")} | {
+    name: ("cell rate", "f8") for name in ("cosine_mean", "cosine_error", "map_cosine_mean", "map_cosine_error", "logit_mean", "confidence_mean",
+                                           "confidence_error", "confidence_loss_mean", "confidence_loss_error")} | {
+    name: ("cell rate", "i8") for name in ("changed", "gone", "undefined")} | {
+    name: ("cell rate slot", "f8") for name in ("cosine", "map_cosine", "logit", "confidence")}
+MAPS = {"map": ("map", "i8"), "row": ("row", "i8"), "column": ("column", "i8"), "image": ("map", "i8"),
+        "relevance": ("map row column", "f4")}
+PARTS = {"/models/": MODEL, "/audit/": AUDIT, "/rows/": ROWS, "/heatmaps/maps/": MAPS}
 FIXED = {"/curves": CURVES, "/stability": STABILITY, "/summary": SUMMARY, "/differences": DIFFERENCES, "/criteria": CRITERIA, "/classes": CLASSES,
          "/provenance": PROVENANCE}
 
@@ -69,6 +79,8 @@ def check_layouts(data):
     for group, d in data.items():
         if group.startswith("/tracks/"):
             check_layout(group, d, TRACK | (MOMENTS if "moment" in d else {}))
+        elif group == "/heatmaps":
+            check_layout(group, d, (HEATMAPS | ({"map": ("cell rate slot", "i8")} if "map" in d else {})) if d.variables else {})
         else:
             part = next((layout for start, layout in PARTS.items() if group.startswith(start)), None)
             check_layout(group, d, part if part is not None else FIXED.get(group, {}))

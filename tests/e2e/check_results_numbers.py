@@ -6,7 +6,7 @@ from itertools import combinations
 import numpy as np
 from results_check import check, near
 
-KEYS = ["model", "kind", "criterion", "n_classes", "references"]
+KEYS = ["model", "kind", "criterion", "task", "references"]
 
 
 def highest_rate(rate, accuracy):
@@ -74,17 +74,36 @@ def check_axes(data):
     check((times > 0) & np.isfinite(times), "/provenance/seconds_per_image: a time that is none")
 
 
+def check_tasks(data):
+    """A drawn subset is called by its size and a seed's own; a stated one has a name, and the same classes with every seed."""
+    c = data["/curves"]
+    for task in set(c.task.values.tolist()):
+        of = c.isel(cell=np.nonzero((c.task == task).values)[0])
+        check(len(set(of.n_classes.values.tolist())) == 1, f"/curves/task: {task} has several sizes")
+        if task.isdigit():
+            check(of.n_classes == int(task), f"/curves/task: {task} is no number of classes")
+            for seed in set(of.seed.values.tolist()):
+                mine = of.classes.isel(cell=np.nonzero((of.seed == seed).values)[0])
+                check((mine == mine.isel(cell=0)).all(), f"/curves/classes: seed {seed} drew several subsets of {task}")
+        else:
+            check((of.classes == of.classes.isel(cell=0)).all(), f"/curves/classes: {task} differs from seed to seed")
+    for name in ("/summary", "/stability", "/differences"):
+        sizes = dict(zip(c.task.values.tolist(), c.n_classes.values.tolist()))
+        check([sizes[t] for t in data[name].task.values.tolist()] == data[name].n_classes.values, f"{name}/n_classes")
+
+
 def check_curves(data):
     c = data["/curves"]
     n, rate = c.sizes["cell"], c.rate.values
     check(c.cell.values == np.arange(n), "/curves: cells are not numbered 0, 1, ...")
-    for name in ("model", "kind", "criterion", "seed", "references", "n_classes"):
+    for name in ("model", "kind", "criterion", "seed", "references", "task", "n_classes"):
         check(name in c.coords, f"/curves/{name} is not a coordinate")
     check(rate[0] == 0 and np.all(np.diff(rate) > 0) and rate[-1] < 1, "/curves/rate does not ascend from 0")
     check((c.correct >= 0) & (c.correct <= c.top5) & (c.top5 <= c.total), "/curves: 0 <= correct <= top5 <= total does not hold")
     check(c.class_total.sum("class_slot") == c.total, "/curves: class_total does not add up to total")
     check(c.class_correct.sum("class_slot") == c.correct, "/curves: class_correct does not add up to correct")
     check(c.class_correct <= c.class_total, "/curves: class_correct > class_total")
+    check_tasks(data)
     used = c.class_slot < c.n_classes
     check((c.classes >= 0) == used, "/curves/classes: the fill value is not where a class is absent")
     check(used | (c.class_total == 0), "/curves/class_total: images of an absent class")
@@ -267,7 +286,7 @@ def check_differences(data):
         row = d.isel(row=r)
         pair = []
         for name in (row.criterion.item(), row.other.item()):
-            there = (c.model == row.model) & (c.kind == row.kind) & (c.n_classes == row.n_classes) & (c.criterion == name)
+            there = (c.model == row.model) & (c.kind == row.kind) & (c.task == row.task) & (c.criterion == name)
             there &= (c.references == row.references) | (c.references == 0)
             cells = c.isel(cell=np.nonzero(there.values)[0]).sortby("seed")
             pair.append(cells.a_pr_mean.values)
@@ -280,7 +299,7 @@ def check_differences(data):
         if len(off) == 3 and half > 0:  # two degrees of freedom: P(|T| < t) = t / sqrt(2 + t^2)
             t = half / standard_error(off)
             check(abs(t / (2 + t * t) ** 0.5 - 0.95) < 1e-9, f"/differences row {r}: the interval is not of 95 %")
-        seen.add(tuple(str(row[name].item()) for name in ("model", "kind", "criterion", "other", "n_classes", "references")))
+        seen.add(tuple(str(row[name].item()) for name in ("model", "kind", "criterion", "other", "task", "references")))
     check(len(seen) == d.sizes["row"], "/differences has a row twice")
     rows = {tuple(str(x) for x in k) for k in zip(*(data["/summary"][name].values.tolist() for name in KEYS))}
     order = list(dict.fromkeys(c.criterion.values.tolist()))

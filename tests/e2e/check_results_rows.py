@@ -13,13 +13,13 @@ def words(data, criterion):
 def cells_of_set(data, d, i):
     """Cells that explain reference set i of the group d."""
     c = data["/curves"]
-    return (c.seed == d.seed[i]) & (c.n_classes == d.n_classes[i]) & (c.references == d.references[i])
+    return (c.seed == d.seed[i]) & (c.task == d.task[i]) & (c.references == d.references[i])
 
 
 def check_sets(group, d, data):
     c = data["/curves"]
-    used = {(int(s), int(k), int(n)) for s, k, n in zip(c.seed.values, c.n_classes.values, c.references.values) if n > 0}
-    sets = list(zip(d.seed.values.tolist(), d.n_classes.values.tolist(), d.references.values.tolist()))
+    used = {(int(s), str(k), int(n)) for s, k, n in zip(c.seed.values, c.task.values, c.references.values) if n > 0}
+    sets = list(zip(d.seed.values.tolist(), d.task.values.tolist(), d.references.values.tolist()))
     check(len(set(sets)) == len(sets) and set(sets) == used, f"{group}: sets are not those of the cells")
     check(d.images == d.n_classes * d.references, f"{group}/images")
 

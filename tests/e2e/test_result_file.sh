@@ -33,6 +33,11 @@ criteria+='{name: wanda, method: wanda}, {name: random, method: random}'
 check "$work/study file.yaml" --set tasks.seeds=2 --set 'tasks.classes=[2, 3]' --set 'rates=[0, 0.5]' --set "criteria=[$criteria]" \
     --set rows=keep
 
+# Explanations under pruning, with their maps and without; some criteria and rates; tasks of unlike numbers of images.
+check "$work/study file.yaml" --set tasks.seeds=2 --set 'tasks.classes=[2, 4]' --set 'rates=[0, 0.1, 0.3, 0.5]' --set heatmaps.images=2 --set heatmaps.keep=true
+check "$work/study file.yaml" --set tasks.seeds=1 --set 'tasks.classes=[2, 4]' --set 'rates=[0, 0.3, 0.5]' --set heatmaps.images=1 \
+    --set 'heatmaps.rates=[0.5]' --set 'heatmaps.criteria=[random]' --set heatmaps.composite=epsilon-plus-flat
+
 # One seed, one network: there is no error and no pair, and most images are read once, by one rank of the two.
 sed '/name: digits_vit/,/components:/d' "$work/study file.yaml" >"$work/one.yaml"
 check "$work/one.yaml" --set tasks.seeds=1 --set 'tasks.classes=[2, 10]' --set 'rates=[0, 0.5]'

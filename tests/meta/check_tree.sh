@@ -79,6 +79,8 @@ includes_of 'mpi\.h' '^(parallel|stages|pipeline|tests)/' >"$findings"
 report "mpi.h is for parallel/, stages/ and pipeline/ only:"
 includes_of '(cblas|lapacke?|dnnl)\.h' '^engine/backend/' >"$findings"
 report "BLAS is for engine/backend/ only:"
+includes_of 'nlopt\.h' '^engine/search/' >"$findings"
+report "NLopt is for engine/search/ only:"
 
 in_code "$sources" '^(engine/core/arena\.c$|tests/)' '(^|[^[:alnum:]_])(malloc|calloc|realloc|aligned_alloc|posix_memalign|strdup|free)[[:space:]]*\(' >"$findings"
 report "Memory comes from arenas (engine/core/arena.c):"

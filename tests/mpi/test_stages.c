@@ -9,8 +9,10 @@
 #include "attribution/walk.h"
 #include "attribution/walk_audit.h"
 #include "core/rng.h"
+#include "parallel/eigen.h"
 #include "pipeline/plan.h"
 #include "stages/rows.h"
+#include "stages/spectrum.h"
 #include "stages/stage.h"
 
 static comm world;
@@ -51,8 +53,9 @@ static int run_stages(void **state)
     (void)state;
     /* Every order, scope and floor, on criteria that look at images and on those that do not. Half of the classes are masked, and at the last
      * rate floors give way. */
-    static const char *const sets[] = {
+    const char *const sets[] = {
         "tasks.seeds=[0, 3]", "tasks.classes=[6]", "tasks.references=[1, 3]", "rates=[0, 0.45, 0.9]", "micro_batch=8", "rows=keep",
+        "spectrum=true", eigen_built() ? "spectrum_lapack=17" : "spectrum_lapack=18", /* of 18 images */
         "criteria=[{name: plain, method: lrp}, {name: floor, method: lrp, floor: 0.3}, {name: layers, method: lrp, scope: layer},"
         " {name: least, method: magnitude}, {name: most, method: random, order: most-first, floor: 0.25},"
         " {name: most-layers, method: magnitude, order: most-first, scope: layer}]"};
@@ -65,7 +68,7 @@ static int run_stages(void **state)
     const char *const more[] = {"tasks.seeds=[0, 3]", "tasks.classes=[6]", "tasks.references=[1, 3]", "rates=[0, 0.45]",
                                 "micro_batch=8", criteria};
     if (!status_ok(arena_open("test", &memory)) || !status_ok(arena_open("scratch", &scratch)) ||
-        !status_ok(run_study(COUNT(sets), sets, "evaluate", &resolved, &ctx)) ||
+        !status_ok(run_study(COUNT(sets), sets, "spectrum", &resolved, &ctx)) ||
         !status_ok(run_study(COUNT(more), more, "prune", &many, &many_ctx))) {
         print_message("%s\n", status_message());
         return 1;
@@ -445,6 +448,104 @@ static void rows_and_audits_are_those_of_the_images(void **state)
     }
 }
 
+/* ---- spectrum ---- */
+
+enum { MOST_IMAGES = 18 };
+
+/* K(i,j): product of the scores of images i and j about their means, over (n - 1). */
+static void covariances(const float *rows, size_t stride, const study *s, const study_reference *r, const spectrum_part *p, double k[MOST_IMAGES][MOST_IMAGES])
+{
+    const size_t n = r->samples.n;
+    const sample_list all = s->explained;
+    const study_reference explained = {.samples = all};
+    memset(k, 0, sizeof(double[MOST_IMAGES][MOST_IMAGES]));
+    for (size_t c = 0; c < p->n; c++) {
+        double x[MOST_IMAGES], mean = 0.0;
+        for (size_t i = 0; i < n; i++) {
+            x[i] = (double)rows[place_of(&explained, r->samples.sample[i]) * stride + p->component[c]];
+            mean += x[i] / (double)n;
+        }
+        for (size_t i = 0; i < n; i++) {
+            for (size_t j = 0; j < n; j++) {
+                k[i][j] += (x[i] - mean) * (x[j] - mean) / (double)(n - 1);
+            }
+        }
+    }
+}
+
+/* Jacobi's method: rotations until nothing is left beside the diagonal; then its elements, descending. */
+static void jacobi(size_t n, double k[MOST_IMAGES][MOST_IMAGES], double values[MOST_IMAGES])
+{
+    for (size_t sweep = 0; sweep < 30; sweep++) {
+        for (size_t p = 0; p + 1 < n; p++) {
+            for (size_t q = p + 1; q < n; q++) {
+                const double angle = 0.5 * atan2(2.0 * k[p][q], k[q][q] - k[p][p]), c = cos(angle), s = sin(angle);
+                for (size_t i = 0; i < n; i++) {
+                    const double a = k[i][p], b = k[i][q];
+                    k[i][p] = c * a - s * b;
+                    k[i][q] = s * a + c * b;
+                }
+                for (size_t i = 0; i < n; i++) {
+                    const double a = k[p][i], b = k[q][i];
+                    k[p][i] = c * a - s * b;
+                    k[q][i] = s * a + c * b;
+                }
+            }
+        }
+    }
+    for (size_t i = 0; i < n; i++) {
+        size_t at = i;
+        for (; at > 0 && values[at - 1] < k[i][i]; at--) {
+            values[at] = values[at - 1];
+        }
+        values[at] = k[i][i];
+    }
+}
+
+static void spectra_are_those_of_the_definition(void **state)
+{
+    (void)state;
+    const study *s = &resolved.study;
+    size_t together = 0, parts = 0;
+    for (size_t pair = 0; pair < s->n_models * s->config->n_criteria; pair++) {
+        const size_t model = pair / s->config->n_criteria, criterion = pair % s->config->n_criteria;
+        const study_model *m = &s->models[model];
+        const spectrum_pair *p = spectrum_of_pair(&ctx, model, criterion);
+        const float *rows = ctx.attribute.rows[attribute_index(s, model, criterion, 0) / s->n_references];
+        assert_true((p != NULL) == rows_exist(s, model, criterion));
+        if (p == NULL || rows == NULL) {
+            continue; /* on rank 0 alone */
+        }
+        assert_int_equal(p->parts[p->n_parts - 1].level, SPECTRUM_NETWORK);
+        assert_int_equal(p->parts[p->n_parts - 1].n, spectrum_components(m));
+        for (size_t i = 0; i < s->n_references * p->n_parts; i++) {
+            const study_reference *r = &s->references[i / p->n_parts];
+            const spectrum_part *of = &p->parts[i % p->n_parts];
+            const size_t n = r->samples.n;
+            double k[MOST_IMAGES][MOST_IMAGES], values[MOST_IMAGES] = {0}, trace = 0.0, squares = 0.0;
+            assert_true(n <= MOST_IMAGES);
+            covariances(rows, m->graph->n_components, s, r, of, k);
+            for (size_t j = 0; j < n; j++) {
+                trace += k[j][j];
+                for (size_t l = 0; l < n; l++) {
+                    squares += k[j][l] * k[j][l];
+                }
+            }
+            jacobi(n, k, values);
+            assert_int_equal(p->order[i], n < of->n ? n : of->n);
+            assert_int_equal(p->over_ranks[i], p->order[i] > s->config->spectrum_lapack);
+            for (size_t j = 0; j < n; j++) {
+                assert_true(fabs((j < p->order[i] ? p->values[i][j] : 0.0) - values[j]) <= 1e-13 * values[0]);
+            }
+            assert_true(fabs(p->measures[i].participation - trace * trace / squares) <= 1e-11 * (double)n);
+            assert_true(fabs(p->measures[i].trace - trace) <= 1e-12 * trace);
+            together += p->over_ranks[i];
+            parts += of->level == SPECTRUM_LAYER;
+        }
+    }
+    assert_true(world.rank != 0 || (parts > 0 && (together > 0) == eigen_built()));
+}
+
 static void every_file_that_was_read_is_known(void **state)
 {
     (void)state;
@@ -462,6 +563,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(every_method_is_its_rows_one_image_at_a_time),
         cmocka_unit_test(curves_are_those_of_the_definition),
         cmocka_unit_test(rows_and_audits_are_those_of_the_images),
+        cmocka_unit_test(spectra_are_those_of_the_definition),
         cmocka_unit_test(every_file_that_was_read_is_known),
     };
     if (!status_ok(comm_start(&argc, &argv, &world))) {

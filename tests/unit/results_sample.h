@@ -18,6 +18,7 @@ enum { N_SEEDS = 2, N_TASKS = 2, N_CRITERIA = 2, N_KINDS = 3, N_CLASSES = 10 };
 enum { N_TRACKS = N_KINDS * N_CRITERIA, N_ROWS = N_TRACKS * N_TASKS, N_CELLS = N_ROWS * N_SEEDS };
 static const double rates[N_RATES] = {0.0, 0.125, 0.25, 0.375, 0.5, 0.625, 0.75, 0.875};
 static const size_t task_classes[N_TASKS] = {3, 10};
+static const char *const task_names[N_TASKS] = {"3", "every-one"}; /* drawn, stated */
 static const char *const class_names[N_CLASSES] = {"zero", "one", "zwei", "trois", "четыре", "五", "6", "7", "8", "9"};
 static const char *const criterion_names[N_CRITERIA] = {"lrp-epsilon", "random"};
 static const char *const criterion_methods[N_CRITERIA] = {"lrp epsilon=1e-06", "random"};
@@ -110,6 +111,7 @@ static void sample_cell(result_cell *c, size_t model, component_kind kind, size_
     }
     *c = (result_cell){.model = model,
                        .criterion = criterion,
+                       .task = task,
                        .kind = kind,
                        .seed = UINT64_MAX - seed,
                        .n_references = criterion == 0 ? 10 : 0,
@@ -188,10 +190,11 @@ static void sample_rows(results *r, const result_cell *cells)
     result_summary *summary = get(N_ROWS, sizeof *summary);
     for (size_t i = 0; i < N_ROWS; i++) {
         const result_cell *c = &cells[i * N_SEEDS];
-        stability[i] = (result_stability){c->model, c->criterion, c->n_classes, c->n_references,
-                                          1,        c->kind,      0.5,          reals(N_RATES, i)};
+        stability[i] = (result_stability){c->model, c->criterion, c->task, c->n_classes, c->n_references,
+                                          1,        c->kind,      0.5,     reals(N_RATES, i)};
         summary[i] = (result_summary){.model = c->model,
                                       .criterion = c->criterion,
+                                      .task = c->task,
                                       .n_classes = c->n_classes,
                                       .n_references = c->n_references,
                                       .n_seeds = N_SEEDS,
@@ -225,7 +228,7 @@ static void sample_audit(results *r)
     static const result_audit_step steps[] = {{"heads.head", "linear", "epsilon (epsilon=1e-06)", true},
                                               {"block.1.add", "add", "norm (epsilon=1e-06)", true},
                                               {"block.1.attention", "attention", "attention (epsilon=1e-06, softmax=epsilon)", false}};
-    static const result_set sets[] = {{UINT64_MAX, 3, 10, 30}, {UINT64_MAX - 1, 3, 10, 30}};
+    static const result_set sets[] = {{UINT64_MAX, 0, 3, 10, 30}, {UINT64_MAX - 1, 0, 3, 10, 30}};
     static const double sums[2 * 3 * AUDIT_SUMS] = {30, 30, 29, 31, 29, 31, 29, 124, INFINITY, INFINITY, NAN, NAN,
                                                     30, 30, 27, 45, 27, 45, 27, 90,  27,       90,       9,   99};
     static const result_audit audit = {.model = 1, .criterion = 0, .n_steps = 3, .n_sets = 2, .steps = steps, .sets = sets, .sums = sums};
@@ -240,7 +243,7 @@ static void sample_kept(results *r)
     static const char *const path[SAMPLES] = {"zero/a.png", "zero/b.png", "zero/c.png", "two/a.png", "two/\xff.png"};
     static const uint32_t class[SAMPLES] = {0, 0, 0, 2, 2};
     static float score[SAMPLES * COMPONENTS];
-    static const result_set sets[] = {{UINT64_MAX, 3, 10, 3}, {UINT64_MAX - 1, 3, 10, 4}};
+    static const result_set sets[] = {{UINT64_MAX, 0, 3, 10, 3}, {UINT64_MAX - 1, 0, 3, 10, 4}};
     static const uint8_t member[2 * SAMPLES] = {1, 0, 1, 0, 1, 1, 1, 0, 1, 1};
     static const result_rows rows = {.model = 1, .criterion = 0, .moment = "absolute", .n_samples = SAMPLES, .n_components = COMPONENTS,
                                      .path = path, .class = class, .score = score, .n_sets = 2, .sets = sets, .member = member};
@@ -249,6 +252,60 @@ static void sample_kept(results *r)
     }
     r->rows = &rows;
     r->n_rows = 1;
+}
+
+/* Of two reference sets, for the second model: two layers, two kinds, the network; the matrix of it has been solved by all ranks. The second set has one
+ * image, which tells nothing. */
+static void sample_spectrum(results *r)
+{
+    static const result_part parts[] = {{"block.0", "layer", "neurons", 8}, {"block.1.attention", "layer", "heads", 2}, {"neurons", "kind", "neurons", 8},
+                                        {"heads", "kind", "heads", 2}, {"network", "network", "", 10}};
+    static const result_set sets[] = {{UINT64_MAX, 0, 3, 10, 30}, {UINT64_MAX - 1, 0, 3, 1, 1}};
+    static const size_t order[] = {4, 2, 4, 2, 5, 1, 1, 1, 1, 1};
+    static const double value[] = {8.0, 4.0, 2.0, 1.0, 0.5}, none[] = {NAN};
+    static const double *const values[] = {value, value, value, value, value, none, none, none, none, none};
+    static const uint8_t over_ranks[] = {0, 0, 0, 0, 1, 0, 0, 0, 0, 1};
+    static spectrum measures[10];
+    static const result_spectrum one = {.model = 1, .criterion = 0, .n_parts = 5, .n_sets = 2, .parts = parts, .sets = sets, .order = order,
+                                             .values = values, .over_ranks = over_ranks, .measures = measures};
+    for (size_t i = 0; i < 10; i++) {
+        measures[i] = spectrum_of(sets[i / 5].n_images, order[i], values[i]);
+    }
+    r->spectra = &one;
+    r->n_spectra = 1;
+}
+
+/* Explanations under pruning of two cells with different numbers of images, at three rates; maps of one of them, of the second model. */
+static void sample_heatmaps(results *r)
+{
+    enum { RATES = 3, FEW = 2, MANY = 4, PIXELS = 6 };
+    static const double at[RATES] = {0.0, 0.25, 0.875};
+    static const char *const path[MANY] = {"zero/e.png", "one/e.png", "\xff/e.png", "6/e.png"};
+    static const uint32_t class[MANY] = {0, 1, 2, 6};
+    static const size_t few[FEW] = {1, 3}, many[MANY] = {0, 1, 2, 3}, map[RATES * MANY] = {0, 1, 2, 3, 4, 5, 6, 7, 0, 1, 2, 3};
+    static const int64_t prediction[RATES * MANY] = {0, 1, 2, 6, 0, 1, 1, -1, 3, 3, 3, 3};
+    static const float pixel[2 * MANY][PIXELS] = {{1, -2, 3, -4, 5, -6}, {0}, {7}, {8}, {9}, {10}, {11}, {0.5f, 0.25f, 0, 0, 0, -1}};
+    static const float *const maps[2 * MANY] = {pixel[0], pixel[1], pixel[2], pixel[3], pixel[4], pixel[5], pixel[6], pixel[7]};
+    static const size_t of[2 * MANY] = {0, 1, 2, 3, 0, 1, 2, 3};
+    static const result_heatmap_maps of_vit = {.model = 1, .n_maps = 2 * MANY, .height = 2, .width = 3, .map = maps, .image = of};
+    static result_heatmaps h = {.method = "lrp epsilon=1e-06", .composite = "[{rule: epsilon, epsilon: 1e-06}]", .n_rates = RATES, .n_cells = 2,
+                                .n_images = MANY, .n_models = 1, .rates = at, .path = path, .class = class, .maps = &of_vit};
+    result_heatmap_cell *cells = get(2, sizeof *cells);
+    for (size_t i = 0; i < 2; i++) {
+        const size_t cell = i == 0 ? 1 : r->n_cells - 1, n = i == 0 ? FEW : MANY;
+        const result_cell *c = &r->cells[cell];
+        cells[i] = (result_heatmap_cell){
+            .cell = cell, .model = c->model, .criterion = c->criterion, .n_references = c->n_references, .n_classes = c->n_classes,
+            .kind = c->kind, .seed = c->seed, .n_images = n, .cosine_mean = reals(RATES, 71 + i), .cosine_error = reals(RATES, 73 + i),
+            .map_cosine_mean = reals(RATES, 75 + i), .map_cosine_error = reals(RATES, 77 + i), .logit_mean = reals(RATES, 79 + i),
+            .confidence_mean = reals(RATES, 81 + i), .confidence_error = reals(RATES, 83 + i), .confidence_loss_mean = reals(RATES, 85 + i),
+            .confidence_loss_error = reals(RATES, 87 + i), .changed = numbers(RATES, 89 + i, n + 1), .gone = numbers(RATES, 91 + i, n + 1),
+            .undefined = numbers(RATES, 93 + i, n + 1), .image = i == 0 ? few : many, .cosine = reals(RATES * n, 95 + i),
+            .map_cosine = reals(RATES * n, 97 + i), .logit = reals(RATES * n, 99 + i), .confidence = reals(RATES * n, 101 + i),
+            .prediction = prediction, .map = i == 0 ? NULL : map};
+    }
+    h.cells = cells;
+    r->heatmaps = &h;
 }
 
 static void sample_provenance(results *r)
@@ -319,6 +376,8 @@ static const results *sample(size_t n)
                    .criterion_ranking = criterion_rankings,
                    .criterion_composite = criterion_composites,
                    .rates = rates,
+                   .n_tasks = N_TASKS,
+                   .task_name = task_names,
                    .class_name = class_names,
                    .n_classes = N_CLASSES,
                    .cells = cells,
@@ -326,6 +385,8 @@ static const results *sample(size_t n)
     sample_rows(r, cells);
     sample_audit(r);
     sample_kept(r);
+    sample_spectrum(r);
+    sample_heatmaps(r);
     sample_provenance(r);
     return r;
 }

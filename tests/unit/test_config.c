@@ -72,6 +72,8 @@ static void absent_keys_get_their_defaults(void **state)
     assert_string_equal(c->backend, "auto");
     assert_int_equal(c->rows, ROWS_STREAM);
     assert_non_null(strstr(c->resolved, "\nrows: stream\n"));
+    assert_true(!c->spectrum && c->spectrum_lapack == 4096);
+    assert_non_null(strstr(c->resolved, "\nspectrum: false\nspectrum_lapack: 4096\n"));
     assert_false(c->winograd);
     assert_non_null(strstr(c->resolved, "convolutions: direct\n"));
     assert_string_equal(c->output, "d.h5");
@@ -233,6 +235,8 @@ static void overrides_win(void **state)
                                        "decode_threads=3",
                                        "backend=onednn", /* built in or not */
                                        "rows=keep",
+                                       "spectrum=true",
+                                       "spectrum_lapack=300",
                                        "convolutions=winograd",
                                        "criteria[0].epsilon=0",
                                        "tasks.classes=[3]",
@@ -251,6 +255,8 @@ static void overrides_win(void **state)
     assert_non_null(strstr(c->resolved, "backend: onednn\n"));
     assert_int_equal(c->rows, ROWS_KEEP);
     assert_non_null(strstr(c->resolved, "\nrows: keep\n"));
+    assert_true(c->spectrum && c->spectrum_lapack == 300);
+    assert_non_null(strstr(c->resolved, "\nspectrum: true\nspectrum_lapack: 300\n"));
     assert_true(c->winograd);
     assert_non_null(strstr(c->resolved, "convolutions: winograd\n"));
     assert_true(c->criteria[0].parameters[0] == 0.0);
@@ -316,7 +322,10 @@ static void bad_overrides_are_named(void **state)
         {"data={reference: x}", "--set data={reference: x}: data: the key 'evaluation' is missing; expected a path"},
         {"prediction=maskd", "expected one of restricted, masked, found 'maskd'; did you mean 'masked'?"},
         {"backend=onedn", "expected one of auto, onednn, openblas, found 'onedn'; did you mean 'onednn'?"},
-        {"rows=kep", "--set rows=kep: rows: expected one of stream, keep, found 'kep'; did you mean 'keep'?"},
+        {"rows=kep", "--set rows=kep: rows: expected one of stream, keep, auto, found 'kep'; did you mean 'keep'?"},
+        {"rows=atuo", "expected one of stream, keep, auto, found 'atuo'; did you mean 'auto'?"},
+        {"spectrum=yes", "--set spectrum=yes: spectrum: expected true or false, found 'yes'"},
+        {"spectrum_lapack=0", "--set spectrum_lapack=0: spectrum_lapack: expected an integer in [1, 32768], found 0"},
         {"convolutions=wino", "--set convolutions=wino: convolutions: expected one of direct, winograd, found 'wino'"},
         {"micro_batch=\"8\"", "expected an integer in [1, 1024], found the quoted text '8'; leave out the quotes"},
     };

@@ -295,6 +295,103 @@ static void audits_are_written(void **state)
     (void)H5Fclose(file);
 }
 
+static void spectra_are_written(void **state)
+{
+    (void)state;
+    const char *path = scratch_path("spectra.h5");
+    const results *r = sample(9);
+    assert_ok(results_write(path, r));
+    const hid_t file = H5Fopen(path, H5F_ACC_RDONLY, H5P_DEFAULT);
+    const size_t all[] = {2, 5, 5}, cases[] = {2, 5}, shares[] = {2, 5, 3};
+    double value[2 * 5 * 5], participation[10], adjusted[10], rank[10], variance[10], modes[2 * 5 * 3], share[3];
+    uint8_t solver[10];
+    read_back(file, "/spectrum/vit/lrp-epsilon/eigenvalue", H5T_NATIVE_DOUBLE, 3, all, value);
+    read_back(file, "/spectrum/vit/lrp-epsilon/participation", H5T_NATIVE_DOUBLE, 2, cases, participation);
+    read_back(file, "/spectrum/vit/lrp-epsilon/adjusted", H5T_NATIVE_DOUBLE, 2, cases, adjusted);
+    read_back(file, "/spectrum/vit/lrp-epsilon/effective_rank", H5T_NATIVE_DOUBLE, 2, cases, rank);
+    read_back(file, "/spectrum/vit/lrp-epsilon/variance", H5T_NATIVE_DOUBLE, 2, cases, variance);
+    read_back(file, "/spectrum/vit/lrp-epsilon/modes", H5T_NATIVE_DOUBLE, 3, shares, modes);
+    read_back(file, "/spectrum/vit/lrp-epsilon/share", H5T_NATIVE_DOUBLE, 1, shares + 2, share);
+    read_back(file, "/spectrum/vit/lrp-epsilon/solver", H5T_NATIVE_UINT8, 2, cases, solver);
+    for (size_t i = 0; i < 10; i++) {
+        const spectrum *of = &r->spectra[0].measures[i];
+        for (size_t k = 0; k < 5; k++) {
+            const bool there = i < 5 && k < r->spectra[0].order[i];
+            assert_true(there ? value[i * 5 + k] == 8.0 / (double)(1 << k) : isnan(value[i * 5 + k]) != 0);
+        }
+        assert_memory_equal(&variance[i], &of->trace, sizeof(double));
+        assert_memory_equal(&participation[i], &of->participation, sizeof(double));
+        assert_memory_equal(&adjusted[i], &of->adjusted, sizeof(double));
+        assert_memory_equal(&rank[i], &of->effective_rank, sizeof(double));
+        assert_memory_equal(&modes[i * 3], of->modes, sizeof of->modes);
+        assert_int_equal(solver[i], i % 5 == 4);
+    }
+    assert_true(share[0] == 0.90 && share[1] == 0.95 && share[2] == 0.99 && participation[1] == 144.0 / 80.0 && isnan(participation[6]));
+    assert_scale(file, "/spectrum/vit/lrp-epsilon/modes", 2, "/spectrum/vit/lrp-epsilon/share");
+    assert_scale(file, "/spectrum/vit/lrp-epsilon/name", 0, "/spectrum/vit/lrp-epsilon/part");
+    (void)H5Fclose(file);
+}
+
+static void heatmaps_are_written_with_gaps_where_a_cell_has_fewer_images(void **state)
+{
+    (void)state;
+    enum { RATES = 3, SLOTS = 4, MAPS = 8 };
+    const char *path = scratch_path("heatmaps.h5");
+    const results *r = sample(90);
+    const result_heatmap_cell *c = r->heatmaps->cells;
+    double mean[2 * RATES], cosine[2 * RATES * SLOTS], rate[RATES];
+    int64_t member[2 * SLOTS], prediction[2 * RATES * SLOTS], map[2 * RATES * SLOTS], changed[2 * RATES], cell[2], image[MAPS];
+    float pixels[MAPS * 6];
+    const size_t curves[] = {2, RATES}, slots[] = {2, RATES, SLOTS}, members[] = {2, SLOTS}, maps[] = {MAPS, 2, 3};
+    assert_ok(results_write(path, r));
+    const hid_t file = H5Fopen(path, H5F_ACC_RDONLY, H5P_DEFAULT);
+    read_back(file, "/heatmaps/cell", H5T_NATIVE_INT64, 1, curves, cell);
+    read_back(file, "/heatmaps/rate", H5T_NATIVE_DOUBLE, 1, curves + 1, rate);
+    assert_true(cell[0] == 1 && cell[1] == (int64_t)r->n_cells - 1 && rate[1] == 0.25);
+    read_back(file, "/heatmaps/confidence_loss_mean", H5T_NATIVE_DOUBLE, 2, curves, mean);
+    assert_memory_equal(mean, c[0].confidence_loss_mean, RATES * sizeof *mean);
+    assert_memory_equal(mean + RATES, c[1].confidence_loss_mean, RATES * sizeof *mean);
+    read_back(file, "/heatmaps/changed", H5T_NATIVE_INT64, 2, curves, changed);
+    assert_memory_equal(changed + RATES, c[1].changed, RATES * sizeof *changed);
+    read_back(file, "/heatmaps/member", H5T_NATIVE_INT64, 2, members, member);
+    read_back(file, "/heatmaps/cosine", H5T_NATIVE_DOUBLE, 3, slots, cosine);
+    read_back(file, "/heatmaps/prediction", H5T_NATIVE_INT64, 3, slots, prediction);
+    read_back(file, "/heatmaps/map", H5T_NATIVE_INT64, 3, slots, map);
+    for (size_t i = 0; i < 2 * RATES * SLOTS; i++) {
+        const size_t of = i / SLOTS / RATES, slot = i % SLOTS, k = i / SLOTS % RATES * c[of].n_images + slot;
+        if (slot < c[of].n_images) {
+            assert_true(cosine[i] == c[of].cosine[k] && prediction[i] == c[of].prediction[k] && member[of * SLOTS + slot] == (int64_t)c[of].image[slot]);
+        } else {
+            assert_true(isnan(cosine[i]) && prediction[i] == -1 && member[of * SLOTS + slot] == -1);
+        }
+        assert_true(map[i] == (of == 0 ? -1 : (int64_t)c[1].map[k]));
+    }
+    read_back(file, "/heatmaps/maps/vit/relevance", H5T_NATIVE_FLOAT, 3, maps, pixels);
+    read_back(file, "/heatmaps/maps/vit/image", H5T_NATIVE_INT64, 1, maps, image);
+    for (size_t i = 0; i < MAPS; i++) {
+        assert_memory_equal(pixels + i * 6, r->heatmaps->maps[0].map[i], 6 * sizeof *pixels);
+        assert_int_equal(image[i], r->heatmaps->maps[0].image[i]);
+    }
+    assert_disk_type(file, "/heatmaps/maps/vit/relevance", H5T_IEEE_F32LE);
+    assert_true(H5Lexists(file, "/heatmaps/maps/cnn_1.x", H5P_DEFAULT) <= 0);
+    assert_true(H5Fclose(file) >= 0);
+}
+
+/* The group is there for readers, and empty. */
+static void a_study_without_heatmaps_has_none(void **state)
+{
+    (void)state;
+    const char *path = scratch_path("without.h5");
+    results r = *sample(90);
+    H5G_info_t info;
+    r.heatmaps = NULL;
+    assert_ok(results_write(path, &r));
+    const hid_t file = H5Fopen(path, H5F_ACC_RDONLY, H5P_DEFAULT);
+    assert_true(H5Gget_info_by_name(file, "/heatmaps", &info, H5P_DEFAULT) >= 0);
+    assert_int_equal(info.nlinks, 0);
+    assert_true(H5Fclose(file) >= 0);
+}
+
 static void rows_are_written_with_what_they_say_of_a_class(void **state)
 {
     (void)state;
@@ -462,7 +559,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(dimensions_have_scales, open_memory, close_memory),
         cmocka_unit_test_setup_teardown(file_names_need_not_be_utf8, open_memory, close_memory),
         cmocka_unit_test_setup_teardown(audits_are_written, open_memory, close_memory),
+        cmocka_unit_test_setup_teardown(spectra_are_written, open_memory, close_memory),
         cmocka_unit_test_setup_teardown(rows_are_written_with_what_they_say_of_a_class, open_memory, close_memory),
+        cmocka_unit_test_setup_teardown(heatmaps_are_written_with_gaps_where_a_cell_has_fewer_images, open_memory, close_memory),
+        cmocka_unit_test_setup_teardown(a_study_without_heatmaps_has_none, open_memory, close_memory),
         cmocka_unit_test_setup_teardown(winograd_is_marked, open_memory, close_memory),
         cmocka_unit_test_setup_teardown(large_masks_are_whole, open_memory, close_memory),
         cmocka_unit_test_setup_teardown(same_results_give_the_same_bytes, open_memory, close_memory),

@@ -55,10 +55,16 @@ static void inspect_tells_what_is_inside(void **state)
                                         "Kendall",
                                         "accuracies are 'restricted'",
                                         "most-first",
+                                        "every-one",
                                         "0.875",
                                         "study: sample ...",
                                         "rank  attribute s   share  evaluate s   share",
                                         "   1       0.7500   6.2 %      3.5000  37.5 %",
+                                        "vit    lrp-epsilon  neurons        3          10      1      30           8           2.65      2.94            3.12       4.0",
+                                        "vit    lrp-epsilon  network        3          10      1      30          10           2.82      3.15            3.47       4.0             4.45",
+                                        "vit    lrp-epsilon  network        3           1      1       1          10            nan       nan             nan       nan              nan",
+                                        "Explanations under pruning",
+                                        "cnn_1.x  filters  lrp-epsilon  ",
                                         "vit    lrp-epsilon  residual   -0.1  heads.head",
                                         "vit    lrp-epsilon  gain        nan  block.1.attention",
                                         "vit    lrp-epsilon  growth      nan  block.1.attention"};
@@ -88,6 +94,49 @@ static void inspect_prints_the_accuracies_of_the_study(void **state)
         assert_non_null(strstr(text[p], arena_text(memory, "3          10      2  %.3f", mean)));
     }
     assert_non_null(strstr(text[PREDICTION_MASKED], "accuracies are 'masked'"));
+}
+
+static double worst_class(const result_cell *c, size_t rate)
+{
+    double worst = 2.0;
+    for (size_t i = 0; i < c->n_classes; i++) {
+        worst = fmin(worst, (double)c->class_correct[rate * c->n_classes + i] / (double)c->class_total[i]);
+    }
+    return worst;
+}
+
+/* A table each for accuracy, the worst class, agreement and loss: the row of the first two cells, which are two seeds, at two rates. */
+static void inspect_prints_what_is_known_at_every_rate(void **state)
+{
+    (void)state;
+    static char text[1 << 16];
+    const char *path = scratch_path("rates.h5");
+    const results r = *sample(9);
+    const result_cell *c = r.cells;
+    assert_ok(results_write(path, &r));
+    assert_ok(inspect_into(path, text, sizeof text));
+    for (size_t rate = 1; rate < 3; rate++) {
+        const double worst = (worst_class(&c[0], rate) + worst_class(&c[1], rate)) / 2.0;
+        const double agree = ((double)c[0].agree[rate] / (double)c[0].total + (double)c[1].agree[rate] / (double)c[1].total) / 2.0;
+        const double loss = (c[0].loss_sum[rate] / (double)c[0].total + c[1].loss_sum[rate] / (double)c[1].total) / 2.0;
+        const struct {
+            const char *title;
+            double value;
+        } tables[] = {{"\nAccuracy of the worst class of the task", worst},
+                      {"\nShare of the images with the answer of the unpruned network", agree},
+                      {"\nCross entropy of an image, in nat", loss}};
+        for (size_t i = 0; i < COUNT(tables); i++) {
+            char *row = strstr(text, tables[i].title);
+            assert_non_null(row);
+            row = strstr(row, "cnn_1.x");
+            assert_non_null(row);
+            char *cell = strstr(row, "10      2  ");
+            assert_true(cell != NULL && cell < strchr(row, '\n'));
+            double found[3];
+            assert_int_equal(sscanf(cell + 11, "%lf %lf %lf", &found[0], &found[1], &found[2]), 3);
+            assert_true(fabs(found[rate] - tables[i].value) <= 0.000501);
+        }
+    }
 }
 
 /* Fuzzing starts from a file that is read to its end; where the layout goes on, tests/fuzz/corpus/make_result.sh makes it again. */
@@ -171,6 +220,11 @@ static void wrong_shapes_and_types_are_named(void **state)
         {"/curves/correct", H5T_STD_I64LE, 2, {N_CELLS, N_RATES - 1}, "expected the shape [24, 8], found [24, 7]"},
         {"/curves/correct", H5T_STD_I64LE, 1, {N_CELLS, 0}, "expected the shape [24, 8], found [24]"},
         {"/curves/correct", H5T_IEEE_F32LE, 2, {N_CELLS, N_RATES}, "expected integers"},
+        {"/curves/agree", H5T_STD_I64LE, 2, {N_CELLS - 1, N_RATES}, "/curves/agree: expected the shape [24, 8], found [23, 8]"},
+        {"/curves/loss_sum", H5T_STD_I64LE, 2, {N_CELLS, N_RATES}, "/curves/loss_sum: expected"},
+        {"/curves/class_total", H5T_STD_I64LE, 2, {N_CELLS, 3}, "/curves/class_correct: expected the shape [24, 8, 3], found [24, 8, 10]"},
+        {"/curves/class_correct", H5T_STD_I64LE, 2, {N_CELLS, N_RATES}, "/curves/class_correct: expected the shape [24, 8, 10], found [24, 8]"},
+        {"/curves/task", H5T_STD_I64LE, 1, {N_CELLS, 0}, "/curves/task: expected texts"},
         {"/curves/total", H5T_STD_I64LE, 1, {N_CELLS + 1, 0}, "/curves/total: expected the shape [24], found [25]"},
         {"/curves/model", H5T_STD_I64LE, 1, {N_CELLS, 0}, "/curves/model: expected texts"},
         {"/curves/kind", fixed, 1, {N_CELLS, 0}, "/curves/kind: expected texts"},
@@ -187,6 +241,10 @@ static void wrong_shapes_and_types_are_named(void **state)
         {"/audit/vit/lrp-epsilon/absolute_in", H5T_IEEE_F64LE, 2, {1, 3}, "expected the shape [2, 3], found [1, 3]"},
         {"/audit/vit/lrp-epsilon/complete", H5T_STD_U8LE, 1, {4, 0}, "expected the shape [3], found [4]"},
         {"/audit/vit/lrp-epsilon/rule", H5T_STD_U8LE, 1, {3, 0}, "/audit/vit/lrp-epsilon/rule: expected texts"},
+        {"/spectrum/vit/lrp-epsilon/participation", H5T_IEEE_F64LE, 2, {2, 3}, "expected the shape [2, 5], found [2, 3]"},
+        {"/spectrum/vit/lrp-epsilon/modes", H5T_IEEE_F64LE, 2, {2, 4}, "expected the shape [2, 5, 3], found [2, 4]"},
+        {"/spectrum/vit/lrp-epsilon/images", H5T_STD_I64LE, 1, {3, 0}, "expected the shape [2], found [3]"},
+        {"/spectrum/vit/lrp-epsilon/level", H5T_STD_U8LE, 1, {4, 0}, "/spectrum/vit/lrp-epsilon/level: expected texts"},
     };
     for (size_t i = 0; i < COUNT(damages); i++) {
         assert_ok(results_write(path, r));
@@ -202,7 +260,8 @@ static void missing_parts_and_newer_schemas_are_named(void **state)
 {
     (void)state;
     static char text[1 << 16];
-    static const char *const parts[] = {"/curves", "/summary/model", "/models", "/provenance", "/audit/vit/lrp-epsilon/growth"};
+    static const char *const parts[] = {"/curves", "/summary/model", "/models", "/provenance", "/audit/vit/lrp-epsilon/growth",
+                                        "/spectrum/vit/lrp-epsilon/adjusted"};
     const char *path = scratch_path("part.h5");
     const results *r = sample(9);
     for (size_t i = 0; i < COUNT(parts); i++) {
@@ -219,6 +278,12 @@ static void missing_parts_and_newer_schemas_are_named(void **state)
     assert_ok(inspect_into(path, text, sizeof text)); /* a result of a program that did not audit */
     assert_null(strstr(text, "growth"));
     assert_ok(results_write(path, r));
+    const hid_t older = H5Fopen(path, H5F_ACC_RDWR, H5P_DEFAULT);
+    assert_true(H5Ldelete(older, "/spectrum", H5P_DEFAULT) >= 0);
+    (void)H5Fclose(older);
+    assert_ok(inspect_into(path, text, sizeof text));
+    assert_null(strstr(text, "participation"));
+    assert_ok(results_write(path, r));
     const hid_t bare = H5Fopen(path, H5F_ACC_RDWR, H5P_DEFAULT);
     assert_true(H5Adelete_by_name(bare, "/models/vit", "total_macs", H5P_DEFAULT) >= 0);
     (void)H5Fclose(bare);
@@ -229,7 +294,7 @@ static void missing_parts_and_newer_schemas_are_named(void **state)
     assert_true(H5Awrite(attr, H5T_NATIVE_INT64, &newer) >= 0);
     (void)H5Aclose(attr);
     (void)H5Fclose(file);
-    assert_fails(inspect_into(path, text, sizeof text), ST_DATA, "schema_version is 4", "reads 3", NULL);
+    assert_fails(inspect_into(path, text, sizeof text), ST_DATA, "schema_version is 5", "reads 4", NULL);
 }
 
 /* ---- damage anywhere ---- */
@@ -371,6 +436,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(inspect_tells_what_is_inside, open_memory, close_memory),
+        cmocka_unit_test_setup_teardown(inspect_prints_what_is_known_at_every_rate, open_memory, close_memory),
         cmocka_unit_test_setup_teardown(inspect_prints_the_accuracies_of_the_study, open_memory, close_memory),
         cmocka_unit_test_setup_teardown(the_seed_of_fuzzing_is_read, open_memory, close_memory),
         cmocka_unit_test_setup_teardown(empty_study_is_a_file_too, open_memory, close_memory),

@@ -1,7 +1,9 @@
 #include <assert.h>
+#include <string.h>
 
 #include "core/vector.h"
 #include "nn/op.h"
+#include "nn/quotient.h"
 
 /* Sum of one or two inputs that have not the same channels, on all channels that any of them has:  y[c] = sum_i x_i[place of c in x_i],
  * a channel that an input has not counts as 0 there. Producers of a residual sum lose their own rows, and the stream does not
@@ -175,12 +177,86 @@ static void forward(const op_call *c)
     }
 }
 
+/* What an input has of an array of the sum's channels: back[place of c] = from[c]. Places that pad, and lanes beyond the channels, are 0. */
+static void take_back(const relevance_call *c, size_t i, const float *from, float *back)
+{
+    const scatter_attr *a = c->node->attr;
+    const shape in = c->in_shape[i], out = c->node->out;
+    const bool map = in.rank == 3;
+    const size_t lanes = map ? c->block : 1, n_in = c->batch * images_floats(in, c->block);
+    const size_t rows = map ? in.dim[1] * in.dim[2] : n_in / shape_channels(in); /* a row has every channel once */
+    const size_t samples = map ? c->batch : 1;
+    memset(back, 0, n_in * sizeof *back);
+    for (size_t b = 0; b < samples; b++, from += images_floats(out, lanes), back += images_floats(in, lanes)) {
+        for (size_t k = 0; k < a->channels; k++) {
+            const size_t place = (size_t)a->in[i].place[k], step_in = map ? lanes : shape_channels(in), step_out = map ? lanes : a->channels;
+            const float *x = from + (map ? k / lanes * lanes * rows + k % lanes : k);
+            float *y = back + (map ? place / lanes * lanes * rows + place % lanes : place);
+            for (size_t row = 0; row < rows && a->in[i].has[k]; row++) {
+                y[row * step_in] = x[row * step_out];
+            }
+        }
+    }
+}
+
+/* Norm, as that of a sum (docs/attribution.md, section b):  q = R/st(y),  R_i = x_i (q where x_i lies in y). */
+static size_t relevance_workspace(const node *n, const shape in[], size_t batch, size_t block)
+{
+    (void)in;
+    return batch * images_floats(n->out, block);
+}
+
+static void relevance(const relevance_call *c)
+{
+    quotient(c->batch * images_floats(c->node->out, c->block), (float)c->epsilon, c->r_out, c->factor, c->out, c->work);
+    for (size_t i = 0; i < c->node->n_in; i++) {
+        if (c->r_in[i] != NULL) {
+            take_back(c, i, c->work, c->r_in[i]);
+        }
+    }
+}
+
+/* Linear: its transpose is its derivative, and where it only moves elements their relevance too. */
+static void transpose(const relevance_call *c)
+{
+    for (size_t i = 0; i < c->node->n_in; i++) {
+        if (c->r_in[i] != NULL) {
+            take_back(c, i, c->r_out, c->r_in[i]);
+        }
+    }
+}
+
 const op_def op_scatter_add = {
     .name = "scatter-add",
     .help = "sum of inputs that have not the same channels",
+    .keeps_nonnegative = true,
     .n_in = 2,
     .infer = infer,
     .forward = forward,
+    .way = RELEVANCE_QUOTIENTS,
+    .relevance_workspace = relevance_workspace,
+    .relevance = relevance,
+    .relevance_name = "norm",
+    .relevance_reads = READS_EPSILON,
+    .gradient_way = RELEVANCE_WHOLE,
+    .gradient = transpose,
+    .takes_relu = true,
+    .in_place = true,
+    .writes_over = writes_over,
+};
+
+const op_def op_widen = {
+    .name = "widen",
+    .help = "an input in its places among all channels, the others being 0",
+    .keeps_nonnegative = true,
+    .n_in = 1,
+    .infer = infer,
+    .forward = forward,
+    .way = RELEVANCE_MOVES,
+    .relevance = transpose,
+    .relevance_name = "pass",
+    .gradient_way = RELEVANCE_MOVES,
+    .gradient = transpose,
     .takes_relu = true,
     .in_place = true,
     .writes_over = writes_over,

@@ -18,7 +18,7 @@ typedef struct compaction {
 static status widen(compaction *p, node_id id, node_id *out)
 {
     const node *whole = &p->g->nodes[id];
-    node n = {.op = &op_scatter_add, .in = {p->of[id]}, .n_in = 1, .group = whole->group, .inserted = true};
+    node n = {.op = &op_widen, .in = {p->of[id]}, .n_in = 1, .group = whole->group, .inserted = true};
     channel_map all;
     TRY_TEXT(n.name, p->a, "%s.wide", whole->name);
     TRY(channel_map_whole(p->a, shape_channels(whole->out), &all));

@@ -7,6 +7,7 @@ import json
 import pathlib
 import pickle
 import struct
+import zlib
 
 here = pathlib.Path(__file__).parent
 
@@ -50,6 +51,18 @@ save("vit.safetensors",
       (layer + "ln_2.weight", [2]), (layer + "ln_2.bias", [2]), (layer + "mlp.0.weight", [3, 2]), (layer + "mlp.0.bias", [3]),
       (layer + "mlp.3.weight", [2, 3]), (layer + "mlp.3.bias", [2]), ("encoder.ln.weight", [2]), ("encoder.ln.bias", [2]),
       ("heads.head.weight", [2, 2]), ("heads.head.bias", [2])], {"num_heads": "1"})
+
+def frame(key, payload, seconds=0.0):
+    """io/journal_frame.h"""
+    head = b"PLRDJRNL" + struct.pack("<4I16s", *key) + struct.pack("<QIfI", len(payload), zlib.crc32(payload), seconds, 1)
+    return head + struct.pack("<I", zlib.crc32(head)) + payload + bytes(-len(payload) % 64)
+
+
+identity = frame((0, 0, 0, 0, b""), b"the study\nrate: 0.5\n")
+items = [frame((1 + i % 3, i % 2, 7, i, bytes([i])), bytes((i * 37 + k) % 256 for k in range(size)), i / 2) for i, size in enumerate((70, 0, 40, 64))]
+(here / "small.journal").write_bytes(identity + b"".join(items))
+(here / "twins.journal").write_bytes(identity + items[0] + items[2] + frame((1, 0, 7, 0, b"\0"), b"another size") + items[0][:64] + bytes(128) + items[0])
+(here / "torn.journal").write_bytes(identity + items[0] + bytes(64) + items[1][:30] + bytes(98) + items[3] + items[2][:-30])
 
 from PIL import Image  # noqa: E402  only the pictures need it
 

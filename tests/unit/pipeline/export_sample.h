@@ -117,7 +117,7 @@ static void sample_cell(result_cell *c, size_t criterion, component_kind kind, s
     for (size_t r = 0; r < SAMPLE_RATES; r++) {
         removed[r] = (uint64_t)((double)n * sample_rates[r]);
     }
-    *c = (result_cell){.model = 0, .criterion = criterion, .kind = kind, .seed = sample_seeds[place % SAMPLE_SEEDS],
+    *c = (result_cell){.model = 0, .criterion = criterion, .kind = kind, .task = place / SAMPLE_SEEDS, .seed = sample_seeds[place % SAMPLE_SEEDS],
                        .n_references = criterion == 0 ? 0 : 10, .n_classes = k, .classes = classes, .total = k, .class_total = total,
                        .parameters_left = zeros, .macs_left = zeros, .removed = removed, .layers_emptied = zeros, .agree = zeros, .correct = zeros, .correct_masked = zeros,
                        .top5 = zeros, .top5_masked = zeros, .class_correct = zeros, .class_correct_masked = zeros,
@@ -169,7 +169,7 @@ static void sample_provenance(results *r, const char *checkpoint, const char *im
 /* Writes the result of a study of one of the digits networks; images: the folder of both of its sets. */
 static void write_sample(const char *path, const char *network, const char *images)
 {
-    static const char *const names[10] = {"0", "1", "2", "3", "4", "5", "6", "7", "8", "9"}, *const methods[] = {"random", "magnitude"},
+    static const char *const names[10] = {"0", "1", "2", "3", "4", "5", "6", "7", "8", "9"}, *const methods[] = {"random", "magnitude"}, *const tasks[SAMPLE_TASKS] = {"3", "10"},
                              *const none[] = {"", ""};
     static const ranking_options rankings[SAMPLE_CRITERIA] = {{RANKING_LEAST_FIRST, RANKING_GLOBAL, 0.0}};
     const char *checkpoint = checkpoint_of(network);
@@ -179,7 +179,7 @@ static void write_sample(const char *path, const char *network, const char *imag
     result_track *tracks = get(COMPONENT_KINDS * SAMPLE_CRITERIA, sizeof *tracks);
     results r = {.study = "sample", .n_models = 1, .n_criteria = SAMPLE_CRITERIA, .n_rates = SAMPLE_RATES, .models = &model,
                  .criterion_name = sample_criteria, .criterion_method = methods, .criterion_ranking = rankings,
-                 .criterion_composite = none, .rates = sample_rates, .class_name = names, .n_classes = 10, .cells = cells, .tracks = tracks};
+                 .criterion_composite = none, .rates = sample_rates, .n_tasks = SAMPLE_TASKS, .task_name = tasks, .class_name = names, .n_classes = 10, .cells = cells, .tracks = tracks};
     sample_layers(g, &model);
     for (component_kind kind = COMPONENT_FILTER; (int)kind < COMPONENT_KINDS; kind++) {
         size_t n = 0;

@@ -1,10 +1,12 @@
 #include "support/support.h"
 
+#include <math.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "pipeline/dry_run.h"
+#include "pipeline/dry_run_parts.h"
+#include "pipeline/gather.h"
 #include "pipeline/gather_rows.h"
 #include "pipeline/launcher.h"
 #include "core/rng.h"
@@ -217,10 +219,27 @@ static void sharing_is_counted(void **state)
     /* 15 and 50 images through the whole networks; each set is one run for each other mask. */
     assert_int_equal(e->items, 2 * (3 * 4 + 13) + masks_of_sets(2) - 2 * 4);
     assert_int_equal(e->distinct, masks_of_sets(2));
+    shared_work w[SHARED_WORK];
+    dry_run_shared(&b.report, w);
+    const size_t cells = kinds * seeds * 2 * (2 + criteria * 2); /* class counts; magnitude and chance, then references */
+    assert_int_equal(w[SHARED_EXPLAINED].once, 2 * criteria * b.p.study.explained.n);
+    assert_int_equal(w[SHARED_EXPLAINED].alone, kinds * criteria * seeds * (3 + 9 + 10 + 30));
+    assert_int_equal(w[SHARED_EVALUATED].once, masks_of_sets(2));
+    assert_int_equal(w[SHARED_EVALUATED].alone, cells * 4);
+    assert_false(w[SHARED_EXPLAINED].at_most);
+    assert_true(w[SHARED_EVALUATED].at_most);
+    for (size_t i = 0; i < SHARED_WORK; i++) {
+        assert_true(w[i].hours > 0.0);
+        const double more = (double)w[i].passes_alone / (double)w[i].passes;
+        assert_true(fabs(w[i].hours_alone / w[i].hours / more - 1.0) < 1e-12);
+    }
     close_both(&b);
     open_both(&b, known);
     assert_int_equal(of_stage(&b, "evaluate")->distinct, masks_of_sets(0));
     assert_int_equal(of_stage(&b, "attribute")->passes, 0);
+    dry_run_shared(&b.report, w);
+    assert_int_equal(w[SHARED_EXPLAINED].once + w[SHARED_EXPLAINED].alone, 0);
+    assert_false(w[SHARED_EVALUATED].at_most);
     close_both(&b);
 }
 
@@ -247,6 +266,93 @@ static void kept_rows_are_foreseen(void **state)
     run_stages(&keep, passes); /* it takes what was forecast */
     close_both(&keep);
     close_both(&stream);
+}
+
+/* `rows: auto` is one of the others, and `spectrum: true` needs rows on rank 0, whatever becomes of them. Both leave what was foreseen. */
+static void spectra_and_their_rows_are_foreseen(void **state)
+{
+    (void)state;
+    both stream, automatic;
+    size_t passes[8];
+    char criteria[sizeof all + 64];
+    (void)snprintf(criteria, sizeof criteria, "%sspectrum: true\n", all);
+    open_both(&stream, criteria);
+    (void)snprintf(criteria, sizeof criteria, "%srows: auto\n", all);
+    open_both(&automatic, criteria);
+    assert_int_equal(of_stage(&automatic, "attribute")->kept, of_stage(&stream, "attribute")->kept);
+    assert_true(gather_rows_stored(&automatic.p.study) && !gather_rows_stored(&stream.p.study));
+    assert_true(automatic.report.memory.rows == (double)gather_rows_file_bytes(&automatic.p.study) && stream.report.memory.rows == 0.0);
+    assert_int_equal(of_stage(&automatic, "spectrum")->items, 0);
+    assert_int_equal(of_stage(&automatic, "spectrum")->kept, 0);
+    /* Of each criterion: under six references, every layer, kind and, where there are several, the network. */
+    size_t items = 0;
+    for (size_t m = 0; m < stream.p.study.n_models; m++) {
+        const study_model *of = &stream.p.study.models[m];
+        size_t layers = 0;
+        for (size_t l = 0; l < of->graph->n_layers; l++) {
+            for (size_t k = 0; k < of->n_kinds; k++) {
+                layers += of->graph->nodes[of->graph->layers[l]].components == of->kinds[k];
+            }
+        }
+        items += 2 * stream.p.study.n_references * (layers + of->n_kinds + (of->n_kinds > 1));
+    }
+    assert_int_equal(of_stage(&stream, "spectrum")->items, items);
+    run_stages(&stream, passes);
+    run_stages(&automatic, passes);
+    assert_non_null(stream.run.spectrum.pairs);
+    assert_null(automatic.run.spectrum.pairs);
+    close_both(&automatic);
+    close_both(&stream);
+}
+
+/* Too many rows for `auto`: the bound is in bytes of all pairs. */
+static void automatic_rows_have_a_bound(void **state)
+{
+    (void)state;
+    both b;
+    char criteria[sizeof all + 64];
+    (void)snprintf(criteria, sizeof criteria, "%srows: auto\n", all);
+    open_both(&b, criteria);
+    study large = b.p.study;
+    const size_t each = gather_rows_kept_bytes(&large) / large.explained.n;
+    large.explained.n = gather_rows_auto_bytes() / each - 10;
+    assert_true(gather_rows_stored(&large));
+    large.explained.n += 20;
+    assert_false(gather_rows_stored(&large));
+    close_both(&b);
+}
+
+/* Explanations before and after pruning: passes, images and what lasts are those of the run; with maps, and where rankings are not known yet. */
+static void explanations_under_pruning_are_planned(void **state)
+{
+    (void)state;
+    static const char *const ends[] = {"heatmaps: {images: 2, keep: true}\n", "heatmaps: {images: 1, rates: [0.6], criteria: [chance]}\n"};
+    for (size_t i = 0; i < 2 * COUNT(ends); i++) {
+        both b;
+        size_t passes[8];
+        char criteria[sizeof all + 128];
+        (void)snprintf(criteria, sizeof criteria, "%s%s", i < COUNT(ends) ? known : all, ends[i % COUNT(ends)]);
+        open_both(&b, criteria);
+        const study *s = &b.p.study;
+        const stage_forecast *f = of_stage(&b, "heatmaps");
+        const size_t each = i % COUNT(ends) == 0 ? 2 : 1;
+        assert_true(!f->idle && f->at_most == (i == COUNT(ends))); /* in the last study no ranking that is not known is asked for */
+        run_stages(&b, passes);
+        assert_true(b.run.heatmaps.n_explained <= b.run.heatmaps.n_wanted && b.run.heatmaps.sets[0].answers != NULL);
+        size_t images = 0, padded = 0;
+        for (size_t e = 0; e < s->n_evaluations; e++) {
+            assert_int_equal(s->evaluations[e].heatmaps.n, each * s->evaluations[e].n_classes);
+            images = s->evaluations[e].heatmaps.n > images ? s->evaluations[e].heatmaps.n : images; /* the task of all classes */
+        }
+        assert_int_equal(f->images, images);
+        for (size_t k = 0; k < s->n_cells; k++) { /* every point, had it gone its own way */
+            const bool chosen = i % COUNT(ends) == 0 || strcmp(s->config->criteria[s->cells[k].criterion].name, "chance") == 0;
+            padded += !chosen ? 0 : (each == 2 ? 4 : 2) * study_batches(&s->evaluations[s->tasks[s->cells[k].task].evaluation].heatmaps, 4);
+        }
+        assert_int_equal(f->unshared, padded);
+        assert_int_equal(f->file > 0, each == 2);
+        close_both(&b);
+    }
 }
 
 /* Images are explained for scores, not for rankings. */
@@ -297,6 +403,45 @@ static void passes_of_a_method_are_counted(void **state)
     }
     assert_true(ticked == (double)(2 * each * union_batches * 4));
     close_both(&b);
+}
+
+/* Cells of the pairs and numbers of references that the study asks for, and of no others; bn-scale, which a transformer has not, does no harm. */
+static void criteria_may_be_for_some_models_and_references(void **state)
+{
+    (void)state;
+    both b;
+    size_t passes[8], of[4][2][4] = {0};
+    open_both(&b, "  - {name: norms, method: bn-scale, models: [vgg]}\n  - {name: few, method: lrp, references: [1], models: [vit]}\n"
+                  "  - {name: same, method: lrp, references: [3], order: most-first, models: [vgg]}\n  - {name: all, method: activation}\n");
+    const study *s = &b.p.study;
+    for (size_t i = 0; i < s->n_cells; i++) {
+        const study_cell *c = &s->cells[i];
+        of[c->criterion][c->model][c->reference == NO_REFERENCE ? 0 : s->references[c->reference].per_class]++;
+    }
+    const size_t drawn = 2 * 3; /* class counts x seeds */
+    const size_t expected[4][2][4] = {{{drawn}, {0}},
+                                      {{0}, {0, 2 * drawn}}, /* neurons and heads */
+                                      {{0, 0, 0, drawn}, {0}},
+                                      {{0, drawn, 0, drawn}, {0, 2 * drawn, 0, 2 * drawn}}};
+    assert_memory_equal(of, expected, sizeof of);
+    assert_true(stage_count <= COUNT(passes));
+    run_stages(&b, passes);
+    results r;
+    assert_ok(gather_results(b.a, s, &b.run, &r));
+    assert_int_equal(r.n_audits, 2); /* few on vit, same on vgg */
+    assert_int_equal(r.n_summary, s->n_cells / 3);
+    close_both(&b);
+}
+
+static void models_without_a_criterion_are_refused(void **state)
+{
+    (void)state;
+    arena *a;
+    plan p;
+    assert_ok(arena_open("planned", &a));
+    assert_fails(plan_build(&world, a, study_file("  - {name: size, method: magnitude, models: [vgg]}\n"), 0, NULL, &p), ST_CONFIG, "model 'vit'",
+                 "expected a criterion that is for it", NULL);
+    arena_close(&a);
 }
 
 static void a_network_without_what_a_criterion_looks_at_is_refused(void **state)
@@ -441,8 +586,13 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_plan_with_relevance_is_a_bound),
         cmocka_unit_test(sharing_is_counted),
         cmocka_unit_test(kept_rows_are_foreseen),
+        cmocka_unit_test(spectra_and_their_rows_are_foreseen),
+        cmocka_unit_test(automatic_rows_have_a_bound),
+        cmocka_unit_test(explanations_under_pruning_are_planned),
         cmocka_unit_test(rankings_of_the_same_scores_share_their_explanation),
         cmocka_unit_test(passes_of_a_method_are_counted),
+        cmocka_unit_test(criteria_may_be_for_some_models_and_references),
+        cmocka_unit_test(models_without_a_criterion_are_refused),
         cmocka_unit_test(a_network_without_what_a_criterion_looks_at_is_refused),
         cmocka_unit_test(memory_is_what_is_allocated),
         cmocka_unit_test(pruned_networks_take_what_is_forecast),

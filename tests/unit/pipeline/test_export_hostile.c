@@ -99,7 +99,7 @@ static void what_is_no_result_is_named(void **state)
 static void parts_that_are_missing_are_named(void **state)
 {
     static const char *const parts[] = {
-        "/curves", "/curves/model", "/curves/kind", "/curves/criterion", "/curves/seed", "/curves/n_classes", "/curves/references",
+        "/curves", "/curves/model", "/curves/kind", "/curves/criterion", "/curves/seed", "/curves/task", "/curves/n_classes", "/curves/references",
         "/curves/rate", "/curves/classes", "/curves/accuracy", "/models", "/models/net", NET "layer", NET "kind", NET "n_components",
         NET "first_component", NET "component", "/tracks", "/tracks/net/filters", TRACKS "cell", TRACKS "component", TRACKS "removed_at",
         TRACKS "removed", "/provenance", "/provenance/config_path", "/provenance/config_resolved", "/provenance/path",

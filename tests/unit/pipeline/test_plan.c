@@ -10,6 +10,7 @@ enum { CLASSES = 10, PER_CLASS = 20 };
 typedef struct fixture {
     arena *a, *scratch;
     size_t first[CLASSES + 1];
+    char name[CLASSES][8];
     const char *names[CLASSES];
     uint32_t label[CLASSES * PER_CLASS];
     dataset data;
@@ -24,7 +25,8 @@ static void open_fixture(fixture *f, size_t n_tasks, const size_t *tasks, size_t
     assert_ok(arena_open("test", &f->a));
     assert_ok(arena_open("scratch", &f->scratch));
     for (size_t i = 0; i < CLASSES; i++) {
-        f->names[i] = "class";
+        (void)snprintf(f->name[i], sizeof f->name[i], "class%zu", i);
+        f->names[i] = f->name[i];
         f->first[i + 1] = (i + 1) * PER_CLASS;
     }
     f->data = (dataset){.root = "data", .n_classes = CLASSES, .n_samples = CLASSES * PER_CLASS, .class_name = f->names,
@@ -96,6 +98,102 @@ static void tasks_with_the_same_classes_share_an_evaluation_set(void **state)
     assert_int_equal(f.s.evaluations[0].samples.n, CLASSES * PER_CLASS);
     for (size_t i = 0; i < CLASSES; i++) {
         assert_int_equal(f.s.evaluations[0].class_total[i], PER_CLASS);
+    }
+    close_fixture(&f);
+}
+
+static const char *const places[] = {"s.yaml:9:5: x[0]", "s.yaml:9:7: x[1]", "s.yaml:9:9: x[2]", "s.yaml:9:11: x[3]"};
+
+/* By name or number, in any order; the images are those that a drawn subset with the same class would have. */
+static void stated_subsets_have_their_classes(void **state)
+{
+    (void)state;
+    static const char *const class[] = {"class7", "2", "class9"};
+    static const config_subset subsets[] = {{"own", 3, class, places}};
+    const size_t tasks[] = {10, 3}, references[] = {4};
+    const uint64_t seeds[] = {0, 5};
+    fixture f;
+    open_fixture(&f, 2, tasks, 2, seeds, 1, references);
+    f.cfg.n_subsets = 1;
+    f.cfg.subsets = subsets;
+    assert_ok(plan_samples(f.a, f.scratch, &f.s));
+    const uint32_t expected[] = {2, 7, 9}, stated[] = {7, 2, 9};
+    for (size_t seed = 0; seed < 2; seed++) {
+        const study_task *t = &f.s.tasks[2 + seed];
+        assert_int_equal(t->subset, 1);
+        assert_int_equal(t->seed, seeds[seed]);
+        assert_memory_equal(t->classes, expected, sizeof expected);
+        assert_memory_equal(t->stated, stated, sizeof stated);
+        assert_null(f.s.tasks[seed].stated);
+        assert_int_equal(f.s.references[2 + seed].samples.n, 12);
+        assert_ascending_subset(&f.s.references[2 + seed].samples, &f.s.references[seed].samples);
+    }
+    assert_int_equal(f.s.tasks[2].evaluation, f.s.tasks[3].evaluation);
+    assert_memory_not_equal(f.s.references[2].samples.sample, f.s.references[3].samples.sample, 12 * sizeof(size_t));
+    close_fixture(&f);
+}
+
+/* A folder may be called like another one's number. */
+static void names_of_classes_come_before_numbers(void **state)
+{
+    (void)state;
+    fixture f;
+    uint32_t stated[2];
+    static const char *const class[] = {"3", "4"};
+    const config_subset subset = {"own", 2, class, places};
+    open_fixture(&f, 0, NULL, 0, NULL, 0, NULL);
+    f.names[8] = "3";
+    assert_ok(plan_subset(f.scratch, &f.data, &subset, stated));
+    assert_int_equal(stated[0], 8);
+    assert_int_equal(stated[1], 4);
+    close_fixture(&f);
+}
+
+static void classes_that_are_not_there_are_named(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *class[3], *place, *message, *more;
+    } cases[] = {
+        {{"class1", "clas2", "3"}, "s.yaml:9:7: x[1]: ", "expected one of the 10 classes of data, by name or by number from 0, found 'clas2'", "did you mean 'class2'?"},
+        {{"1", "2", "10"}, "s.yaml:9:9: x[2]: ", "found '10'", "the first is 'class0'"},
+        {{"1", "2", "01"}, "s.yaml:9:9: x[2]: ", "found '01'", "the first is"},
+        {{"99999999999999999999", "2", "3"}, "s.yaml:9:5: x[0]: ", "found '99999999999999999999'", "the first is"},
+        {{"1", "2", "-1"}, "s.yaml:9:9: x[2]: ", "found '-1'", "the first is"},
+        {{"1", "2", "class1"}, "s.yaml:9:9: x[2]: ", "expected every class once, found 'class1', which is class 1 ('class1') and is [0] already", ""},
+    };
+    fixture f;
+    uint32_t stated[3];
+    open_fixture(&f, 0, NULL, 0, NULL, 0, NULL);
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        const config_subset subset = {"own", 3, cases[i].class, places};
+        arena_reset(f.scratch);
+        assert_fails(plan_subset(f.scratch, &f.data, &subset, stated), ST_CONFIG, cases[i].place, cases[i].message, cases[i].more, NULL);
+    }
+    close_fixture(&f);
+}
+
+/* `sampling: torch`: what a seed draws, stated in the drawn order, has the same images; in another order it has others. */
+static void torch_draws_the_images_of_stated_subsets(void **state)
+{
+    (void)state;
+    fixture f;
+    uint32_t drawn[4];
+    size_t sample[12], same[12], other[12], n = 0;
+    open_fixture(&f, 0, NULL, 0, NULL, 0, NULL);
+    const study_task random = {.n_classes = 4, .seed = 3};
+    assert_ok(plan_torch_classes(f.scratch, &f.data, &random, drawn));
+    assert_ok(plan_torch_references(f.scratch, &f.data, &random, 3, &n, sample));
+    const study_task stated = {.n_classes = 4, .seed = 3, .stated = drawn};
+    assert_ok(plan_torch_references(f.scratch, &f.data, &stated, 3, &n, same));
+    assert_int_equal(n, 12);
+    assert_memory_equal(sample, same, sizeof same);
+    const uint32_t turned[] = {drawn[1], drawn[0], drawn[2], drawn[3]};
+    const study_task swapped = {.n_classes = 4, .seed = 3, .stated = turned};
+    assert_ok(plan_torch_references(f.scratch, &f.data, &swapped, 3, &n, other));
+    for (size_t k = 0; k < 12; k++) {
+        assert_int_equal(other[k] / PER_CLASS, turned[k / 3]);
+        assert_int_equal(other[k] % PER_CLASS, sample[k] % PER_CLASS); /* classes of one size: the draws go by the place */
     }
     close_fixture(&f);
 }
@@ -218,6 +316,10 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(smaller_draws_are_parts_of_larger_ones),
         cmocka_unit_test(tasks_with_the_same_classes_share_an_evaluation_set),
+        cmocka_unit_test(stated_subsets_have_their_classes),
+        cmocka_unit_test(names_of_classes_come_before_numbers),
+        cmocka_unit_test(classes_that_are_not_there_are_named),
+        cmocka_unit_test(torch_draws_the_images_of_stated_subsets),
         cmocka_unit_test(draws_never_change),
         cmocka_unit_test(torch_draws_as_the_reference_program),
         cmocka_unit_test(a_plan_by_torch_is_sorted),

@@ -11,6 +11,7 @@ enum { RATES = 3 };
 
 static const double rates[RATES] = {0.0, 0.5, 0.9};
 static const char *const criterion_names[] = {"good", "bad"};
+static const char *const task_names[] = {"2", "animals"};
 static const result_model models[] = {{.name = "net"}};
 /* good: 10, 10, 10 of 10; bad, two seeds: 10, 4, 0 and 10, 6, 0 of 10 */
 static const uint64_t good[] = {10, 10, 10}, bad_one[] = {10, 4, 0}, bad_two[] = {10, 6, 0};
@@ -27,7 +28,7 @@ static const result_summary summary[] = {
     {.criterion = 1, .kind = COMPONENT_FILTER, .n_classes = 2, .n_seeds = 2, .accuracy = 1.0, .a_pr_mean = 0.5, .a_pr_error = 0.0333},
 };
 static const results sample = {.study = "test", .n_models = 1, .models = models, .n_criteria = 2, .criterion_name = criterion_names,
-                               .n_rates = RATES, .rates = rates, .n_cells = COUNT(cells), .cells = cells,
+                               .n_rates = RATES, .rates = rates, .n_tasks = COUNT(task_names), .task_name = task_names, .n_cells = COUNT(cells), .cells = cells,
                                .n_summary = COUNT(summary), .summary = summary};
 
 static void read_back(FILE *from, char *text, size_t size)
@@ -48,6 +49,36 @@ static void the_table_shows_what_the_summary_says(void **state)
     assert_non_null(strstr(text, "1.0000  0.5000 +- 0.0333      0 %  (0 %, 0 %)"));
     assert_non_null(strstr(text, "1 of 4 curves lose a whole layer, the first at 90 %"));
     assert_non_null(strstr(text, "over the 3 pruning rates, +- standard error over 2 seeds."));
+}
+
+/* A stated subset is called by its name, in a column as wide as it. */
+static void stated_subsets_have_their_names(void **state)
+{
+    (void)state;
+    char text[8192];
+    result_summary rows[COUNT(summary)];
+    result_cell of[COUNT(cells)];
+    results r = sample;
+    memcpy(rows, summary, sizeof rows);
+    memcpy(of, cells, sizeof of);
+    rows[0].task = 1;
+    of[0].task = of[1].task = 1;
+    of[0].n_classes = of[1].n_classes = 3;
+    r.summary = rows;
+    r.cells = of;
+    FILE *to = tmpfile();
+    report_table(to, &r);
+    read_back(to, text, sizeof text);
+    assert_non_null(strstr(text, "net    filters  animals  good                5"));
+    assert_non_null(strstr(text, "net    filters        2  bad                 -"));
+    to = tmpfile();
+    arena *a = NULL;
+    assert_ok(arena_open("test", &a));
+    assert_ok(report_plot(a, to, &r));
+    arena_close(&a);
+    read_back(to, text, sizeof text);
+    assert_non_null(strstr(text, "removed components, animals (3 classes), mean over seeds:  * good  o bad"));
+    assert_null(strchr(strstr(text, "1.0 |"), 'o')); /* the other task is not drawn */
 }
 
 static void one_seed_has_no_standard_error(void **state)
@@ -160,6 +191,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_table_shows_what_the_summary_says),
         cmocka_unit_test(one_seed_has_no_standard_error),
+        cmocka_unit_test(stated_subsets_have_their_names),
         cmocka_unit_test(the_plot_draws_curves_where_they_are),
         cmocka_unit_test(masked_counts_are_shown_where_the_study_asks),
         cmocka_unit_test(progress_counts_for_all_ranks),

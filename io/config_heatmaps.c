@@ -1,0 +1,168 @@
+#include "io/config_heatmaps.h"
+
+#include <assert.h>
+#include <math.h>
+#include <string.h>
+
+#include "core/text.h"
+#include "io/config_composite.h"
+#include "io/config_read.h"
+
+static const setting *setting_of(size_t key)
+{
+    return &heatmaps_section.settings[key];
+}
+
+/* The explanation is the method lrp, whose parameter has the key's name. */
+static size_t parameter_of(const criterion_def *method, size_t key)
+{
+    size_t i = 0;
+    while (strcmp(method->fields[i].name, setting_of(key)->field.name) != 0) {
+        i++;
+        assert(i < method->n_fields);
+    }
+    return i;
+}
+
+double heatmaps_parameter(const config_heatmaps *h, size_t key)
+{
+    return h->explanation.parameters[parameter_of(h->explanation.method, key)];
+}
+
+static size_t nearest_rate(const config *c, double rate)
+{
+    size_t nearest = 0;
+    for (size_t i = 1; i < c->n_rates; i++) {
+        nearest = fabs(c->rates[i] - rate) < fabs(c->rates[nearest] - rate) ? i : nearest;
+    }
+    return nearest;
+}
+
+/* A rate is found by its value: two decimal texts of one number are the same double. */
+static status read_rates(arena *a, const yaml_node *at, const config *c, const bool **out)
+{
+    const setting *s = setting_of(HEATMAPS_RATES);
+    const setting one = {.field = {.kind = FIELD_REAL, .min = s->field.min, .max = s->field.max}, .below = s->below};
+    bool *chosen;
+    size_t next = 0;
+    TRY_ALLOC(chosen, a, c->n_rates);
+    if (at != NULL) {
+        TRY(read_list(at, s, 1, MOST_RATES));
+    }
+    for (size_t i = 0; i < c->n_rates; i++) {
+        chosen[i] = at == NULL || i == 0;
+    }
+    for (const yaml_node *v = at != NULL ? at->first : NULL; v != NULL; v = v->next) {
+        double rate = 0.0;
+        TRY(read_real(v, &one, &rate));
+        const size_t i = nearest_rate(c, rate);
+        if (c->rates[i] != rate) {
+            return FAIL_AT(v, "expected one of the study's rates, found %s; the nearest is %s", yaml_found(v).text, c->rate_text[i]);
+        }
+        if (i < next) {
+            return FAIL_AT(v, "expected more than %s (the list ascends), found %s", c->rate_text[next - 1], yaml_found(v).text);
+        }
+        next = i + 1;
+        chosen[i] = true;
+    }
+    *out = chosen;
+    return STATUS_OK;
+}
+
+static status choose_criterion(const yaml_node *at, const config *c, bool chosen[])
+{
+    const char *name, *names[MOST_CRITERIA];
+    TRY(read_name(at, setting_of(HEATMAPS_CRITERIA), &name));
+    for (size_t i = 0; i < c->n_criteria; i++) {
+        names[i] = c->criteria[i].name;
+        if (strcmp(names[i], name) == 0 && chosen[i]) {
+            return FAIL_AT(at, "expected each criterion once, found '%s' again", name);
+        }
+        if (strcmp(names[i], name) == 0) {
+            chosen[i] = true;
+            return STATUS_OK;
+        }
+    }
+    const char *closest = text_closest(name, c->n_criteria, names);
+    return FAIL_AT(at, "expected the name of one of the study's criteria, found '%s'%s%s%s", name, closest != NULL ? "; did you mean '" : "",
+                   closest != NULL ? closest : "", closest != NULL ? "'?" : "");
+}
+
+static status read_criteria(arena *a, const yaml_node *at, const config *c, const bool **out)
+{
+    bool *chosen;
+    TRY_ALLOC(chosen, a, c->n_criteria);
+    if (at != NULL) {
+        TRY(read_list(at, setting_of(HEATMAPS_CRITERIA), 1, MOST_CRITERIA));
+    }
+    for (size_t i = 0; i < c->n_criteria; i++) {
+        chosen[i] = at == NULL;
+    }
+    for (const yaml_node *v = at != NULL ? at->first : NULL; v != NULL; v = v->next) {
+        TRY(choose_criterion(v, c, chosen));
+    }
+    *out = chosen;
+    return STATUS_OK;
+}
+
+static const criterion_def *find_method(const char *name)
+{
+    for (size_t i = 0; i < criterion_count; i++) {
+        if (strcmp(criterion_table[i]->name, name) == 0) {
+            return criterion_table[i];
+        }
+    }
+    return NULL;
+}
+
+/* The default is a composite for input heatmaps, and not that of a criterion. */
+static status read_explanation(arena *a, const yaml_node *const v[], config_criterion *out)
+{
+    *out = (config_criterion){.name = "heatmaps", .method = find_method("lrp")};
+    if (out->method == NULL) {
+        return FAIL(ST_BUG, "the method 'lrp' is missing from the table");
+    }
+    for (size_t i = 0; i < out->method->n_fields; i++) {
+        out->parameters[i] = out->method->fields[i].def;
+    }
+    for (size_t key = HEATMAPS_EPSILON; key <= HEATMAPS_SOFTMAX; key++) {
+        if (v[key] != NULL) {
+            TRY(read_value(v[key], setting_of(key), &out->parameters[parameter_of(out->method, key)]));
+        }
+    }
+    if (v[HEATMAPS_COMPOSITE] != NULL) {
+        return composite_read(a, v[HEATMAPS_COMPOSITE], out);
+    }
+    out->preset = preset_find(setting_of(HEATMAPS_COMPOSITE)->absent);
+    if (out->preset == NULL) {
+        return FAIL(ST_BUG, "the preset '%s' is missing from the table", setting_of(HEATMAPS_COMPOSITE)->absent);
+    }
+    for (size_t i = 0; i < out->preset->n_fields; i++) {
+        out->preset_parameters[i] = out->preset->fields[i].def;
+    }
+    return preset_build(a, out->preset, out->preset_parameters, out->name, &out->composite);
+}
+
+status heatmaps_read(arena *a, const yaml_node *at, config *out, const char **written)
+{
+    const yaml_node *v[HEATMAPS_KEYS];
+    config_heatmaps *h = &out->heatmaps;
+    uint64_t images = 0;
+    double keep = 0.0;
+    *written = NULL;
+    if (at == NULL) {
+        return STATUS_OK;
+    }
+    TRY(read_section(at, &heatmaps_section, v));
+    TRY(read_count(v[HEATMAPS_IMAGES], setting_of(HEATMAPS_IMAGES), &images));
+    TRY(read_rates(a, v[HEATMAPS_RATES], out, &h->rate));
+    TRY(read_criteria(a, v[HEATMAPS_CRITERIA], out, &h->criterion));
+    TRY(read_explanation(a, v, &h->explanation));
+    if (v[HEATMAPS_KEEP] != NULL) {
+        TRY(read_value(v[HEATMAPS_KEEP], setting_of(HEATMAPS_KEEP), &keep));
+    }
+    h->images = (size_t)images;
+    h->keep = keep != 0.0;
+    *written = composite_stated_text(a, &h->explanation);
+    return *written != NULL ? STATUS_OK : (status){ST_ENVIRONMENT};
+}

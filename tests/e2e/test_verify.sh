@@ -1,0 +1,47 @@
+#!/usr/bin/env bash
+# `pollard verify` finds nothing where there is nothing, and a difference where there is one; `pollard status` beside a run, and behind it.
+. "$(dirname "$0")/lib.sh"
+cd "$work" || exit 2
+config=$SOURCE/configs/digits.yaml
+tiny=(--set tasks.seeds=1 --set 'tasks.classes=[3]' --set 'tasks.references=[3]' --set 'rates=[0, 0.3, 0.6]')
+
+ranks 3 verify "$config" "${tiny[@]}" >out 2>err && pass || { fail "verify on three ranks: $?"; cat err; }
+grep -q '^straight, 3 ranks' out && grep -Eq '^straight, 2 ranks .* the same$' out && grep -Eq '^straight, 1 rank .* the same$' out &&
+    grep -Eq '^interrupted twice: 3, 2, 3 ranks .* the same$' out && grep -q '^All results are the same' out && pass || { fail "what verify says"; cat out; }
+[ -z "$(ls -A | grep -vx -e out -e err)" ] && pass || fail "verify leaves $(ls -A)"
+"$POLLARD" verify "$config" "${tiny[@]}" >out 2>err && grep -q '^one rank alone' out && grep -q '^interrupted twice' out && pass || { fail "verify on one rank"; cat out err; }
+
+# A result that is another for one of the runs: kernels that one of the ranks alone has.
+if [ -n "$("$POLLARD" version | grep -o oneDNN)" ]; then
+    cat >study.yaml <<END
+$(sed "s#\.\./examples#$SOURCE/examples#" "$config")
+END
+    cat >other.sh <<'END'
+#!/bin/sh
+# Rank 2 has older kernels, so that one straight run has them and the others do not.
+[ "${OMPI_COMM_WORLD_RANK:-${PMI_RANK:-0}}" = 2 ] && export ONEDNN_MAX_CPU_ISA=SSE41
+exec "$@"
+END
+    chmod +x other.sh
+    timeout -k 5 600 "$launch" 3 ./other.sh "$POLLARD" verify study.yaml "${tiny[@]}" >out 2>err
+    code=$?
+    # Refused before, or found: never taken for the same.
+    [ "$code" = 70 ] || [ "$code" = 69 ] && pass || { fail "a rank with other kernels: $code"; cat out err; }
+    rm -rf verify.* study.yaml other.sh
+fi
+
+# ---- status ----
+"$POLLARD" status none.h5 >out 2>err
+[ $? = 66 ] && grep -q 'none.h5.journal' err && pass || fail "status of nothing"
+ranks 2 run "$config" "${small[@]}" -o r.h5 --array 1/2 >out 2>err && grep -q 'Job 1 of 2 has done its share' out && pass || { fail "half of a study"; cat err; }
+"$POLLARD" status r.h5 >out 2>err
+[ $? = 75 ] && pass || { fail "status of half a study"; cat out err; }
+grep -q '^r.h5: study digits' out && grep -Eq '^  last start: .*2 ranks on .*array 1/2' out && grep -Eq '^[0-9]+ % done; about [0-9:]+ left with [12] ranks?' out &&
+    grep -Eq '^digits_vgg_bn +filters +3 lrp-epsilon +3  1\.000 \(2\)' out && pass || { fail "what status says"; cat out; }
+"$POLLARD" merge "$config" "${small[@]}" -o r.h5 >out 2>err
+[ $? = 66 ] && grep -Eq '[0-9]+ of [0-9]+ items' err && [ ! -e r.h5 ] && pass || { fail "merge of half a study"; cat err; }
+ranks 1 run "$config" "${small[@]}" -o r.h5 --array 2/2 >out 2>err && grep -q 'Everything is there' out && pass || { fail "the other half"; cat out err; }
+ranks 3 merge "$config" "${small[@]}" -o r.h5 >out 2>err && [ ! -e r.h5.journal ] && pass || { fail "merge"; cat err; }
+"$POLLARD" status r.h5 >out && grep -q '^r.h5: complete' out && pass || fail "status of a result"
+"$POLLARD" inspect r.h5 | grep -Eq '^ *items_computed +0$' && pass || fail "merge has computed something"
+finish
