@@ -1,5 +1,6 @@
 #include "support/support.h"
 
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -100,6 +101,55 @@ static void test_same_pixels(void **state)
         assert_ok(preprocess_apply(scratch, &recipe, "image", &picture, from_file));
         preprocess_normalise(&recipe, x.bytes.data, from_pixels);
         assert_memory_equal(from_file, from_pixels, sizeof from_file);
+    }
+}
+
+enum { THREADS = 4, FEW = 5 }; /* FEW images a shard: more shards than stay open */
+
+/* Reads every image, each thread in an order of its own; *failed: how many are others. */
+typedef struct reader {
+    const dataset *d;
+    arena *scratch;
+    size_t number, failed;
+} reader;
+
+static void *read_all(void *reader_)
+{
+    reader *r = reader_;
+    for (size_t i = 0; i < r->d->n_samples; i++) {
+        const size_t at = (i * (size_t)(2 * r->number + 7919)) % r->d->n_samples;
+        dataset_image x, y;
+        arena_reset(r->scratch);
+        r->failed += !status_ok(dataset_read(r->scratch, r->d, at, &x)) || !status_ok(dataset_read(r->scratch, tree, at, &y)) ||
+                     x.bytes.size != y.bytes.size || memcmp(x.bytes.data, y.bytes.data, x.bytes.size) != 0;
+    }
+    return NULL;
+}
+
+static void test_threads(void **state)
+{
+    (void)state;
+    pack_plan plan;
+    dataset *d;
+    pthread_t thread[THREADS];
+    reader r[THREADS];
+    const char *folder = arena_text(a, "%s/threads", scratch_folder());
+    assert_ok(pack_plan_build(a, tree, NULL, FEW, &plan));
+    assert_true(plan.n_shards > 200);
+    for (size_t i = 0; i < plan.n_shards; i++) {
+        assert_ok(pack_write_shard(scratch, images, &plan, folder, i));
+    }
+    assert_ok(pack_write_index(scratch, &plan, folder));
+    assert_ok(dataset_open(a, folder, &d));
+    for (size_t i = 0; i < THREADS; i++) {
+        r[i] = (reader){.d = d, .number = i};
+        assert_ok(arena_open("thread", &r[i].scratch));
+        assert_int_equal(pthread_create(&thread[i], NULL, read_all, &r[i]), 0);
+    }
+    for (size_t i = 0; i < THREADS; i++) {
+        assert_int_equal(pthread_join(thread[i], NULL), 0);
+        assert_int_equal(r[i].failed, 0);
+        arena_close(&r[i].scratch);
     }
 }
 
@@ -257,6 +307,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_same_files, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_same_pixels, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_threads, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_hostile, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_listing, set_up, tear_down),
     };
