@@ -218,7 +218,7 @@ class Results:
         return xarray.Dataset(found).assign_coords(images=n.astype(int))
 
     def _pair(self, part, model, criterion, why):
-        """The group of a model and criterion in /audit or /rows; why: what to say where there is none."""
+        """The group of a model and criterion in /audit, /rows or /spectrum; why: what to say where there is none."""
         curves = self.curves
         for name, known in ((model, curves.model.values), (criterion, curves.criterion.values)):
             if name not in known:
@@ -259,6 +259,31 @@ class Results:
         """
         return self._pair("rows", model, criterion, "no rows: the study has no `rows: keep`, or the score is no sum over images")
 
+    def spectrum(self, model, criterion):
+        """How many independent components the layers and the network amount to, with `spectrum: true` in the study: xarray.Dataset, reference
+        sets x parts (x eigenvalues). docs/spectrum.md says what the numbers mean.
+        """
+        return self._pair("spectrum", model, criterion, "no spectrum: the study has no `spectrum: true`, or the score is no sum over images")
+
+    def spectrum_frame(self):
+        """All spectra without their eigenvalues as one pandas.DataFrame: a row per model, criterion, reference set and part. `modes_90`, `modes_95`,
+        `modes_99`: eigenvalues that hold so much of the variance.
+        """
+        import pandas
+
+        frames = []
+        for model, criterion in sorted(set(zip(self.curves.model.values.tolist(), self.curves.criterion.values.tolist()))):
+            try:
+                data = self.spectrum(model, criterion).drop_dims("mode")
+            except KeyError:
+                continue
+            for i, share in enumerate(data.share.values):
+                data[f"modes_{100 * share:.0f}"] = data.modes.isel(share=i, drop=True)
+            frames.append(data.drop_dims("share").to_dataframe().reset_index().assign(model=model, criterion=criterion))
+        if not frames:
+            raise KeyError("the file has no spectrum")
+        return _with_first(pandas.concat(frames, ignore_index=True), ["model", "criterion", "set", "part", "level", "name", "kind"])
+
     def heatmap_frame(self):
         """How explanations change under pruning, with `heatmaps:` in the study: a row per cell and rate, means over the images."""
         data = self._heatmaps()
@@ -274,7 +299,7 @@ class Results:
     def heatmaps(self, model, kind, criterion, **cell):
         """One cell's explanations of single images, and the maps where they are kept: xarray.Dataset, rates x images.
 
-        `cell`: seed, n_classes, references of the cell; without them the first that fits. `relevance` [rate, image, row, column].
+        `cell`: seed, task, references of the cell; without them the first that fits. `relevance` [rate, image, row, column].
         """
         data = self._heatmaps()
         wanted = {"model": model, "kind": kind, "criterion": criterion, **cell}
@@ -283,15 +308,15 @@ class Results:
             there = there & (data[name] == value)
         if not bool(there.any()):
             raise KeyError(f"no explanations under pruning of ({', '.join(f'{k}={v}' for k, v in wanted.items())})")
-        one = data.isel(cell=int(there.argmax()))
+        one = data.isel(cell=int(there.values.argmax()))
         used = (one.member >= 0).values
         images = one.member.values[used]
         names = [n for n in ("cosine", "map_cosine", "logit", "confidence", "prediction") if n in one]
         found = one[names].isel(slot=used).rename(slot="image").assign_coords(image=images)
         found = found.assign_coords(path=("image", one.path.values[images]), image_class=("image", one.image_class.values[images]))
-        if "map" in one:
+        if "heatmap" in one:
             maps = self.group(f"heatmaps/maps/{model}")
-            at = one.map.values[:, used]
+            at = one.heatmap.values[:, used]
             found["relevance"] = (("rate", "image", "row", "column"), maps.relevance.values[at])
         return found
 

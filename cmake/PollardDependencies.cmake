@@ -155,7 +155,7 @@ if(POLLARD_HAVE_SCALAPACK)
     add_library(scalapack INTERFACE)
     target_link_libraries(scalapack INTERFACE ${SCALAPACK_LIBRARY} lapack)
 else()
-    message(STATUS "ScaLAPACK: not used (POLLARD_SCALAPACK=${POLLARD_SCALAPACK}); one rank works out all eigenvalues of a matrix")
+    message(STATUS "ScaLAPACK: not used (POLLARD_SCALAPACK=${POLLARD_SCALAPACK}); spectra of matrices larger than spectrum_lapack are refused")
 endif()
 
 add_library(random123 INTERFACE)

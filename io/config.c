@@ -9,6 +9,7 @@
 
 #include "io/config_composite.h"
 #include "io/config_heatmaps.h"
+#include "io/config_search.h"
 #include "io/config_rates.h"
 #include "io/config_resolve.h"
 #include "io/config_set.h"
@@ -425,6 +426,7 @@ static status read_study(reader *r, const yaml_node *root)
     TRY(read_spectrum(c, v[STUDY_SPECTRUM], v[STUDY_SPECTRUM_LAPACK]));
     TRY(read_convolutions(r, v[STUDY_CONVOLUTIONS]));
     TRY(heatmaps_read(r->a, v[STUDY_HEATMAPS], c, &r->written.heatmaps_composite));
+    TRY(search_read(r->a, v[STUDY_SEARCH], c));
     return read_output(r, v[STUDY_OUTPUT]);
 }
 

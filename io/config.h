@@ -71,6 +71,7 @@ typedef struct config_search {
     size_t references;        /* images per class: one of config.references */
     double split;             /* share of each class's evaluation images on which settings are judged */
     config_search_objective objective;
+    const char *resolved;     /* the section as YAML that gives the same */
     size_t report;            /* how many of the best settings get curves on the other images, as criteria tuned-1, tuned-2, ... */
 } config_search;
 

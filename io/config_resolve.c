@@ -205,6 +205,9 @@ static void emit_study(emitter *e, const config *c, const config_written *w)
     if (c->heatmaps.images > 0) {
         emit_heatmaps(e, c, w->heatmaps_composite);
     }
+    if (c->search.on) {
+        emit(e, "%s", c->search.resolved);
+    }
 }
 
 /* After a first pass that has counted: room for the second. */

@@ -10,6 +10,9 @@
 #include "nn/op.h"
 #include "core/status.h"
 #include "io/config.h"
+#include "io/config_search.h"
+#include "nn/op.h"
+#include "pruning/aggregate.h"
 #include "io/image.h"
 #include "pruning/criterion.h"
 #include "pruning/curve.h"
@@ -227,6 +230,63 @@ static const setting heatmaps_settings[HEATMAPS_KEYS] = {
 };
 const section heatmaps_section = {HEATMAPS_KEYS, heatmaps_settings};
 
+static const char *const search_methods[] = {"exhaustive", "random", "sobol", "bayes", NULL};
+
+static const char *group_rule(size_t i)
+{
+    return search_preset()->fields[0].choices[i]; /* the same for all groups */
+}
+
+#define SEARCH_RULES(name_, help_)                                                                                     \
+    {                                                                                                                  \
+        .field = {.name = (name_), .kind = FIELD_LIST, .help = (help_)}, .item = FIELD_CHOICE, .choice = group_rule,   \
+        .absent = "all of them"                                                                                        \
+    }
+#define SEARCH_RANGE(name_, min_, max_, help_, absent_)                                                                \
+    {                                                                                                                  \
+        .field = {.name = (name_), .kind = FIELD_LIST, .min = (min_), .max = (max_), .help = (help_)}, .item = FIELD_REAL, \
+        .length = 2, .absent = (absent_)                                                                               \
+    }
+static const setting search_settings[SEARCH_KEYS] = {
+    [SEARCH_METHOD] = {.field = {.name = "method", .kind = FIELD_CHOICE, .choices = search_methods,
+                                 .help = "exhaustive: every setting; bayes: a Gaussian process proposes; random, sobol: for comparison"}},
+    [SEARCH_LOW] = SEARCH_RULES("low", "rules that are tried in the layers nearest to the input"),
+    [SEARCH_MID] = SEARCH_RULES("mid", "... in the layers between"),
+    [SEARCH_HIGH] = SEARCH_RULES("high", "... in the layers nearest to the classifier"),
+    [SEARCH_FC] = SEARCH_RULES("fc", "... in the classifier's linear layers"),
+    [SEARCH_ABSOLUTE] = {.field = {.name = "absolute", .kind = FIELD_LIST, .choices = aggregate_absolutes,
+                                   .help = "rankings that are tried, as the key of a criterion: by absolute or signed relevance"},
+                         .item = FIELD_CHOICE, .absent = "[token, never]"},
+    [SEARCH_SOFTMAX] = {.field = {.name = "softmax", .kind = FIELD_LIST, .choices = softmax_rule_names,
+                                  .help = "rules of the softmax that are tried (transformers)"},
+                        .item = FIELD_CHOICE, .absent = "the first"},
+    [SEARCH_CONTINUOUS] = {.field = {.name = "continuous", .kind = FIELD_BOOL,
+                                     .help = "try values of gamma, alpha and epsilon too, for each depth group where its rule has one"}},
+    [SEARCH_GAMMA] = SEARCH_RANGE("gamma", 1e-6, 1e6, "range of gamma in low, mid and high", "[0.01, 10]"),
+    [SEARCH_GAMMA_FC] = SEARCH_RANGE("gamma_fc", 1e-6, 1e6, "range of gamma in fc", "[0.01, 10]"),
+    [SEARCH_ALPHA] = SEARCH_RANGE("alpha", 1, 100, "range of alpha; beta is alpha - 1", "[1, 4]"),
+    [SEARCH_EPSILON] = SEARCH_RANGE("epsilon", 1e-12, 1, "range of epsilon", "[1e-9, 0.1]"),
+    [SEARCH_TRIALS] = {.field = {.name = "trials", .kind = FIELD_COUNT, .def = 64, .min = 1, .max = 4096,
+                                 .help = "settings that are tried, of all methods but exhaustive"}},
+    [SEARCH_BATCH] = {.field = {.name = "batch", .kind = FIELD_COUNT, .def = 8, .min = 1, .max = 1024,
+                                .help = "settings that are proposed, explained and evaluated at a time"}},
+    [SEARCH_SEED] = {.field = {.name = "seed", .kind = FIELD_COUNT, .def = 0, .min = 0, .max = 9007199254740992,
+                               .help = "of the proposals"}},
+    [SEARCH_SEEDS] = {.field = {.name = "seeds", .kind = FIELD_LIST, .def = 5, .min = 0, .max = 18446744073709551616.0,
+                                .help = "of the tasks on which settings are judged, none of tasks.seeds; a count n means the n behind them"},
+                      .item = FIELD_COUNT, .below = true, .form = "list of seeds, or a count"},
+    [SEARCH_REFERENCES] = {.field = {.name = "references", .kind = FIELD_COUNT, .min = 1, .max = 100000,
+                                     .help = "reference images per class of the search, one of tasks.references"},
+                           .absent = "the largest of them"},
+    [SEARCH_SPLIT] = {.field = {.name = "split", .kind = FIELD_REAL, .def = 0.5, .min = 0.01, .max = 0.99,
+                                .help = "share of each class's evaluation images on which settings are judged; curves are of the others"}},
+    [SEARCH_OBJECTIVE] = {.field = {.name = "objective", .kind = FIELD_CHOICE, .choices = search_objective_names,
+                                    .help = "what is maximised: A_PR as the mean or the trapezoid, or the area over removed parameters or multiply-adds"}},
+    [SEARCH_REPORT] = {.field = {.name = "report", .kind = FIELD_COUNT, .def = 3, .min = 1, .max = 100,
+                                 .help = "of how many of the best settings there are curves on the other images and seeds"}},
+};
+const section search_section = {SEARCH_KEYS, search_settings};
+
 static const setting study_settings[STUDY_KEYS] = {
     [STUDY_NAME] = {.field = {.name = "study", .kind = FIELD_TEXT, .required = true, .help = "name of the study and its result file"},
                     .form = "name"},
@@ -274,6 +334,9 @@ static const setting study_settings[STUDY_KEYS] = {
     [STUDY_OUTPUT] = {.field = {.name = "output", .kind = FIELD_PATH,
                                 .help = "result file, relative to the working directory, not to the study file"},
                       .absent = "<study>.h5"},
+    [STUDY_SEARCH] = {.field = {.name = "search", .kind = FIELD_SECTION,
+                                .help = "find the relevance rules that prune best, and add them to the criteria: docs/search.md"},
+                      .section = &search_section, .absent = "nothing is searched"},
     [STUDY_HEATMAPS] = {.field = {.name = "heatmaps", .kind = FIELD_SECTION,
                                   .help = "how explanations of evaluation images change under pruning: docs/heatmaps.md"},
                         .section = &heatmaps_section, .absent = "nothing is explained after pruning"},

@@ -42,7 +42,7 @@ static status read_seed_list(const yaml_node *at, const setting *s, uint64_t see
 }
 
 /* A count n, which stands for 0 .. n-1, or a list. */
-static status read_seeds(arena *a, const yaml_node *at, const setting *s, size_t *n, const uint64_t **out)
+status seeds_read(arena *a, const yaml_node *at, const setting *s, size_t *n, const uint64_t **out)
 {
     uint64_t *seeds = NULL, count = (uint64_t)s->field.def;
     const bool list = at != NULL && at->kind == YAML_SEQUENCE;
@@ -160,6 +160,6 @@ status tasks_read(arena *a, const yaml_node *at, config *c)
     }
     TRY(read_subsets(a, v[TASKS_SUBSETS], c));
     TRY(join_tasks(a, n_drawn, drawn, c));
-    TRY(read_seeds(a, v[TASKS_SEEDS], &s[TASKS_SEEDS], &c->n_seeds, &c->seeds));
+    TRY(seeds_read(a, v[TASKS_SEEDS], &s[TASKS_SEEDS], &c->n_seeds, &c->seeds));
     return sizes_read(a, v[TASKS_REFERENCES], &s[TASKS_REFERENCES], &c->n_references, &c->references);
 }

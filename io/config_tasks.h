@@ -9,5 +9,7 @@ MUST_CHECK status tasks_read(arena *a, const yaml_node *at, config *c);
 
 /* Ascending sizes; where `at` is NULL, the setting's one default. */
 MUST_CHECK status sizes_read(arena *a, const yaml_node *at, const setting *s, size_t *n, const size_t **out);
+/* A count n, which stands for 0 .. n-1, or a list of different seeds; where `at` is NULL, the setting's default. */
+MUST_CHECK status seeds_read(arena *a, const yaml_node *at, const setting *s, size_t *n, const uint64_t **out);
 
 #endif

@@ -147,7 +147,7 @@ typedef struct result_spectrum {
  * that are not counted in `undefined`, errors their standard errors. */
 typedef struct result_heatmap_cell {
     size_t cell; /* index into the cells of the study, of which the next ones are copies */
-    size_t model, criterion, n_references, n_classes;
+    size_t model, criterion, task, n_references, n_classes;
     component_kind kind;
     uint64_t seed;
     size_t n_images;
@@ -190,9 +190,9 @@ typedef struct result_search {
     const uint64_t *round;              /* [n_trials] proposed together */
     const double *objective, *error;    /* [n_trials] mean over tasks and seeds on the tuning images; standard error over the seeds, NaN with one */
     const double *a_pr_mean, *a_pr_trapezoid, *area_parameters, *area_macs; /* [n_trials] means over tasks and seeds */
-    const uint64_t *masks, *masks_shared; /* [n_trials] points of curves, and those of them that an earlier trial had evaluated */
+    uint64_t n_masks, n_evaluated;      /* points of curves, and distinct masks that were run for them */
     const uint32_t *front;              /* [n_trials] 1: no other setting is better in a_pr_mean, area_parameters and area_macs at once */
-    const double *held_out, *held_out_error; /* [n_trials] the objective on images and seeds that the search never saw; NaN: not reported */
+    double *held_out, *held_out_error;  /* [n_trials] the objective on images and seeds that the search never saw; NaN: not reported */
     const size_t *rank;                 /* [n_trials] 0: the best */
     const double *main, *total;         /* [n_dimensions] importance; NaN: not known */
 } result_search;

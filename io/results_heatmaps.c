@@ -12,6 +12,7 @@ static const h5_column coordinates[] = {
     COLUMN("criterion", "cell", H5_STRING, NULL, "criterion", FROM_INDEX, CELL(criterion), LIST_CRITERIA),
     COLUMN("seed", "cell", H5_SEED, NULL, "seed of the task", FROM_COUNT, CELL(seed), 0),
     COLUMN("references", "cell", H5_COUNT, "1", "reference images per class; 0: the criterion needs none", FROM_SIZE, CELL(n_references), 0),
+    COLUMN("task", "cell", H5_STRING, NULL, "class subset: how many classes a seed draws, or the name of a stated one", FROM_INDEX, CELL(task), LIST_TASKS),
     COLUMN("n_classes", "cell", H5_COUNT, "1", "classes of the task", FROM_SIZE, CELL(n_classes), 0),
 };
 
@@ -93,7 +94,7 @@ static status put_indices(h5_group *g, const result_heatmaps *h, size_t slots)
     static const int64_t none = -1;
     static const h5_variable prediction = {
         "prediction", "cell rate slot", H5_SIGNED, NULL, "class number that the network takes the image for, of the task's", &none, NULL};
-    static const h5_variable map = {"map", "cell rate slot", H5_SIGNED, NULL, "position along `map` in /heatmaps/maps/<model>", &none, NULL};
+    static const h5_variable map = {"heatmap", "cell rate slot", H5_SIGNED, NULL, "position along `heatmap` in /heatmaps/maps/<model>", &none, NULL};
     const size_t n = h->n_cells * h->n_rates * slots;
     int64_t *of, *at;
     TRY_ALLOC(of, g->file->scratch, n);
@@ -139,8 +140,8 @@ static void fill_maps(const void *context, size_t first, size_t n, void *out)
 static status put_maps(const results_writer *w, const result_heatmap_maps *m)
 {
     static const h5_variable relevance = {
-        "relevance", "map row column", H5_SINGLE, NULL, "relevance of the input for the image's class, summed over the channels", NULL, NULL};
-    static const h5_variable of = {"image", "map", H5_COUNT, NULL, "position along `image` in /heatmaps", NULL, NULL};
+        "relevance", "heatmap row column", H5_SINGLE, NULL, "relevance of the input for the image's class, summed over the channels", NULL, NULL};
+    static const h5_variable of = {"image", "heatmap", H5_COUNT, NULL, "position along `image` in /heatmaps", NULL, NULL};
     status st = STATUS_OK;
     h5_group g;
     char *path;
@@ -151,7 +152,7 @@ static status put_maps(const results_writer *w, const result_heatmap_maps *m)
         number[i] = m->image[i];
     }
     TRY(h5_group_create(w->file, path, &g));
-    TRY_OR(cleanup, st, results_put_numbering(&g, "map", m->n_maps, "map of an image by a distinct network"));
+    TRY_OR(cleanup, st, results_put_numbering(&g, "heatmap", m->n_maps, "map of an image by a distinct network"));
     TRY_OR(cleanup, st, results_put_numbering(&g, "row", m->height, "row of pixels, from the top"));
     TRY_OR(cleanup, st, results_put_numbering(&g, "column", m->width, "column of pixels, from the left"));
     TRY_OR(cleanup, st, h5_put(&g, &of, number));
@@ -167,7 +168,7 @@ static status put_group(const results_writer *w, h5_group *g, const result_heatm
     for (size_t i = 0; i < h->n_cells; i++) {
         slots = h->cells[i].n_images > slots ? h->cells[i].n_images : slots;
     }
-    TRY(h5_attr_text(g, "coordinates", "model kind criterion seed references n_classes path image_class"));
+    TRY(h5_attr_text(g, "coordinates", "model kind criterion seed references task n_classes path image_class"));
     TRY(h5_attr_text(g, "method", h->method));
     TRY(h5_attr_text(g, "composite", h->composite));
     TRY(put_dimensions(g, h, slots));

@@ -10,8 +10,8 @@ enum { LONGEST_CELL = 60, MOST_RATES = 4 };
 /* /heatmaps */
 typedef struct heatmaps {
     size_t n, n_rates;
-    const char *const *model, *const *kind, *const *criterion; /* [n] */
-    const int64_t *n_classes, *references, *images;            /* [n] */
+    const char *const *model, *const *kind, *const *criterion, *const *task; /* [n] */
+    const int64_t *references, *images;            /* [n] */
     const double *rate;                                        /* [n_rates] */
     const double *cosine, *map_cosine, *confidence, *loss;     /* [n, n_rates] */
     const int64_t *changed;                                    /* [n, n_rates] */
@@ -22,7 +22,8 @@ static status read_texts(arena *a, const h5_file *f, heatmaps *h)
     const struct {
         const char *path;
         const char *const **out;
-    } texts[] = {{"/heatmaps/model", &h->model}, {"/heatmaps/kind", &h->kind}, {"/heatmaps/criterion", &h->criterion}};
+    } texts[] = {{"/heatmaps/model", &h->model}, {"/heatmaps/kind", &h->kind}, {"/heatmaps/criterion", &h->criterion},
+                 {"/heatmaps/task", &h->task}};
     for (size_t i = 0; i < COUNT(texts); i++) {
         TRY(h5_get_texts(a, f, texts[i].path, 1, &h->n, texts[i].out));
     }
@@ -34,7 +35,6 @@ static status read_heatmaps(arena *a, const h5_file *f, heatmaps *h)
     *h = (heatmaps){.n = H5_ANY_SIZE, .n_rates = H5_ANY_SIZE};
     TRY(read_texts(a, f, h));
     TRY(h5_get_reals(a, f, "/heatmaps/rate", 1, &h->n_rates, &h->rate));
-    TRY(h5_get_counts(a, f, "/heatmaps/n_classes", 1, &h->n, &h->n_classes));
     TRY(h5_get_counts(a, f, "/heatmaps/references", 1, &h->n, &h->references));
     TRY(h5_get_counts(a, f, "/heatmaps/images", 1, &h->n, &h->images));
     size_t both[] = {h->n, h->n_rates};
@@ -56,7 +56,7 @@ static size_t curve_end(const heatmaps *h, size_t first)
 {
     size_t end = first + 1;
     while (end < h->n && strcmp(h->model[end], h->model[first]) == 0 && strcmp(h->kind[end], h->kind[first]) == 0 &&
-           strcmp(h->criterion[end], h->criterion[first]) == 0 && h->n_classes[end] == h->n_classes[first] &&
+           strcmp(h->criterion[end], h->criterion[first]) == 0 && strcmp(h->task[end], h->task[first]) == 0 &&
            h->references[end] == h->references[first]) {
         end++;
     }
@@ -92,7 +92,7 @@ static status fill_row(arena *a, const heatmaps *h, size_t first, size_t end, si
     TRY(text_printable(a, h->model[first], LONGEST_CELL, &cell[0]));
     TRY(text_printable(a, h->kind[first], LONGEST_CELL, &cell[1]));
     TRY(text_printable(a, h->criterion[first], LONGEST_CELL, &cell[2]));
-    TRY_TEXT(cell[3], a, "%" PRId64, h->n_classes[first]);
+    TRY(text_printable(a, h->task[first], LONGEST_CELL, &cell[3]));
     TRY_TEXT(cell[4], a, "%" PRId64, h->references[first]);
     TRY_TEXT(cell[5], a, "%g", h->rate[rate]);
     TRY_TEXT(cell[6], a, "%.4f", mean_of(h, h->cosine, first, end, rate));

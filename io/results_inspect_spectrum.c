@@ -10,8 +10,9 @@ enum { LONGEST_CELL = 60, COLUMNS = 13, TEXTS = 3, SHARES = 3 };
 /* One /spectrum/<model>/<criterion>. */
 typedef struct spectra {
     size_t n_sets, n_parts;
-    const int64_t *n_classes, *references, *images, *components;
-    const char *const *name, *const *level;
+    const int64_t *references, *images, *components;
+    const char *const *task;              /* [n_sets] */
+    const char *const *name, *const *level; /* [n_parts] */
     const double *participation, *adjusted, *rank; /* [n_sets, n_parts] */
     const double *modes;                           /* [n_sets, n_parts, SHARES] */
 } spectra;
@@ -37,22 +38,22 @@ static status read_reals(arena *a, const h5_file *f, const char *group, const ch
     return h5_get_reals(a, f, path, rank, dims, out);
 }
 
-static status read_texts(arena *a, const h5_file *f, const char *group, const char *name, spectra *x, const char *const **out)
+static status read_texts(arena *a, const h5_file *f, const char *group, const char *name, size_t *n, const char *const **out)
 {
     const char *path;
     TRY(object(a, group, name, &path));
-    return h5_get_texts(a, f, path, 1, &x->n_parts, out);
+    return h5_get_texts(a, f, path, 1, n, out);
 }
 
 static status read_spectra(arena *a, const h5_file *f, const char *group, spectra *x)
 {
     *x = (spectra){.n_sets = H5_ANY_SIZE, .n_parts = H5_ANY_SIZE};
-    TRY(read_counts(a, f, group, "n_classes", &x->n_sets, &x->n_classes));
+    TRY(read_texts(a, f, group, "task", &x->n_sets, &x->task));
     TRY(read_counts(a, f, group, "references", &x->n_sets, &x->references));
     TRY(read_counts(a, f, group, "images", &x->n_sets, &x->images));
     TRY(read_counts(a, f, group, "components", &x->n_parts, &x->components));
-    TRY(read_texts(a, f, group, "name", x, &x->name));
-    TRY(read_texts(a, f, group, "level", x, &x->level));
+    TRY(read_texts(a, f, group, "name", &x->n_parts, &x->name));
+    TRY(read_texts(a, f, group, "level", &x->n_parts, &x->level));
     TRY(read_reals(a, f, group, "participation", 2, x, &x->participation));
     TRY(read_reals(a, f, group, "adjusted", 2, x, &x->adjusted));
     TRY(read_reals(a, f, group, "effective_rank", 2, x, &x->rank));
@@ -61,7 +62,7 @@ static status read_spectra(arena *a, const h5_file *f, const char *group, spectr
 
 static bool same_task(const spectra *x, size_t a, size_t b)
 {
-    return x->n_classes[a] == x->n_classes[b] && x->references[a] == x->references[b];
+    return x->references[a] == x->references[b] && strcmp(x->task[a], x->task[b]) == 0;
 }
 
 /* Is the set the first of its task? Sets that differ in their seeds alone are one line. */
@@ -110,7 +111,7 @@ static size_t seeds(const spectra *x, size_t set)
 static status fill_row(arena *a, const spectra *x, size_t set, size_t part, const char **cell)
 {
     TRY(text_printable(a, x->name[part], LONGEST_CELL, &cell[2]));
-    TRY_TEXT(cell[3], a, "%" PRId64, x->n_classes[set]);
+    TRY(text_printable(a, x->task[set], LONGEST_CELL, &cell[3]));
     TRY_TEXT(cell[4], a, "%" PRId64, x->references[set]);
     TRY_TEXT(cell[5], a, "%zu", seeds(x, set));
     TRY_TEXT(cell[6], a, "%" PRId64, x->images[set]);

@@ -103,7 +103,7 @@ static status put_spectrum(const results_writer *w, const result_spectrum *s)
         return h5_group_link(w->file, there, path);
     }
     TRY(h5_group_create(w->file, path, &g));
-    TRY_OR(cleanup, st, h5_attr_text(&g, "coordinates", "seed n_classes references images name level kind components"));
+    TRY_OR(cleanup, st, h5_attr_text(&g, "coordinates", "seed task n_classes references images name level kind components"));
     TRY_OR(cleanup, st, h5_attr_text(&g, "agreement", "solver one_rank: the same bits on any number of ranks; all_ranks: eigenvalues to 1e-12 of the "
                                                       "largest one"));
     TRY_OR(cleanup, st, results_put_sets(w, &g, s->n_sets, s->sets));

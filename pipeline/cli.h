@@ -16,6 +16,9 @@ typedef struct cli {
     const char *sets[CLI_MAX_SETS]; /* --set */
     const char *model, *kind, *criterion, *task, *references, *seed, *rate, *checkpoint; /* of export, or NULL */
     const char *array, *time_limit; /* of run, or NULL */
+    const char *done; /* of run and merge, or NULL */
+    const char *nodes, *ranks_per_node, *time, *partition, *account, *launcher, *script; /* of submit, or NULL */
+    bool go;        /* --go */
     const char *list, *decoded, *shard_images; /* of pack, or NULL */
     bool evaluated; /* --evaluated */
     bool verify;    /* --verify */

@@ -24,5 +24,6 @@ enum { SHARED_EXPLAINED, SHARED_EVALUATED, SHARED_WORK };
 void dry_run_shared(const dry_run_report *r, shared_work out[SHARED_WORK]);
 
 MUST_CHECK status dry_run_print(arena *a, FILE *to, const dry_run_report *r);
+MUST_CHECK status dry_run_print_search(arena *a, FILE *to, const study *s); /* nothing where the study has none */
 
 #endif

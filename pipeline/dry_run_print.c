@@ -398,13 +398,14 @@ status dry_run_print(arena *a, FILE *to, const dry_run_report *r)
     TRY(print_winograd(a, to, s));
     TRY(print_criteria(a, to, s));
     TRY(print_tasks(a, to, s));
+    TRY(dry_run_print_search(a, to, s));
     TRY(print_work(a, to, r));
-    TRY(print_sharing(a, to, r));
     TRY(print_memory(a, to, r));
     print_rows(to, s);
     TRY(print_shared(a, to, r));
     print_node(to, r);
     TRY(print_time(a, to, r));
+    TRY(print_sharing(a, to, r));
     if (fflush(to) != 0) {
         return FAIL(ST_CANT_WRITE, "standard output cannot be written");
     }

@@ -77,7 +77,7 @@ static cost_axis gather_axis(size_t n, const double rate[], const double accurac
 }
 
 /* The curve of one cell as arrays over the rates. */
-static status gather_cell(arena *a, const study *s, const stage_ctx *c, size_t index, result_cell *out)
+status gather_cell(arena *a, const study *s, const stage_ctx *c, size_t index, result_cell *out)
 {
     const study_cell *cell = &s->cells[index];
     const study_task *t = &s->tasks[cell->task];

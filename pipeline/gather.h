@@ -13,4 +13,7 @@ MUST_CHECK status gather_results(arena *a, const study *s, const stage_ctx *c, r
 MUST_CHECK status gather_criteria(arena *a, const config *cfg, const char ***names, const char ***methods);
 size_t gather_bytes(const study *s); /* what it takes, without the names and inputs of /provenance */
 
+/* Local: one cell's curve. */
+MUST_CHECK status gather_cell(arena *a, const study *s, const stage_ctx *c, size_t index, result_cell *out);
+
 #endif

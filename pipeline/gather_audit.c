@@ -36,26 +36,47 @@ status gather_sets(arena *a, const study *s, const result_set **out)
     return STATUS_OK;
 }
 
-/* All reference sets of one model and criterion; a criterion without an audit leaves n_steps 0. */
+/* The reference sets that a criterion is for: reference [n] of them, and what identifies each. */
+static status wanted_sets(arena *a, const study *s, size_t criterion, size_t *n, size_t **reference, const result_set **out)
+{
+    const result_set *all = NULL;
+    result_set *sets;
+    *n = 0;
+    TRY(gather_sets(a, s, &all));
+    TRY_ALLOC(*reference, a, s->n_references);
+    TRY_ALLOC(sets, a, s->n_references);
+    for (size_t r = 0; r < s->n_references; r++) {
+        if (study_wants_references(s, criterion, s->references[r].per_class)) {
+            (*reference)[*n] = r;
+            sets[(*n)++] = all[r];
+        }
+    }
+    *out = sets;
+    return STATUS_OK;
+}
+
+/* The reference sets of one model and criterion; a criterion without an audit leaves n_steps 0. */
 static status gather_audit(arena *a, const study *s, const stage_ctx *c, size_t model, size_t criterion, result_audit *out)
 {
     const criterion_def *method = s->config->criteria[criterion].method;
     const criterion_setup setup = study_setup(s, model, criterion);
     const audit_step *steps = NULL;
+    const result_set *sets = NULL;
     double *sums;
+    size_t n_sets = 0, *reference = NULL;
     out->n_steps = 0;
     if (method->audit == NULL) {
         return STATUS_OK;
     }
     TRY(method->audit(a, &setup, &out->n_steps, &steps));
-    const size_t n = out->n_steps, n_sets = s->n_references, at = n == 0 ? 0 : criterion_audit(method, &setup);
+    const size_t n = out->n_steps, at = n == 0 ? 0 : criterion_audit(method, &setup);
+    TRY(wanted_sets(a, s, criterion, &n_sets, &reference, &sets));
     TRY_ALLOC(sums, a, n_sets * n * AUDIT_SUMS);
     for (size_t r = 0; r < n_sets; r++) {
-        const double *row = c->attribute.sums[attribute_index(s, model, criterion, r)] + at;
+        const double *row = c->attribute.sums[attribute_index(s, model, criterion, reference[r])] + at;
         audit_select(n, steps, row, sums + r * n * AUDIT_SUMS);
     }
-    *out = (result_audit){.model = model, .criterion = criterion, .n_steps = n, .n_sets = n_sets, .sums = sums};
-    TRY(gather_sets(a, s, &out->sets));
+    *out = (result_audit){.model = model, .criterion = criterion, .n_steps = n, .n_sets = n_sets, .sets = sets, .sums = sums};
     return gather_steps(a, method, &setup, n, steps, &out->steps);
 }
 
@@ -85,7 +106,7 @@ size_t gather_audits_bytes(const study *s)
             const size_t most = setup.graph->n_nodes;
             if (s->config->criteria[k].method->audit != NULL) {
                 sum += most * (sizeof(audit_step) + sizeof(result_audit_step) + 2 * RULE_TEXT);
-                sum += s->n_references * (sizeof(result_set) + most * AUDIT_SUMS * sizeof(double));
+                sum += s->n_references * (2 * sizeof(result_set) + sizeof(size_t) + most * AUDIT_SUMS * sizeof(double));
             }
         }
     }

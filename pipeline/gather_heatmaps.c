@@ -164,7 +164,7 @@ static status gather_cell(arena *a, const study *s, const heatmaps_output *h, co
         x.image[i] = images->number[s->evaluations[set->evaluation].heatmaps.sample[i]];
     }
     *out = (result_heatmap_cell){
-        .cell = index, .model = cell->model, .criterion = cell->criterion, .kind = s->models[cell->model].kinds[cell->kind],
+        .cell = index, .model = cell->model, .criterion = cell->criterion, .task = t->subset, .kind = s->models[cell->model].kinds[cell->kind],
         .n_references = cell->reference == NO_REFERENCE ? 0 : s->references[cell->reference].per_class,
         .n_classes = t->n_classes, .seed = t->seed, .n_images = set->n_images,
         .cosine_mean = x.mean[0], .cosine_error = x.mean[1], .map_cosine_mean = x.mean[2], .map_cosine_error = x.mean[3],

@@ -33,7 +33,7 @@ static status gather_samples(arena *a, const study *s, samples *out)
 }
 
 /* The first criterion with the same scores that is for the model too: its rows are those of all. */
-static size_t first_scored(const study *s, size_t model, size_t criterion)
+size_t gather_first_scored(const study *s, size_t model, size_t criterion)
 {
     size_t k = 0;
     while (rows_scored(s, k) != rows_scored(s, criterion) || !study_wants(s, model, k)) {
@@ -58,7 +58,7 @@ status gather_rows(arena *a, const study *s, const stage_ctx *c, results *out)
         if (rows_are_kept(s, model, criterion) && study_wants(s, model, criterion)) {
             rows[out->n_rows++] = (result_rows){.model = model,
                                                 .criterion = criterion,
-                                                .scored = first_scored(s, model, criterion),
+                                                .scored = gather_first_scored(s, model, criterion),
                                                 .moment = method->moments[criterion_score_moment(method, &setup)],
                                                 .n_samples = s->explained.n,
                                                 .n_components = setup.graph->n_components,

@@ -13,6 +13,8 @@ size_t gather_rows_bytes(const study *s); /* what that takes; the scores are the
 size_t gather_rows_kept_bytes(const study *s);
 size_t gather_rows_file_bytes(const study *s);
 
+/* The first criterion with the same scores that is for the model too: a group of its name in the file is that of all. */
+size_t gather_first_scored(const study *s, size_t model, size_t criterion);
 bool gather_rows_stored(const study *s);    /* does the result get them? */
 size_t gather_rows_auto_bytes(void);        /* up to how many `rows: auto` stores */
 

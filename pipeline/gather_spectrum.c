@@ -1,7 +1,7 @@
 #include "pipeline/gather_spectrum.h"
 
 #include "pipeline/gather_audit.h"
-#include "stages/rows.h"
+#include "pipeline/gather_rows.h"
 #include "stages/spectrum.h"
 
 static status gather_parts(arena *a, const spectrum_pair *p, const result_part **out)
@@ -30,9 +30,9 @@ status gather_spectra(arena *a, const study *s, const stage_ctx *c, results *out
     for (size_t i = 0; i < n; i++) {
         const size_t model = i / s->config->n_criteria, criterion = i % s->config->n_criteria;
         const spectrum_pair *p = spectrum_of_pair(c, model, criterion);
-        if (p != NULL) {
+        if (p != NULL && study_wants(s, model, criterion)) {
             result_spectrum *to = &spectra[out->n_spectra++];
-            *to = (result_spectrum){.model = model, .criterion = criterion, .scored = rows_scored(s, criterion), .n_parts = p->n_parts,
+            *to = (result_spectrum){.model = model, .criterion = criterion, .scored = gather_first_scored(s, model, criterion), .n_parts = p->n_parts,
                                     .n_sets = s->n_references, .sets = sets, .order = p->order, .values = p->values,
                                     .over_ranks = p->over_ranks, .measures = p->measures};
             TRY(gather_parts(a, p, &to->parts));

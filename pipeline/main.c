@@ -54,6 +54,9 @@ int main(int argc, char **argv)
     cli cl;
     const bool launched = launcher_seen().by != NULL;
     const status st = cli_parse(argc, argv, &cl);
+    if (!needs_mpi(&cl, st, launched)) {
+        return run_alone(&cl, st, argc, argv);
+    }
     launcher_prepare();
-    return needs_mpi(&cl, st, launched) ? run_parallel(&cl, st, argc, argv) : run_alone(&cl, st, argc, argv);
+    return run_parallel(&cl, st, argc, argv);
 }

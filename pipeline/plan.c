@@ -139,11 +139,12 @@ static status check_models(const study *s)
     return STATUS_OK;
 }
 
-static status build_cells(arena *a, study *s)
+status plan_cells(arena *a, study *s)
 {
     const config *cfg = s->config;
     study_cell *cells;
     size_t most = 0;
+    s->n_cells = 0;
     for (size_t m = 0; m < s->n_models; m++) {
         most += s->models[m].n_kinds * cfg->n_criteria * s->n_tasks * cfg->n_references;
     }
@@ -187,6 +188,7 @@ static status build(comm *c, arena *a, arena *scratch, const char *path, size_t 
     TRY(comm_agree(c, check_same_classes(reference, evaluation)));
     s->reference_data = reference;
     s->evaluation_data = evaluation;
+    s->part = cfg->search.on ? PART_HELD_OUT : PART_ALL;
     TRY(comm_agree(c, start_backend(cfg, &s->backend)));
     status st = plan_samples(a, scratch, s);
     TRY(comm_agree(c, st));
@@ -196,7 +198,7 @@ static status build(comm *c, arena *a, arena *scratch, const char *path, size_t 
     TRY(comm_agree(c, check_criteria(s)));
     TRY(comm_agree(c, spectrum_check(s, c->size)));
     TRY(comm_agree(c, plan_heatmaps_check(scratch, s)));
-    return comm_agree(c, build_cells(a, s));
+    return comm_agree(c, plan_cells(a, s));
 }
 
 status plan_build(comm *c, arena *a, const char *config_path, size_t n_sets, const char *const sets[], plan *out)

@@ -26,6 +26,9 @@ MUST_CHECK status plan_subset(arena *scratch, const dataset *d, const config_sub
 MUST_CHECK status plan_heatmaps(arena *a, arena *scratch, study *s);
 MUST_CHECK status plan_heatmaps_check(arena *scratch, const study *s);
 
+/* Local. The cells of a study whose config, samples and models are there. Errors: ST_CONFIG (a model that no criterion is for). */
+MUST_CHECK status plan_cells(arena *a, study *s);
+
 /* The draws of `sampling: torch` (pipeline/plan_torch.c): classes [t->n_classes] in the drawn order; sample [t->n_classes * per_class] of
  * which *n are used, class by class in the drawn or the stated order. */
 MUST_CHECK status plan_torch_classes(arena *scratch, const dataset *d, const study_task *t, uint32_t classes[]);

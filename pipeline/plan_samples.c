@@ -55,22 +55,57 @@ static status draw_classes(arena *a, arena *scratch, const study *s, study_task 
     return STATUS_OK;
 }
 
-static status evaluation_build(arena *a, const dataset *d, const study_task *t, study_evaluation *out)
+/* Which images of a class a search judges by: in_part [class_size()] true for those of the study's part. The same for all studies, tasks and seeds. */
+static status choose_part(arena *scratch, const study *s, size_t class, bool *in_part, size_t *count)
 {
+    const dataset *d = s->evaluation_data;
+    const size_t n = class_size(d, class);
+    const size_t tuning = (size_t)((double)n * s->config->search.split + 0.5);
+    size_t *pool, *chosen;
+    for (size_t k = 0; k < n; k++) {
+        in_part[k] = s->part != PART_TUNING;
+    }
+    *count = n;
+    if (s->part == PART_ALL) {
+        return STATUS_OK;
+    }
+    if (tuning < 1 || tuning >= n) {
+        return FAIL(ST_CONFIG, "%s: search.split: expected some images of class '%s' in %s on either side, found %zu of %zu on the one of the search",
+                    s->config->path, d->class_name[class], d->root, tuning, n);
+    }
+    TRY_ALLOC(pool, scratch, n);
+    TRY_ALLOC(chosen, scratch, tuning);
+    rng_subset(0, RNG_SPLIT, (uint32_t)class, n, tuning, pool, chosen);
+    for (size_t k = 0; k < tuning; k++) {
+        in_part[chosen[k]] = s->part == PART_TUNING;
+    }
+    *count = s->part == PART_TUNING ? tuning : n - tuning;
+    return STATUS_OK;
+}
+
+static status evaluation_build(arena *a, arena *scratch, const study *s, const study_task *t, study_evaluation *out)
+{
+    const dataset *d = s->evaluation_data;
     size_t n = 0;
     size_t *sample;
     uint64_t *total;
     for (size_t i = 0; i < t->n_classes; i++) {
         n += class_size(d, t->classes[i]);
     }
-    TRY_ALLOC(sample, a, n);
+    TRY_ALLOC(sample, a, n); /* all, though a part may be fewer */
     TRY_ALLOC(total, a, t->n_classes);
-    *out = (study_evaluation){.n_classes = t->n_classes, .classes = t->classes, .samples = {n, sample}, .class_total = total};
+    *out = (study_evaluation){.n_classes = t->n_classes, .classes = t->classes, .samples = {0, sample}, .class_total = total};
     for (size_t i = 0; i < t->n_classes; i++) {
         const size_t class = t->classes[i];
-        total[i] = class_size(d, class);
-        for (size_t k = d->class_first[class]; k < d->class_first[class + 1]; k++) {
-            *sample++ = k;
+        size_t count = 0;
+        bool *in_part;
+        TRY_ALLOC(in_part, scratch, class_size(d, class));
+        TRY(choose_part(scratch, s, class, in_part, &count));
+        total[i] = count;
+        for (size_t k = 0; k < class_size(d, class); k++) {
+            if (in_part[k]) {
+                sample[out->samples.n++] = d->class_first[class] + k;
+            }
         }
     }
     return STATUS_OK;
@@ -107,7 +142,7 @@ static status draw_tasks(arena *a, arena *scratch, study *s)
         TRY(draw_classes(a, scratch, s, t));
         t->evaluation = find_evaluation(evaluations, s->n_evaluations, t);
         if (t->evaluation == s->n_evaluations) {
-            TRY(evaluation_build(a, s->evaluation_data, t, &evaluations[s->n_evaluations++]));
+            TRY(evaluation_build(a, scratch, s, t, &evaluations[s->n_evaluations++]));
         }
     }
     s->tasks = tasks;

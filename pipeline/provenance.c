@@ -36,8 +36,7 @@ const char *provenance_version(arena *a, const backend_def *b)
                       b->name, b->version(), lapack, eigen_version(), nlopt, io);
 }
 
-/* A word as a shell reads it: quoted where it holds other than plain characters. */
-static const char *quoted_word(arena *a, const char *word)
+const char *provenance_word(arena *a, const char *word)
 {
     const size_t plain = strspn(word, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-/=,:+@%");
     if (word[0] != '\0' && word[plain] == '\0') {
@@ -56,7 +55,7 @@ const char *provenance_command(arena *a, int argc, char *const argv[])
 {
     const char *text = arena_text(a, "%s", "");
     for (int i = 0; i < argc && text != NULL; i++) {
-        const char *word = quoted_word(a, argv[i]);
+        const char *word = provenance_word(a, argv[i]);
         text = word == NULL ? NULL : arena_text(a, "%s%s%s", text, i == 0 ? "" : " ", word);
     }
     return text;

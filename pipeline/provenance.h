@@ -26,6 +26,8 @@ const char *provenance_program(void); /* "pollard 0.1.0 (4d4d8e8)" */
 /* Several lines: ours, compiler, libraries, among them the backend's with the kernels it chose. NULL when memory is gone. */
 const char *provenance_version(arena *a, const backend_def *backend);
 
+/* A word as a shell reads it: quoted where it holds other than plain characters. NULL when memory is gone. */
+const char *provenance_word(arena *a, const char *word);
 /* The command as a shell would read it again: words with other than plain characters are quoted. NULL when memory is gone. */
 const char *provenance_command(arena *a, int argc, char *const argv[]);
 

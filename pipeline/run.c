@@ -3,12 +3,14 @@
 #include <time.h>
 
 #include "core/log.h"
+#include "pipeline/alike.h"
 #include "pipeline/gather.h"
 #include "pipeline/gather_audit.h"
 #include "pipeline/progress.h"
 #include "pipeline/provenance.h"
 #include "pipeline/report.h"
 #include "pipeline/resume.h"
+#include "pipeline/search.h"
 #include "pipeline/watch.h"
 #include "pipeline/winograd.h"
 
@@ -68,6 +70,25 @@ static status report(arena *a, const char *output, const results *r)
     return STATUS_OK;
 }
 
+/* Collective. The proof that this run has reached its end, whatever the launcher makes of its exit code. */
+static status write_done(comm *c, const char *done, const char *what)
+{
+    status st = STATUS_OK;
+    if (done != NULL && c->rank == 0) {
+        char text[4352];
+        const int n = snprintf(text, sizeof text, "%s: done\n", what);
+        st = file_write_atomic(done, text, n < 0 ? 0 : (size_t)n < sizeof text ? (size_t)n : sizeof text - 1);
+    }
+    return comm_agree(c, st);
+}
+
+/* What the ranks have noted is on the disk, before anybody relies on it. */
+static status finish_share(comm *c, const resume *j, const char *output, const char *done)
+{
+    TRY(comm_agree(c, j->items.writer == NULL ? STATUS_OK : journal_sync(j->items.writer)));
+    return write_done(c, done, output);
+}
+
 /* A job of an array has done its share, and no result is to be written. */
 static status report_share(const comm *c, const resume *j, const char *study_file)
 {
@@ -86,27 +107,38 @@ static status report_share(const comm *c, const resume *j, const char *study_fil
 }
 
 /* The journal goes as soon as the result is in place, before a table that nobody can read is an error. */
-static status finish(comm *c, arena *a, const plan *p, stage_ctx *s, const provenance_run *run, const char *output, resume *j, bool quiet)
+static status finish(comm *c, arena *a, const plan *p, stage_ctx *s, const provenance_run *run, search_outcome *found, const char *output, resume *j,
+                     const run_options *o)
 {
     results r;
     TRY(comm_agree(c, gather_results(a, &p->study, s, &r)));
+    search_held_out(&p->study, &r, found);
+    r.n_searches = found->n_searches;
+    r.searches = found->searches;
     TRY(provenance_gather(c, a, p, s, run, &r));
     TRY(comm_agree(c, c->rank == 0 ? results_write(output, &r) : STATUS_OK));
+    TRY(comm_agree(c, c->rank == 0 && found->n_tuned > 0 ? search_write_study(a, &p->study, found, output) : STATUS_OK));
+    TRY(write_done(c, o->done, output));
     TRY(resume_done(j));
     if (c->rank == 0) {
         gather_audits_warn(&r);
     }
-    return comm_agree(c, c->rank == 0 && !quiet ? report(a, output, &r) : STATUS_OK);
+    return comm_agree(c, c->rank == 0 && !o->quiet ? report(a, output, &r) : STATUS_OK);
 }
 
-/* The stages, with what earlier runs have finished. */
-static status run_stages(comm *c, arena *a, const plan *p, resume *j, bool share, progress *bar, stage_time times[], stage_ctx *s)
+/* The search, whose best settings become criteria of the study; then the stages. All with what earlier runs have finished. */
+static status run_stages(comm *c, arena *a, plan *p, resume *j, bool share, progress *bar, stage_time times[], search_outcome *found, stage_ctx *s)
 {
     *s = (stage_ctx){.comm = c, .study = &p->study, .arena = a, .tick = progress_tick, .progress = bar, .items = &j->items};
     j->items.skip = progress_skip;
     j->items.progress = bar;
     progress_start(bar, c->rank, c->size);
     TRY(comm_agree(c, open_marks(a, &p->study, s)));
+    if (p->study.config->search.on) {
+        const search_marks marks = {s->reference_mark, s->evaluation_mark};
+        TRY(search_run(c, a, p, j, bar, &marks, found));
+        TRY(comm_agree(c, search_extend(a, found, &p->study)));
+    }
     return stages_run(s, bar, share, times);
 }
 
@@ -124,6 +156,7 @@ static status run_in(comm *c, arena *a, const run_options *o, int argc, char *co
     resume j;
     progress bar;
     stage_ctx s;
+    search_outcome found = {.n_searches = 0};
     stage_time *times = arena_alloc(a, stage_count, sizeof *times);
     TRY(comm_agree(c, times == NULL ? (status){ST_ENVIRONMENT} : STATUS_OK));
     struct timespec now;
@@ -131,20 +164,22 @@ static status run_in(comm *c, arena *a, const run_options *o, int argc, char *co
     const provenance_run started = {argc, argv, (double)now.tv_sec + 1e-9 * (double)now.tv_nsec, times};
 
     TRY(plan_build(c, a, o->config, o->n_sets, o->sets, &p));
+    TRY(alike_check(c, a, p.study.backend));
     resume_options with = o->resume;
     with.output = o->output != NULL ? o->output : p.study.config->output;
     TRY(comm_agree(c, c->rank == 0 ? results_check_output(with.output) : STATUS_OK)); /* before hours of work, not after */
     announce(c, &p.study);
     TRY(resume_open(c, a, &p, &with, &j));
     TRY(comm_agree(c, c->rank == 0 ? watch_note(a, &p.study, &j) : STATUS_OK));
-    TRY(run_stages(c, a, &p, &j, with.n_tasks > 0, &bar, times, &s));
+    TRY(run_stages(c, a, &p, &j, with.n_tasks > 0, &bar, times, &found, &s));
     if (o->n_items != NULL) {
         *o->n_items = computed(c, &j);
     }
     if (with.n_tasks > 0) {
+        TRY(finish_share(c, &j, with.output, o->done));
         return comm_agree(c, report_share(c, &j, o->config));
     }
-    return finish(c, a, &p, &s, &started, with.output, &j, o->quiet);
+    return finish(c, a, &p, &s, &started, &found, with.output, &j, o);
 }
 
 status run_study(comm *c, const run_options *o, int argc, char *const argv[])

@@ -9,6 +9,7 @@ typedef struct run_options {
     size_t n_sets;
     const char *const *sets;
     const char *output; /* NULL: as the config says */
+    const char *done;   /* NULL, or: the file that is written as soon as the result, or the share, is in place */
     bool quiet;         /* no table, no plot */
     size_t *n_items;    /* NULL, or: that the ranks together have computed */
     resume_options resume;

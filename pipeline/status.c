@@ -23,13 +23,14 @@ static void count_done(const journal_index *index, status_report *out)
 {
     for (size_t i = 0; i < index->n; i++) {
         const journal_entry *e = &index->entry[i];
+        status_kind *to = e->key.stage >= ITEM_STUDY ? &out->search : NULL;
         for (size_t k = 0; k < STATUS_KINDS; k++) {
-            if (e->key.stage == stage_of[k] && (i == 0 || !same_key(e, e - 1))) {
-                status_kind *to = &out->kind[k];
-                to->done++;
-                to->seconds += e->seconds;
-                to->slowest = e->seconds > to->slowest ? e->seconds : to->slowest;
-            }
+            to = e->key.stage == stage_of[k] ? &out->kind[k] : to;
+        }
+        if (to != NULL && (i == 0 || !same_key(e, e - 1))) {
+            to->done++;
+            to->seconds += e->seconds;
+            to->slowest = e->seconds > to->slowest ? e->seconds : to->slowest;
         }
     }
 }

@@ -30,6 +30,7 @@ typedef struct status_report {
     size_t active;       /* ranks that have noted something lately */
     bool running;
     status_kind kind[STATUS_KINDS];
+    status_kind search; /* items of a search, of any kind; `of` is not known */
     size_t n_curves;
     status_curve *curve;
 } status_report;

@@ -67,6 +67,15 @@ static void print_kinds(FILE *to, const status_report *r)
     }
 }
 
+/* How much there is of a search is not known before its end, and the rest is counted without the settings that it finds. */
+static void print_search(FILE *to, const status_report *r)
+{
+    if (r->search.done > 0) {
+        (void)fprintf(to, "\nThe search has finished %zu items, in %.1f s of one rank; what follows does not count what it may yet need.\n", r->search.done,
+                      r->search.seconds);
+    }
+}
+
 static void print_left(FILE *to, const status_report *r)
 {
     const double left = work_left(r);
@@ -143,6 +152,7 @@ void status_print(FILE *to, const char *result, const status_report *r, double n
 {
     print_run(to, result, r, now);
     print_kinds(to, r);
+    print_search(to, r);
     print_left(to, r);
     print_curves(to, r);
 }

@@ -14,7 +14,7 @@ static status cell_text(arena *a, const study *s, const study_cell *cell, const 
     const study_model *m = &s->models[cell->model];
     out[0] = m->config->name;
     out[1] = component_kind_name(m->kinds[cell->kind]);
-    TRY_TEXT(out[2], a, "%zu", s->tasks[cell->task].n_classes);
+    out[2] = s->config->task_name[s->tasks[cell->task].subset];
     out[3] = s->config->criteria[cell->criterion].name;
     if (cell->reference == NO_REFERENCE) {
         out[4] = "-";
@@ -30,7 +30,7 @@ static void count_items(const study *s, run_note *n)
     const size_t batches = study_batches(&s->explained, s->config->micro_batch);
     for (size_t m = 0; m < s->n_models; m++) {
         for (size_t k = 0; k < s->config->n_criteria; k++) {
-            n->rows += attribute_explains(s, k) ? batches : 0;
+            n->rows += attribute_explains(s, m, k) ? batches : 0;
         }
         for (size_t e = 0; e < s->n_evaluations; e++) {
             n->whole += study_batches(&s->evaluations[e].samples, s->config->micro_batch);

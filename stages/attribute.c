@@ -1,7 +1,9 @@
 /* Explains every reference image once per (model, criterion with scores of its own) and adds its row, exactly, to every reference set that contains it. */
 #include <string.h>
 
+#include "io/sha256.h"
 #include "parallel/node_weights.h"
+#include "pruning/lrp_tree.h"
 #include "stages/batch_source.h"
 #include "stages/item_keys.h"
 #include "stages/marks.h"
@@ -18,9 +20,18 @@ static size_t same_scores(const config *cfg, size_t criterion)
     return first;
 }
 
-bool attribute_explains(const study *s, size_t criterion)
+/* Some criterion with these scores has to be for the model. */
+bool attribute_explains(const study *s, size_t model, size_t criterion)
 {
-    return s->config->criteria[criterion].method->uses_samples && same_scores(s->config, criterion) == criterion;
+    const config *cfg = s->config;
+    if (!cfg->criteria[criterion].method->uses_samples || same_scores(cfg, criterion) != criterion) {
+        return false;
+    }
+    size_t k = criterion;
+    while (k < cfg->n_criteria && !(study_wants(s, model, k) && strcmp(cfg->scoring[k], cfg->scoring[criterion]) == 0)) {
+        k++;
+    }
+    return k < cfg->n_criteria;
 }
 
 size_t attribute_index(const study *s, size_t model, size_t criterion, size_t reference)
@@ -28,13 +39,18 @@ size_t attribute_index(const study *s, size_t model, size_t criterion, size_t re
     return (model * s->config->n_criteria + same_scores(s->config, criterion)) * s->n_references + reference;
 }
 
-/* One (model, criterion) on this rank. An item is one of its micro-batches, a payload the marks of its images and its rows. */
+/* One (model, criterion) on this rank, or in a search all of a model's. An item is one of its micro-batches, a payload the marks of its images and
+ * its rows. */
 typedef struct explainer {
     stage_ctx *stage;
     size_t model_index, criterion;
     const study_model *model;
     const criterion_def *method;
     void *state;
+    size_t n_members;      /* criteria that a tree explains together */
+    const size_t *member;  /* [n_members] */
+    lrp_tree *tree;        /* NULL: one criterion by itself */
+    uint8_t digest[16];    /* of what the members' scores follow from */
     size_t n_values; /* the length of a row */
     size_t passes;   /* of a micro-batch through the network */
     exact_sum *sums; /* [n_references, n_values] */
@@ -66,25 +82,64 @@ static status open_images(stage_ctx *c, const study_model *m, batch_source **out
     return batch_source_open(&setup, out);
 }
 
+/* In single walks, for progress alone: much is shared. */
+static size_t tree_passes(size_t n)
+{
+    return 1 + n / 4;
+}
+
+/* The settings of a search agree in everything but their rules. */
+static status open_tree(arena *a, explainer *e, weight_list *weights)
+{
+    const study *s = e->stage->study;
+    criterion_setup *setups;
+    uint8_t digest[32];
+    TRY_ALLOC(setups, a, e->n_members);
+    for (size_t i = 0; i < e->n_members; i++) {
+        setups[i] = study_setup(s, e->model_index, e->member[i]);
+        setups[i].weights = weights;
+    }
+    char *all, *to;
+    size_t size = 1;
+    for (size_t i = 0; i < e->n_members; i++) {
+        size += strlen(s->config->scoring[e->member[i]]) + 1;
+    }
+    TRY_ALLOC(all, a, size);
+    to = all;
+    for (size_t i = 0; i < e->n_members; i++) {
+        to = stpcpy(to, s->config->scoring[e->member[i]]) + 1;
+    }
+    sha256(all, size, digest);
+    memcpy(e->digest, digest, sizeof e->digest);
+    TRY(lrp_tree_open(a, e->n_members, setups, &e->tree));
+    e->n_values = lrp_tree_row(e->tree);
+    return STATUS_OK;
+}
+
 /* Local. Explains nothing before explainer_ready(); to be closed whether it is open or not. */
-static status explainer_open(stage_ctx *c, arena *a, arena *scratch, size_t model, size_t criterion, explainer *e)
+static status explainer_open(stage_ctx *c, arena *a, arena *scratch, size_t model, size_t n, const size_t criterion_of[], explainer *e)
 {
     const study *s = c->study;
+    const size_t criterion = criterion_of[0];
     const config_criterion *cc = &s->config->criteria[criterion];
     const size_t micro_batch = s->config->micro_batch;
     *e = (explainer){.stage = c, .model_index = model, .criterion = criterion, .model = &s->models[model], .method = cc->method,
-                     .scratch = scratch, .weights = weights_open(a)};
+                     .scratch = scratch, .weights = weights_open(a), .n_members = n, .member = criterion_of};
     criterion_setup setup = study_setup(s, model, criterion);
     setup.weights = node_weights_list(c->comm, &e->weights);
     e->n_values = criterion_row(e->method, &setup);
     e->passes = criterion_passes(e->method, &setup);
+    if (n > 1) {
+        e->passes = tree_passes(n);
+        TRY(open_tree(a, e, setup.weights));
+    }
     TRY_ALLOC(e->sums, a, s->n_references * e->n_values);
     TRY_ALLOC(e->target, a, micro_batch);
     TRY_ALLOC(e->sample, a, micro_batch);
     TRY_ALLOC(e->batch.images, a, micro_batch * shape_count(setup.graph->input));
     TRY(rows_open(c, a, model, criterion, &e->rows_kept));
     TRY(open_images(c, e->model, &e->images));
-    return e->method->open(a, &setup, &e->state);
+    return e->tree != NULL ? STATUS_OK : e->method->open(a, &setup, &e->state);
 }
 
 /* Collective. */
@@ -119,13 +174,21 @@ static batch describe(const explainer *e, size_t index)
 static void key_of(const void *context, size_t index, journal_key *out)
 {
     const explainer *e = context;
-    *out = (journal_key){ITEM_ROWS, (uint32_t)e->model_index, (uint32_t)e->criterion, (uint32_t)index, {0}};
+    *out = (journal_key){e->tree == NULL ? ITEM_ROWS : ITEM_TREE, (uint32_t)e->model_index, (uint32_t)e->criterion, (uint32_t)index, {0}};
+    memcpy(out->content, e->digest, sizeof out->content);
 }
 
 static void expect(void *context, size_t index)
 {
     explainer *e = context;
     batch_source_ask(e->images, &e->stage->study->explained, &e->model->preprocess, index);
+}
+
+/* A run of a tree takes as long as many walks. */
+static void tick_claims(void *to)
+{
+    const explainer *e = to;
+    claims_tick(e->stage->items->claims);
 }
 
 /* The next micro-batch that was asked for. */
@@ -139,7 +202,11 @@ static status explain_batch(explainer *e, float *rows)
         e->target[i] = s->reference_data->label[e->sample[i]];
     }
     const criterion_batch b = {.images = e->batch.images, .target = e->target, .sample = e->sample};
-    e->method->rows(e->state, &b, rows);
+    if (e->tree != NULL) {
+        lrp_tree_rows(e->tree, &b, rows, tick_claims, e);
+    } else {
+        e->method->rows(e->state, &b, rows);
+    }
     e->stage->tick(e->stage->progress, (double)(micro_batch * e->passes));
     return STATUS_OK;
 }
@@ -216,6 +283,22 @@ static item_list items_of(explainer *e)
                        .check = check};
 }
 
+/* Each member's own sums out of those of the tree. */
+static status assemble(stage_ctx *c, const explainer *e, size_t model, const double *value, const double **sums)
+{
+    const study *s = c->study;
+    for (size_t i = 0; i < e->n_members; i++) {
+        const criterion_setup setup = study_setup(s, model, e->member[i]);
+        for (size_t r = 0; r < s->n_references; r++) {
+            double *own;
+            TRY_ALLOC(own, c->arena, criterion_row(e->method, &setup));
+            lrp_tree_sums(e->tree, i, value + r * e->n_values, own);
+            sums[attribute_index(s, model, e->member[i], r)] = own;
+        }
+    }
+    return STATUS_OK;
+}
+
 /* Sums over the ranks, rounded once, into the stage's output. */
 static status reduce(stage_ctx *c, explainer *e, size_t model, size_t criterion, const double **sums)
 {
@@ -230,16 +313,19 @@ static status reduce(stage_ctx *c, explainer *e, size_t model, size_t criterion,
     for (size_t i = 0; i < n; i++) {
         value[i] = exact_sum_value(&e->sums[i]);
     }
-    for (size_t r = 0; r < s->n_references; r++) {
+    for (size_t r = 0; r < s->n_references && e->tree == NULL; r++) {
         sums[attribute_index(s, model, criterion, r)] = value + r * e->n_values;
     }
-    return STATUS_OK;
+    return comm_agree(c->comm, e->tree == NULL ? STATUS_OK : assemble(c, e, model, value, sums));
 }
 
-static status explain(stage_ctx *c, arena *a, arena *scratch, size_t model, size_t criterion, const double **sums, const float **rows)
+/* n criteria: one, or those of a tree. */
+static status explain(stage_ctx *c, arena *a, arena *scratch, size_t model, size_t n, const size_t criterion_of[], const double **sums,
+                      const float **rows)
 {
     explainer e;
-    status st = explainer_ready(c, a, explainer_open(c, a, scratch, model, criterion, &e), &e);
+    const size_t criterion = criterion_of[0];
+    status st = explainer_ready(c, a, explainer_open(c, a, scratch, model, n, criterion_of, &e), &e);
     if (status_ok(st)) {
         const item_list list = items_of(&e);
         st = items_run(c->items, a, &list);
@@ -264,10 +350,24 @@ static double work(const stage_ctx *c)
     double passes = 0.0;
     for (size_t m = 0; m < s->n_models; m++) {
         for (size_t k = 0; k < s->config->n_criteria; k++) {
-            passes += attribute_explains(s, k) ? (double)passes_of(s, m, k) : 0.0;
+            passes += attribute_explains(s, m, k) ? (double)passes_of(s, m, k) : 0.0;
         }
     }
     return passes * (double)(batches * s->config->micro_batch) / (double)c->comm->size;
+}
+
+/* What a search has proposed for a model: all in one tree. */
+static status explain_settings(stage_ctx *c, arena *a, arena *scratch, size_t model, const double **sums, const float **rows)
+{
+    const study *s = c->study;
+    size_t n = 0, *member = arena_alloc(c->arena, s->config->n_criteria, sizeof *member);
+    TRY(comm_agree(c->comm, member == NULL ? (status){ST_ENVIRONMENT} : STATUS_OK));
+    for (size_t k = 0; k < s->config->n_criteria; k++) {
+        if (attribute_explains(s, model, k)) {
+            member[n++] = k;
+        }
+    }
+    return n == 0 ? STATUS_OK : explain(c, a, scratch, model, n, member, sums, rows);
 }
 
 static status run_all(stage_ctx *c, arena *a, arena *scratch)
@@ -278,10 +378,14 @@ static status run_all(stage_ctx *c, arena *a, arena *scratch)
     TRY(comm_agree(c->comm, sums == NULL || rows == NULL ? (status){ST_ENVIRONMENT} : STATUS_OK));
     for (size_t m = 0; m < s->n_models; m++) {
         for (size_t k = 0; k < s->config->n_criteria; k++) {
-            if (attribute_explains(s, k)) {
+            if (attribute_explains(s, m, k) && s->part != PART_TUNING) {
                 arena_release(a);
-                TRY(explain(c, a, scratch, m, k, sums, rows));
+                TRY(explain(c, a, scratch, m, 1, &k, sums, rows));
             }
+        }
+        if (s->part == PART_TUNING) {
+            arena_release(a);
+            TRY(explain_settings(c, a, scratch, m, sums, rows));
         }
     }
     c->attribute = (attribute_output){sums, rows};
@@ -345,7 +449,7 @@ static status forecast(stage_ctx *c, arena *scratch, stage_forecast *out)
     *out = (stage_forecast){.kept = forecast_block(pairs * s->n_references, sizeof(double *)) + forecast_block(pairs, sizeof(float *))};
     for (size_t m = 0; m < s->n_models; m++) {
         for (size_t k = 0; k < s->config->n_criteria; k++) {
-            if (attribute_explains(s, k)) {
+            if (attribute_explains(s, m, k)) {
                 TRY(forecast_pair(c, m, k, out));
             }
         }
@@ -380,7 +484,7 @@ static status try_explainer(stage_ctx *c, arena *a, arena *scratch, size_t model
 {
     explainer e;
     float *rows = NULL;
-    status st = explainer_open(c, a, scratch, model, criterion, &e);
+    status st = explainer_open(c, a, scratch, model, 1, &criterion, &e);
     if (status_ok(st)) {
         rows = arena_alloc(a, c->study->config->micro_batch * e.n_values, sizeof *rows);
         st = rows == NULL ? (status){ST_ENVIRONMENT} : STATUS_OK;
@@ -412,11 +516,11 @@ static status try_pair(const stage_ctx *c, arena *a, arena *scratch, size_t mode
 }
 
 /* For how many criteria images are explained. */
-static size_t explaining(const study *s)
+static size_t explaining(const study *s, size_t model)
 {
     size_t n = 0;
     for (size_t k = 0; k < s->config->n_criteria; k++) {
-        n += attribute_explains(s, k);
+        n += attribute_explains(s, model, k);
     }
     return n;
 }
@@ -429,7 +533,7 @@ static status try_model(stage_ctx *c, arena *a, arena *scratch, size_t model, do
     const size_t batches = study_batches(&s->explained, cfg->micro_batch);
     for (size_t k = 0; k < cfg->n_criteria; k++) {
         double one = 0.0;
-        if (attribute_explains(s, k)) {
+        if (attribute_explains(s, model, k)) {
             TRY(try_pair(c, a, scratch, model, k, budget, &one));
             *seconds += one * (double)(forecast_share(batches, c->comm->size) * cfg->micro_batch);
         }
@@ -442,7 +546,7 @@ static status try_all(stage_ctx *c, arena *a, arena *images, double budget, doub
     const study *s = c->study;
     *seconds = 0.0;
     for (size_t m = 0; m < s->n_models; m++) {
-        TRY(try_model(c, a, images, m, budget / (double)(s->n_models * (explaining(s) + 1)), seconds));
+        TRY(try_model(c, a, images, m, budget / (double)(s->n_models * (explaining(s, m) + 1)), seconds));
     }
     return STATUS_OK;
 }

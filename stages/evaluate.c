@@ -1,4 +1,6 @@
 /* Measures what pruned networks still know: every distinct (model, mask, evaluation set) once, counts added as integers. */
+#include <string.h>
+
 #include "nn/op.h"
 #include "stages/counters.h"
 #include "stages/evaluate_parts.h"
@@ -39,7 +41,7 @@ static status spread_all(stage_ctx *c, const evaluator *e, evaluate_point *point
         for (size_t k = 0; k < e->sets[i].n_points; k++) {
             TRY(spread(c, e, &e->sets[i], &e->sets[i].points[k], points));
         }
-        c->evaluate.n_evaluated += e->sets[i].n_points;
+        c->evaluate.n_evaluated += e->sets[i].n_new;
     }
     c->evaluate.n_masks += e->masks.n;
     return STATUS_OK;
@@ -57,6 +59,26 @@ static double work(const stage_ctx *c)
     return images / (double)c->comm->size;
 }
 
+/* What is known already into the counters, what is new into the cache. */
+static status exchange(mask_cache *cache, evaluator *e)
+{
+    for (size_t i = 0; i < e->n_sets; i++) {
+        const set_plan *p = &e->sets[i];
+        const size_t n = counters_size(p->set);
+        for (size_t k = 1; k < p->n_points; k++) {
+            const mask_point *m = &p->points[k];
+            int64_t *own = e->counters + m->counters;
+            if (m->known) {
+                memcpy(own, mask_cache_find(cache, e->model, p->evaluation, m->digest), n * sizeof *own);
+            } else {
+                TRY(mask_cache_add(cache, e->model, p->evaluation, m->digest, n, own));
+            }
+        }
+    }
+    mask_cache_sort(cache);
+    return STATUS_OK;
+}
+
 static status run_all(stage_ctx *c, arena *a, arena *small, arena *scratch)
 {
     const study *s = c->study;
@@ -71,6 +93,7 @@ static status run_all(stage_ctx *c, arena *a, arena *small, arena *scratch)
         TRY(evaluate_whole(&e, a));
         TRY(evaluate_pruned(&e, a));
         comm_sum_i64(c->comm, e.n_counters, e.counters);
+        TRY(comm_agree(c->comm, c->cache == NULL ? STATUS_OK : exchange(c->cache, &e)));
         TRY(comm_agree(c->comm, spread_all(c, &e, points)));
     }
     c->evaluate.points = points;

@@ -130,11 +130,11 @@ typedef struct pruned_item {
 static pruned_item pruned_at(const evaluator *e, size_t item)
 {
     size_t i = e->n_sets - 1;
-    while (e->sets[i].first_pruned > item || e->sets[i].n_points == 1) {
+    while (e->sets[i].first_pruned > item || e->sets[i].n_new == 1) {
         i--;
     }
     const set_plan *p = &e->sets[i];
-    const size_t within = item - p->first_pruned, masks = p->n_points - 1;
+    const size_t within = item - p->first_pruned, masks = p->n_new - 1;
     return (pruned_item){p, &p->points[1 + within % masks], within / masks};
 }
 
@@ -293,6 +293,7 @@ status evaluate_pruned(evaluator *e, arena *a)
     const item_list list = {.n = e->n_pruned,
                             .stretch = STRETCH,
                             .most_payload = largest_payload(e),
+                            .needed_by_all = e->stage->study->part == PART_TUNING, /* what comes next follows from it */
                             .context = e,
                             .key = pruned_key,
                             .payload = pruned_payload,
@@ -327,7 +328,7 @@ status evaluate_note_curves(const evaluator *e, arena *a)
     const journal_key key = {.stage = ITEM_CURVES, .model = (uint32_t)e->model};
     curve_note *notes;
     size_t n = 0;
-    if (s->writer == NULL || journal_find(&s->index, &key) != NULL) {
+    if (s->writer == NULL || s->study != 0 || journal_find(&s->index, &key) != NULL) {
         return STATUS_OK;
     }
     TRY_ALLOC(notes, a, e->masks.n);

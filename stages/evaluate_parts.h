@@ -17,6 +17,7 @@ typedef struct mask_point {
     size_t counters;     /* where its counters begin */
     uint8_t digest[16];  /* of which components are alive */
     bool unpruned;
+    bool known;          /* its counters come from an earlier round of a search */
 } mask_point;
 
 /* An evaluation set with all of its masks, and how its items are numbered. */
@@ -24,8 +25,8 @@ typedef struct set_plan {
     const study_evaluation *set;
     size_t evaluation;     /* its number */
     size_t n_batches, n_runs;
-    size_t n_points;
-    mask_point *points;    /* [n_points], the unpruned one first */
+    size_t n_points, n_new; /* n_new: that are to be evaluated */
+    mask_point *points;    /* [n_points], the unpruned one first, those that are known last */
     size_t first_whole;    /* number of its first item with the unpruned network: an item is a micro-batch */
     size_t first_pruned;   /* ... with the others: by run, then by mask */
     size_t predictions;    /* where those of its first sample are */

@@ -63,8 +63,28 @@ static status digest_mask(arena *scratch, const mask_use *u, uint8_t out[16])
     return STATUS_OK;
 }
 
+/* Points whose counters are known go behind the others. */
+static status sort_known(arena *a, const mask_cache *cache, const evaluator *e, set_plan *p)
+{
+    mask_point *in_order;
+    size_t n = 0;
+    TRY_ALLOC(in_order, a, p->n_points);
+    for (size_t turn = 0; turn < 2; turn++) {
+        for (size_t i = 0; i < p->n_points; i++) {
+            mask_point *m = &p->points[i];
+            m->known = !m->unpruned && cache != NULL && mask_cache_find(cache, e->model, p->evaluation, m->digest) != NULL;
+            if (m->known == (turn == 1)) {
+                in_order[n++] = *m;
+            }
+        }
+        p->n_new = turn == 0 ? n : p->n_new;
+    }
+    p->points = in_order;
+    return STATUS_OK;
+}
+
 /* The masks of a set: use[first..end). */
-static status plan_points(arena *a, arena *scratch, evaluator *e, size_t first, size_t end, set_plan *p)
+static status plan_points(const mask_cache *cache, arena *a, arena *scratch, evaluator *e, size_t first, size_t end, set_plan *p)
 {
     size_t n = 0;
     TRY_ALLOC(p->points, a, masks_distinct(&e->masks, first, end));
@@ -80,7 +100,7 @@ static status plan_points(arena *a, arena *scratch, evaluator *e, size_t first, 
         }
     }
     p->n_points = n;
-    return STATUS_OK;
+    return sort_known(a, cache, e, p);
 }
 
 static status plan_set(const stage_ctx *c, arena *a, arena *scratch, evaluator *e, size_t first, size_t end)
@@ -91,9 +111,9 @@ static status plan_set(const stage_ctx *c, arena *a, arena *scratch, evaluator *
                     .first_whole = e->n_whole, .first_pruned = e->n_pruned, .predictions = e->n_predictions};
     p->n_batches = study_batches(&p->set->samples, s->config->micro_batch);
     p->n_runs = evaluate_runs(s, e->model, p->evaluation);
-    TRY(plan_points(a, scratch, e, first, end, p));
+    TRY(plan_points(c->cache, a, scratch, e, first, end, p));
     e->n_whole += p->n_batches;
-    e->n_pruned += p->n_runs * (p->n_points - 1);
+    e->n_pruned += p->n_runs * (p->n_new - 1);
     e->n_predictions += p->n_batches * s->config->micro_batch;
     return STATUS_OK;
 }

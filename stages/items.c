@@ -4,6 +4,7 @@
 
 #include "core/log.h"
 #include "stages/forecast.h"
+#include "stages/item_keys.h"
 
 enum { BLOCKS_A_RANK = 16, /* that a rank claims of a list, about: the last one is what the others may wait for */
        ROUND_BLOCKS = 4 }; /* ... of another job's items, until it is looked again what that job has done meanwhile */
@@ -38,13 +39,19 @@ status items_open(comm *c, arena *a, item_service *out)
 
 /* ---- what is noted ---- */
 
+static void key_of(const work *w, size_t item, journal_key *out)
+{
+    w->list->key(w->list->context, item, out);
+    out->stage += ITEM_STUDY * w->s->study;
+}
+
 static bool is_noted(const work *w, size_t item)
 {
     journal_key key;
     if (w->s->index.n == 0) {
         return false;
     }
-    w->list->key(w->list->context, item, &key);
+    key_of(w, item, &key);
     return journal_find(&w->s->index, &key) != NULL;
 }
 
@@ -53,7 +60,7 @@ static status restore(work *w, size_t item)
 {
     const item_list *l = w->list;
     journal_key key;
-    l->key(l->context, item, &key);
+    key_of(w, item, &key);
     if (!journal_load(&w->s->index, &key, w->payload, l->payload(l->context, item))) {
         w->again[w->n_again++] = item;
         return STATUS_OK;
@@ -98,7 +105,7 @@ static status compute(work *w, size_t item)
     const double seconds = log_seconds() - started;
     if (s->writer != NULL) {
         journal_key key;
-        l->key(l->context, item, &key);
+        key_of(w, item, &key);
         TRY(journal_append(s->writer, &key, seconds, w->payload, l->payload(l->context, item)));
     }
     TRY(l->take(l->context, item, w->payload));

@@ -25,8 +25,8 @@ typedef struct solver {
 const spectrum_pair *spectrum_of_pair(const stage_ctx *c, size_t model, size_t criterion)
 {
     const study *s = c->study;
-    return c->spectrum.pairs == NULL || !rows_exist(s, model, criterion) ? NULL
-                                                                        : &c->spectrum.pairs[model * s->config->n_criteria + rows_scored(s, criterion)];
+    const size_t scored = rows_scored(s, criterion);
+    return c->spectrum.pairs == NULL || !spectrum_exists(s, model, scored) ? NULL : &c->spectrum.pairs[model * s->config->n_criteria + scored];
 }
 
 /* Room for what comes out, on every rank. */

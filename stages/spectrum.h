@@ -31,7 +31,7 @@ typedef struct spectrum_pair {
 } spectrum_pair;
 
 bool spectrum_exists(const study *s, size_t model, size_t criterion); /* has the pair one of its own? */
-const spectrum_pair *spectrum_of_pair(const stage_ctx *c, size_t model, size_t criterion); /* that of the same scores */
+const spectrum_pair *spectrum_of_pair(const stage_ctx *c, size_t model, size_t criterion); /* that of the same scores; NULL: there is none */
 
 /* Local. Whether the study can have what it asks for on so many ranks, before anything is computed. Errors: ST_CONFIG where no criterion has scores of
  * single images, ST_ENVIRONMENT where a matrix is too large for one rank and there is no ScaLAPACK. */

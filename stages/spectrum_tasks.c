@@ -1,15 +1,26 @@
 /* Which matrices the spectrum stage solves, and who solves them. */
 #include <stdlib.h>
 
+#include "backend/dense.h"
 #include "parallel/eigen.h"
 #include "stages/rows.h"
 #include "stages/spectrum.h"
 
 const char *const spectrum_level_names[SPECTRUM_LEVELS + 1] = {"layer", "kind", "network", NULL};
 
+/* Is any criterion with these scores for the model? */
+static bool is_wanted(const study *s, size_t model, size_t criterion)
+{
+    size_t k = 0;
+    while (k < s->config->n_criteria && (rows_scored(s, k) != criterion || !study_wants(s, model, k))) {
+        k++;
+    }
+    return k < s->config->n_criteria;
+}
+
 bool spectrum_exists(const study *s, size_t model, size_t criterion)
 {
-    return s->config->spectrum && rows_exist(s, model, criterion) && rows_scored(s, criterion) == criterion;
+    return s->config->spectrum && rows_exist(s, model, criterion) && rows_scored(s, criterion) == criterion && is_wanted(s, model, criterion);
 }
 
 size_t spectrum_components(const study_model *m)
@@ -131,7 +142,7 @@ status spectrum_samples(arena *a, const study *s, size_t reference, const size_t
 static bool any_rows(const study *s)
 {
     for (size_t i = 0; i < s->n_models * s->config->n_criteria; i++) {
-        if (rows_exist(s, i / s->config->n_criteria, i % s->config->n_criteria)) {
+        if (spectrum_exists(s, i / s->config->n_criteria, i % s->config->n_criteria)) {
             return true;
         }
     }
@@ -158,8 +169,9 @@ status spectrum_check(const study *s, int ranks)
             char why[256];
             (void)snprintf(why, sizeof why, "%s", status_message());
             status_clear();
-            return FAIL(ST_ENVIRONMENT, "%s: spectrum of %s, all layers together: %s; or take fewer reference images, or let one rank do it: spectrum_lapack: "
-                        "%zu", s->config->path, s->models[m].config->name, why, most);
+            const size_t alone = most < DENSE_MOST ? most : DENSE_MOST; /* what the key takes */
+            return FAIL(ST_ENVIRONMENT, "%s: spectrum of %s, all layers together: %s; or take fewer reference images, or let one rank do it (spectrum_lapack: "
+                        "%zu)", s->config->path, s->models[m].config->name, why, alone);
         }
     }
     return STATUS_OK;

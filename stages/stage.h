@@ -9,6 +9,7 @@
 #include "stages/batch.h"
 #include "stages/forecast.h"
 #include "stages/items.h"
+#include "stages/mask_cache.h"
 #include "stages/study.h"
 
 /* Exact sums of rows (pruning/criterion.h) over the reference samples, rounded once. One per (model, criterion, reference); NULL for criteria
@@ -17,7 +18,7 @@ typedef struct attribute_output {
     const double *const *sums;
     const float *const *rows; /* [models, criteria] with `rows: keep`, on rank 0: stages/rows.h; NULL for criteria without samples */
 } attribute_output;
-bool attribute_explains(const study *s, size_t criterion); /* does the stage explain images for it? Else it has none, or another's scores */
+bool attribute_explains(const study *s, size_t model, size_t criterion); /* are images explained for it? Else it has none, or another's scores */
 size_t attribute_index(const study *s, size_t model, size_t criterion, size_t reference);
 
 /* Per cell, over the components of its kind. */
@@ -83,6 +84,7 @@ typedef struct stage_ctx {
     void *progress;
     file_mark *reference_mark, *evaluation_mark; /* [n_samples] of the files this rank has read, zeros else */
     item_service *items;          /* of all stages that deal out work; who only forecasts needs none */
+    mask_cache *cache;            /* of masks that an earlier round of a search has evaluated; NULL: there is none */
     double image_seconds;         /* of this rank: waiting for images */
     const arena *watched; /* memory of a trial besides what it was given, for who measures; NULL: none */
     attribute_output attribute;

@@ -4,7 +4,7 @@
  * value is N(mean, deviation^2) improves on `best` by
  *   EI = E max(f - best, 0) = deviation h(z),   h(z) = z Phi(z) + phi(z),   z = (mean - best) / deviation.
  * Observations are noisy, so `best` is not the largest of them, which owes to luck, but the largest posterior mean at an observed point (the
- * plug-in of Picheny, Wagner and Ginsbourger, A benchmark of kriging-based infill criteria for noisy optimization, 2013, section 2.2.1), and the
+ * plug-in of Picheny, Wagner and Ginsbourger, A benchmark of kriging-based infill criteria for noisy optimization, 2013), and the
  * deviation is that of f without noise. */
 
 double expected_improvement(double mean, double deviation, double best);

@@ -66,8 +66,7 @@ status box_maximise(size_t n, const double lower[], const double upper[], size_t
     if (result == NLOPT_INVALID_ARGS) {
         return FAIL(ST_BUG, "NLopt refuses %zu coordinates", n);
     }
-    *report = (box_report){.value = s.best, .evaluations = s.evaluations, .failed = result < 0,
-                           .converged = result > 0 && result != NLOPT_MAXEVAL_REACHED};
+    *report = (box_report){.value = s.best, .evaluations = s.evaluations, .failed = result < 0};
     if (s.best > -INFINITY) {
         memcpy(x, s.x, n * sizeof *x);
     }

@@ -14,8 +14,7 @@ typedef double box_function(void *context, size_t n, const double x[], double gr
 typedef struct box_report {
     double value;       /* -INFINITY where the function had no finite value */
     size_t evaluations;
-    bool converged;     /* else: the limit of evaluations, or NLopt gave up */
-    bool failed;        /* NLopt gave up */
+    bool failed;        /* NLopt gave up; else it converged or came to the limit of evaluations */
 } box_report;
 
 /* x [n]: the start, limited to [lower, upper], and then the best point. Errors: ST_ENVIRONMENT (no memory), ST_BUG (NLopt refuses the call). */

@@ -70,9 +70,10 @@ static size_t bad_pivot(const gp_data *d, const gp_parameters *p, const gp_syste
 static size_t factorise(const gp_data *d, const gp_parameters *p, gp_system *s)
 {
     const size_t n = d->n;
-    size_t bad = 0;
-    s->jitter = 0.0;
-    for (double relative = first_jitter;; relative *= 10.0) {
+    double relative = 0.0;
+    size_t bad = 1;
+    while (bad != 0 && relative < last_jitter * 1.5) { /* 1.5: powers of ten are rounded */
+        s->jitter = relative * p->signal;
         for (size_t i = 0; i < n; i++) {
             for (size_t j = 0; j < i; j++) {
                 s->factor[i * n + j] = p->signal * s->correlation[i * n + j];
@@ -81,11 +82,9 @@ static size_t factorise(const gp_data *d, const gp_parameters *p, gp_system *s)
         }
         bad = cholesky_factor(n, s->factor);
         bad = bad == 0 ? bad_pivot(d, p, s) : bad;
-        if (bad == 0 || relative > last_jitter * 1.5) {
-            return bad;
-        }
-        s->jitter = relative * p->signal;
+        relative = relative == 0.0 ? first_jitter : 10.0 * relative;
     }
+    return bad;
 }
 
 status gp_system_solve(const gp_data *d, const gp_parameters *p, gp_system *s)

@@ -40,8 +40,8 @@ typedef struct search_report {
 
 /* q points [q, s->n], canonical, different from each other and from all trials; *n < q only where a space without continuous dimensions has no
  * more. A batch is made one by one, each point as if its predecessors, and all pending trials, had been observed with the value of the
- * incumbent (the constant liar of Ginsbourger, Le Riche and Carraro, Kriging is well-suited to parallelize optimization, 2010, section
- * 3.3, with the best value as the lie). `scratch` may be reset afterwards. Errors: as search_check(); ST_DATA (more than
+ * incumbent (the constant liar of Ginsbourger, Le Riche and Carraro, Kriging is well-suited to parallelize optimization, 2010, with
+ * the best value as the lie). `scratch` may be reset afterwards. Errors: as search_check(); ST_DATA (more than
  * GP_MOST_OBSERVATIONS; no covariance could be factorised). */
 MUST_CHECK status search_propose(arena *scratch, const space *s, size_t n_trials, const search_trial trial[], const search_options *options,
                                  size_t q, double point[], size_t *n, search_report *report);

@@ -16,7 +16,7 @@ static const direction directions[SOBOL_DIMENSIONS - 1] = {
 #include "search/joe_kuo.def"
 };
 
-/* v_k for k = 1..n as numerators over 2^32 (Joe and Kuo 2008, eq. 2): m_k = 2 a_1 m_(k-1) ^ ... ^ 2^s m_(k-s) ^ m_(k-s). */
+/* v_k for k = 1..n as numerators over 2^32 (Joe and Kuo 2008): m_k = 2 a_1 m_(k-1) ^ ... ^ 2^s m_(k-s) ^ m_(k-s). */
 static void direction_numbers(size_t dimension, unsigned n, uint32_t v[SOBOL_BITS])
 {
     if (dimension == 0) {

@@ -3,7 +3,7 @@
 
 static status run(comm *c, const cli *cl, int argc, char *const argv[])
 {
-    const run_options o = {.config = cl->file, .n_sets = cl->n_sets, .sets = cl->sets, .output = cl->output,
+    const run_options o = {.config = cl->file, .n_sets = cl->n_sets, .sets = cl->sets, .output = cl->output, .done = cl->done,
                            .resume = {.stop_after = -1, .only_join = true}};
     stop_listen();
     return run_study(c, &o, argc, argv);
@@ -12,6 +12,7 @@ static status run(comm *c, const cli *cl, int argc, char *const argv[])
 static const command_option options[] = {
     {"--output", "-o", OPTION_FILE, offsetof(cli, output), "RESULT.h5", "the result, as for the jobs of the array: their journals are beside it"},
     {"--set", NULL, OPTION_SET, 0, "KEY=VALUE", "overrides one key of the config, as for the jobs of the array"},
+    {"--done", NULL, OPTION_FILE, offsetof(cli, done), "FILE", "a file to write when the result is in place, as for `pollard run`"},
 };
 
 static const command_example examples[] = {

@@ -4,7 +4,7 @@
 
 static status run(comm *c, const cli *cl, int argc, char *const argv[])
 {
-    run_options o = {.config = cl->file, .n_sets = cl->n_sets, .sets = cl->sets, .output = cl->output,
+    run_options o = {.config = cl->file, .n_sets = cl->n_sets, .sets = cl->sets, .output = cl->output, .done = cl->done,
                      .resume = {.fresh = cl->fresh, .stop_after = -1}};
     if (cl->array != NULL) {
         TRY(resume_array(cl->array, &o.resume.task, &o.resume.n_tasks));
@@ -26,6 +26,8 @@ static const command_option options[] = {
     {"--array", NULL, OPTION_TEXT, offsetof(cli, array), "I/N", "do the I-th of N shares of the work, then `pollard merge`"},
     {"--time-limit", NULL, OPTION_TEXT, offsetof(cli, time_limit), "TIME",
      "stop in time, with exit code 75: 45m, 1h30m, 12:00:00; default: what Slurm says"},
+    {"--done", NULL, OPTION_FILE, offsetof(cli, done), "FILE",
+     "a file to write when the result, or the share, is in place: a proof for job scripts, which launchers' exit codes are not"},
     {"--fresh", NULL, OPTION_FLAG, offsetof(cli, fresh), NULL, "throw away what an earlier run has left in the journal"},
     {"--dry-run", NULL, OPTION_FLAG, offsetof(cli, dry_run), NULL, "only say what would be done, as `pollard plan` does"},
 };

@@ -57,8 +57,8 @@ static status run(const doctor *d, check *out)
     TRY(doctor_texts(d, text, &proposals));
     size_t odd = doctor_odd_one(d, libraries);
     if (odd < d->size) {
-        check_say(out, CHECK_FAILED, "give all hosts the same libraries: load the same modules on each", "'%.40s' on rank 0 but '%.40s' on rank %zu (%.60s)",
-                  libraries[0], libraries[odd], odd, d->host[odd]);
+        check_say(out, CHECK_FAILED, "give all hosts the same libraries: load the same modules on each",
+                  "'%.40s' on rank 0 but '%.40s' on rank %zu (%.60s)", libraries[0], libraries[odd], odd, d->host[odd]);
     }
     odd = doctor_odd_one(d, proposals);
     if (odd < d->size) {

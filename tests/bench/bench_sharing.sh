@@ -42,7 +42,7 @@ cells=$(grep -oE '^[0-9]+ cells' "$folder/plan" | cut -d' ' -f1)
 [ "$cells" = $((seeds * ${#references[@]})) ] ||
     stop "$study has $cells cells; expected $seeds seeds x ${#references[@]} numbers of references, of one network, kind, criterion and subset"
 work() { # work STAGE COLUMN-FROM-THE-RIGHT: passes (1: without sharing, 2: with)
-    awk -v stage="$1" -v back="$2" '/^Shared/ { exit } /^Work/ { here = 1 } here && $1 == stage { print $(NF - back + 1) }' "$folder/plan"
+    awk -v stage="$1" -v back="$2" '/^Memory/ { exit } /^Work/ { here = 1 } here && $1 == stage { print $(NF - back + 1) }' "$folder/plan"
 }
 shared() { # shared WORD NUMBER: "once" and "cell by cell" of a row
     sed -n '/^Shared/,/^$/p' "$folder/plan" | grep "$1" | sed 's/at most//; s/at least//' | awk -v n="$2" '{ print $(2 + n) }'

@@ -29,10 +29,10 @@ def check_cell(h, i):
 
 def check_maps(h, maps, model):
     """Cosines of the kept maps are those of the file, up to float32 of the maps, which is what they were taken of."""
-    r = maps.relevance.values.reshape(maps.sizes["map"], -1).astype("f8")
+    r = maps.relevance.values.reshape(maps.sizes["heatmap"], -1).astype("f8")
     rows = np.flatnonzero(h.model.values == model)
-    at = h.map.values[rows]
-    check((at >= 0) == (h.member.values[rows][:, None, :] >= 0), f"/heatmaps/map: positions of {model}")
+    at = h.heatmap.values[rows]
+    check((at >= 0) == (h.member.values[rows][:, None, :] >= 0), f"/heatmaps/heatmap: positions of {model}")
     for i, of_cell in zip(rows, at):
         n = int(h.images[i])
         before, after = r[of_cell[0, :n]], r[of_cell[:, :n]]
@@ -41,7 +41,7 @@ def check_maps(h, maps, model):
         check(np.allclose(cosine, h.map_cosine.values[i, :, :n], rtol=0, atol=1e-9), f"/heatmaps/map_cosine of {model} is not that of the maps")
         check(maps.image.values[of_cell[:, :n]] == h.member.values[i, :n], f"/heatmaps/maps/{model}/image")
         check((size[1:] == 0) >= (h.gone.values[i][1:, None] == n), f"/heatmaps/gone of {model}")
-    check(np.unique(at[at >= 0]).tolist() == list(range(maps.sizes["map"])), f"/heatmaps/maps/{model}: maps that no point is of")
+    check(np.unique(at[at >= 0]).tolist() == list(range(maps.sizes["heatmap"])), f"/heatmaps/maps/{model}: maps that no point is of")
 
 
 def check_heatmaps(path, data):
@@ -50,7 +50,7 @@ def check_heatmaps(path, data):
     check(asked == (h is not None and len(h.variables) > 0), "/heatmaps is there although the study asks for none, or the other way")
     if not asked:
         return
-    for name in ("model", "kind", "criterion", "seed", "references", "n_classes"):
+    for name in ("model", "kind", "criterion", "seed", "references", "task", "n_classes"):
         check(h[name].values == c[name].sel(cell=h.cell).values, f"/heatmaps/{name} is not that of /curves")
     check(np.isin(h.rate.values, c.rate.values) & (h.rate.values[0] == 0), "/heatmaps/rate")
     check((h.cosine_mean.values[:, 0] == 1) | (h.gone.values[:, 0] > 0), "/heatmaps: nothing is removed, and the explanation is another")
@@ -66,7 +66,7 @@ def check_heatmaps(path, data):
         classes = classes[classes >= 0]
         check(sorted(set(of.tolist())) == sorted(classes.astype(int).tolist()), "/heatmaps: images of classes that the task has not")
         check(len(of) % len(classes) == 0, "/heatmaps: not as many images of every class")
-    for model in sorted(set(h.model.values.tolist())) if "map" in h else []:
+    for model in sorted(set(h.model.values.tolist())) if "heatmap" in h else []:
         check_maps(h, data[f"/heatmaps/maps/{model}"], model)
     check_loader(path, data, h)
 
@@ -78,10 +78,10 @@ def check_loader(path, data, h):
     frame = r.heatmap_frame()
     check(len(frame) == h.sizes["cell"] * h.sizes["rate"], "heatmap_frame(): not one row per cell and rate")
     check(near(np.sort(frame.cosine_mean.values), np.sort(h.cosine_mean.values.ravel())), "heatmap_frame(): other numbers than the file")
-    if "map" in h:
+    if "heatmap" in h:
         maps = r.heatmaps(h.model.values[0], h.kind.values[0], h.criterion.values[0])
         check(maps.relevance.dims == ("rate", "image", "row", "column"), f"heatmaps(): {maps.relevance.dims}")
-        at = h.map.values[0, -1, 1]
+        at = h.heatmap.values[0, -1, 1]
         stored = data[f"/heatmaps/maps/{h.model.values[0]}"].relevance.values[at]
         check(maps.relevance.values[-1, 1] == stored, "heatmaps(): another map")
     try:

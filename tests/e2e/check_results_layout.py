@@ -45,17 +45,21 @@ AUDIT = SETS | {"step": ("step", "i8"), "layer": ("step", "text"), "type": ("ste
 ROWS = SETS | {"sample": ("sample", "i8"), "class": ("class", "i8"), "component": ("component", "i8"), "path": ("sample", "text"),
                "sample_class": ("sample", "i8"), "samples": ("class", "i8"), "member": ("set sample", "u1"),
                "score": ("sample component", "f4"), "mean": ("class component", "f8"), "variance": ("class component", "f8")}
+SPECTRUM = SETS | {"part": ("part", "i8"), "name": ("part", "text"), "level": ("part", "text"), "kind": ("part", "text"),
+                   "components": ("part", "i8"), "share": ("share", "f8"), "mode": ("mode", "i8"), "modes": ("set part share", "f8"),
+                   "solver": ("set part", "u1"), "eigenvalue": ("set part mode", "f8")} | {
+                       name: ("set part", "f8") for name in ("variance", "participation", "adjusted", "effective_rank")}
 HEATMAPS = {"cell": ("cell", "i8"), "rate": ("rate", "f8"), "slot": ("slot", "i8"), "image": ("image", "i8"), "model": ("cell", "text"),
             "kind": ("cell", "text"), "criterion": ("cell", "text"), "seed": ("cell", "u8"), "references": ("cell", "i8"),
-            "n_classes": ("cell", "i8"), "images": ("cell", "i8"), "path": ("image", "text"), "image_class": ("image", "i8"),
+            "task": ("cell", "text"), "n_classes": ("cell", "i8"), "images": ("cell", "i8"), "path": ("image", "text"), "image_class": ("image", "i8"),
             "member": ("cell slot", "i8"), "prediction": ("cell rate slot", "i8")} | {
     name: ("cell rate", "f8") for name in ("cosine_mean", "cosine_error", "map_cosine_mean", "map_cosine_error", "logit_mean", "confidence_mean",
                                            "confidence_error", "confidence_loss_mean", "confidence_loss_error")} | {
     name: ("cell rate", "i8") for name in ("changed", "gone", "undefined")} | {
     name: ("cell rate slot", "f8") for name in ("cosine", "map_cosine", "logit", "confidence")}
-MAPS = {"map": ("map", "i8"), "row": ("row", "i8"), "column": ("column", "i8"), "image": ("map", "i8"),
-        "relevance": ("map row column", "f4")}
-PARTS = {"/models/": MODEL, "/audit/": AUDIT, "/rows/": ROWS, "/heatmaps/maps/": MAPS}
+MAPS = {"heatmap": ("heatmap", "i8"), "row": ("row", "i8"), "column": ("column", "i8"), "image": ("heatmap", "i8"),
+        "relevance": ("heatmap row column", "f4")}
+PARTS = {"/models/": MODEL, "/audit/": AUDIT, "/rows/": ROWS, "/heatmaps/maps/": MAPS, "/spectrum/": SPECTRUM}
 FIXED = {"/curves": CURVES, "/stability": STABILITY, "/summary": SUMMARY, "/differences": DIFFERENCES, "/criteria": CRITERIA, "/classes": CLASSES,
          "/provenance": PROVENANCE}
 
@@ -80,7 +84,7 @@ def check_layouts(data):
         if group.startswith("/tracks/"):
             check_layout(group, d, TRACK | (MOMENTS if "moment" in d else {}))
         elif group == "/heatmaps":
-            check_layout(group, d, (HEATMAPS | ({"map": ("cell rate slot", "i8")} if "map" in d else {})) if d.variables else {})
+            check_layout(group, d, (HEATMAPS | ({"heatmap": ("cell rate slot", "i8")} if "heatmap" in d else {})) if d.variables else {})
         else:
             part = next((layout for start, layout in PARTS.items() if group.startswith(start)), None)
             check_layout(group, d, part if part is not None else FIXED.get(group, {}))

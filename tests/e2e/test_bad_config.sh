@@ -69,6 +69,8 @@ refused 78 "at most 9 decimal places"                   '' --set 'rates=[0, 1e-9
 refused 78 "expected an integer in [1, 1024], found 9999999999999999999999" '' --set micro_batch=9999999999999999999999
 refused 78 "convolutions: expected one of direct, winograd, found 'winogard'; did you mean 'winograd'?" '' --set convolutions=winogard
 refused 78 "convolutions: expected direct, since \`backend: openblas\` has no other, found winograd" '' --set backend=openblas --set convolutions=winograd
+refused 78 "spectrum: expected true or false, found 'yes'" '' --set spectrum=yes
+refused 78 "spectrum: expected a criterion whose score adds up those of single images" '' --set spectrum=true --set 'criteria=[{name: m, method: magnitude}]'
 refused 78 "leave out the quotes"                       '' --set 'micro_batch="2"'
 refused 78 "micro_batch: expected an integer in [1, 1024], found nothing" '' --set micro_batch=
 finish

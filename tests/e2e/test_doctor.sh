@@ -2,7 +2,7 @@
 # pollard doctor: all is well where it is, and what is broken on purpose is found, with what to do and the exit code.
 . "$(dirname "$0")/lib.sh"
 limit=60
-checks="mpi launcher ranks threads processor blas hdf5 output memory arithmetic search"
+checks="mpi launcher ranks threads processor blas scalapack hdf5 output memory arithmetic search"
 export OPENBLAS_NUM_THREADS=1 OMP_NUM_THREADS=1
 timeout=$(command -v timeout) # for when PATH is empty
 unset OPENBLAS_CORETYPE HDF5_USE_FILE_LOCKING

@@ -17,13 +17,14 @@ check() {
 # five classes), and three seeds, because two make one pair, whose mean hides a missing division.
 sed -e "s|\.\./examples|$SOURCE/examples|" -e '/name: digits_resnet/,/components:/d' -e '/name: magnitude/,/method:/d' \
     "$SOURCE/configs/digits.yaml" >"$work/study file.yaml"
-check "$work/study file.yaml" --set tasks.seeds=3 --set 'tasks.classes=[2, 6]' --set 'rates=[0, 0.5, 0.9]' --set rows=keep
+check "$work/study file.yaml" --set tasks.seeds=3 --set 'tasks.classes=[2, 6]' --set 'rates=[0, 0.5, 0.9]' --set rows=keep \
+    --set spectrum=true
 
 # Every order, scope and floor; masked predictions.
 criteria='{name: lrp-epsilon, method: lrp, floor: 0.3}, {name: layer, method: lrp, scope: layer}, {name: most, method: lrp, order: most-first}, '
 criteria+='{name: most-layer, method: magnitude, scope: layer, order: most-first}, {name: random, method: random, floor: 0.6, order: most-first}'
 check "$work/study file.yaml" --set tasks.seeds=2 --set 'tasks.classes=[2, 6]' --set 'rates=[0, 0.3, 0.5, 0.9]' --set prediction=masked \
-    --set "criteria=[$criteria]" --set rows=keep
+    --set "criteria=[$criteria]" --set rows=keep --set spectrum=true
 grep -q "those outside the task set to 0" "$work/out" && pass || fail "the table does not say how answers are counted"
 
 # Rows and audits of other criteria: signed scores, another start, other rules; one that has no audit, some that have no walk, one without rows.
@@ -31,7 +32,7 @@ criteria='{name: lrp-epsilon, method: lrp}, {name: signed, method: lrp, absolute
 criteria+='{name: mute, method: lrp, audit: false}, {name: gradient, method: gradient-activation}, {name: activation, method: activation}, '
 criteria+='{name: wanda, method: wanda}, {name: random, method: random}'
 check "$work/study file.yaml" --set tasks.seeds=2 --set 'tasks.classes=[2, 3]' --set 'rates=[0, 0.5]' --set "criteria=[$criteria]" \
-    --set rows=keep
+    --set rows=auto --set spectrum=true
 
 # Explanations under pruning, with their maps and without; some criteria and rates; tasks of unlike numbers of images.
 check "$work/study file.yaml" --set tasks.seeds=2 --set 'tasks.classes=[2, 4]' --set 'rates=[0, 0.1, 0.3, 0.5]' --set heatmaps.images=2 --set heatmaps.keep=true

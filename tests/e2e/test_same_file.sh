@@ -6,7 +6,7 @@ if ! command -v h5diff >/dev/null; then
     exit 77
 fi
 config=$SOURCE/configs/digits.yaml
-small+=(--set rows=keep)
+small+=(--set rows=keep --set spectrum=true)
 for n in 1 2 3 4; do
     ranks "$n" run "$config" -o "$work/$n.h5" "${small[@]}" >"$work/$n.log" 2>&1 || { fail "run on $n ranks"; cat "$work/$n.log"; }
 done

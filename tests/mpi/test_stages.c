@@ -1,6 +1,7 @@
 /* The stages against what they mean: one image at a time, plain loops over the cells' own samples, no micro-batches, no exact sums, no
  * shared masks. Rankings and counts must be equal, sums equal up to the rounding of a double sum. Any number of ranks. */
 #include "support/support.h"
+#include "support/jacobi.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -450,8 +451,6 @@ static void rows_and_audits_are_those_of_the_images(void **state)
 
 /* ---- spectrum ---- */
 
-enum { MOST_IMAGES = 18 };
-
 /* K(i,j): product of the scores of images i and j about their means, over (n - 1). */
 static void covariances(const float *rows, size_t stride, const study *s, const study_reference *r, const spectrum_part *p, double k[MOST_IMAGES][MOST_IMAGES])
 {
@@ -470,35 +469,6 @@ static void covariances(const float *rows, size_t stride, const study *s, const 
                 k[i][j] += (x[i] - mean) * (x[j] - mean) / (double)(n - 1);
             }
         }
-    }
-}
-
-/* Jacobi's method: rotations until nothing is left beside the diagonal; then its elements, descending. */
-static void jacobi(size_t n, double k[MOST_IMAGES][MOST_IMAGES], double values[MOST_IMAGES])
-{
-    for (size_t sweep = 0; sweep < 30; sweep++) {
-        for (size_t p = 0; p + 1 < n; p++) {
-            for (size_t q = p + 1; q < n; q++) {
-                const double angle = 0.5 * atan2(2.0 * k[p][q], k[q][q] - k[p][p]), c = cos(angle), s = sin(angle);
-                for (size_t i = 0; i < n; i++) {
-                    const double a = k[i][p], b = k[i][q];
-                    k[i][p] = c * a - s * b;
-                    k[i][q] = s * a + c * b;
-                }
-                for (size_t i = 0; i < n; i++) {
-                    const double a = k[p][i], b = k[q][i];
-                    k[p][i] = c * a - s * b;
-                    k[q][i] = s * a + c * b;
-                }
-            }
-        }
-    }
-    for (size_t i = 0; i < n; i++) {
-        size_t at = i;
-        for (; at > 0 && values[at - 1] < k[i][i]; at--) {
-            values[at] = values[at - 1];
-        }
-        values[at] = k[i][i];
     }
 }
 
@@ -546,6 +516,50 @@ static void spectra_are_those_of_the_definition(void **state)
     assert_true(world.rank != 0 || (parts > 0 && (together > 0) == eigen_built()));
 }
 
+static const stage_def *stage_named(const char *name)
+{
+    size_t i = 0;
+    while (strcmp(stage_table[i]->name, name) != 0) {
+        i++;
+    }
+    return stage_table[i];
+}
+
+/* One score is infinite: whoever works on it says which, the others leave with it. */
+static void a_score_that_is_not_finite_ends_the_spectrum(void **state)
+{
+    (void)state;
+    const study *s = &resolved.study;
+    const size_t n_pairs = s->n_models * s->config->n_criteria, stride = s->models[0].graph->n_components, sample = 2;
+    const float **rows = zeroed(n_pairs, sizeof *rows);
+    stage_ctx broken = ctx;
+    int64_t named = 0;
+    for (size_t i = 0; i < n_pairs; i++) {
+        rows[i] = ctx.attribute.rows[i];
+    }
+    assert_true(rows_exist(s, 0, 0));
+    if (world.rank == 0) {
+        float *copy = zeroed(s->explained.n * stride, sizeof *copy);
+        memcpy(copy, rows[0], s->explained.n * stride * sizeof *copy);
+        copy[sample * stride + stride - 1] = INFINITY;
+        rows[0] = copy;
+    }
+    broken.attribute.rows = rows;
+    const status st = stage_named("spectrum")->run(&broken);
+    named = st.code == ST_DATA;
+    if (named) {
+        const graph *g = s->models[0].graph;
+        const char *layer = g->nodes[g->layers[g->n_layers - 1]].name;
+        assert_true(strstr(status_message(), layer) != NULL || strstr(status_message(), "filters") != NULL || strstr(status_message(), "network") != NULL);
+        assert_fails(st, ST_DATA, s->models[0].config->name, s->config->criteria[0].name, "expected finite scores", "inf",
+                     s->reference_data->path[s->explained.sample[sample]], NULL);
+    } else {
+        assert_fails(st, ST_PEER, NULL);
+    }
+    comm_sum_i64(&world, 1, &named);
+    assert_true(named > 0);
+}
+
 static void every_file_that_was_read_is_known(void **state)
 {
     (void)state;
@@ -564,6 +578,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(curves_are_those_of_the_definition),
         cmocka_unit_test(rows_and_audits_are_those_of_the_images),
         cmocka_unit_test(spectra_are_those_of_the_definition),
+        cmocka_unit_test(a_score_that_is_not_finite_ends_the_spectrum),
         cmocka_unit_test(every_file_that_was_read_is_known),
     };
     if (!status_ok(comm_start(&argc, &argv, &world))) {

@@ -295,7 +295,7 @@ static void sample_heatmaps(results *r)
         const size_t cell = i == 0 ? 1 : r->n_cells - 1, n = i == 0 ? FEW : MANY;
         const result_cell *c = &r->cells[cell];
         cells[i] = (result_heatmap_cell){
-            .cell = cell, .model = c->model, .criterion = c->criterion, .n_references = c->n_references, .n_classes = c->n_classes,
+            .cell = cell, .model = c->model, .criterion = c->criterion, .task = c->task, .n_references = c->n_references, .n_classes = c->n_classes,
             .kind = c->kind, .seed = c->seed, .n_images = n, .cosine_mean = reals(RATES, 71 + i), .cosine_error = reals(RATES, 73 + i),
             .map_cosine_mean = reals(RATES, 75 + i), .map_cosine_error = reals(RATES, 77 + i), .logit_mean = reals(RATES, 79 + i),
             .confidence_mean = reals(RATES, 81 + i), .confidence_error = reals(RATES, 83 + i), .confidence_loss_mean = reals(RATES, 85 + i),

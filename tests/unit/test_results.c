@@ -356,7 +356,7 @@ static void heatmaps_are_written_with_gaps_where_a_cell_has_fewer_images(void **
     read_back(file, "/heatmaps/member", H5T_NATIVE_INT64, 2, members, member);
     read_back(file, "/heatmaps/cosine", H5T_NATIVE_DOUBLE, 3, slots, cosine);
     read_back(file, "/heatmaps/prediction", H5T_NATIVE_INT64, 3, slots, prediction);
-    read_back(file, "/heatmaps/map", H5T_NATIVE_INT64, 3, slots, map);
+    read_back(file, "/heatmaps/heatmap", H5T_NATIVE_INT64, 3, slots, map);
     for (size_t i = 0; i < 2 * RATES * SLOTS; i++) {
         const size_t of = i / SLOTS / RATES, slot = i % SLOTS, k = i / SLOTS % RATES * c[of].n_images + slot;
         if (slot < c[of].n_images) {

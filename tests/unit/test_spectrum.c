@@ -73,6 +73,22 @@ static void geometric_eigenvalues(void **state)
     }
 }
 
+/* Two eigenvalues whose (sum)^2 and sum of squares are what the Wishart distribution expects of a covariance with (tr C)^2 = c1, tr C^2 = 1. */
+static void adjusted_inverts_the_expectation(void **state)
+{
+    (void)state;
+    for (size_t n_samples = 3; n_samples < 200; n_samples += 7) {
+        const double m = (double)(n_samples - 1);
+        for (double c1 = 1.2; c1 < 1.7; c1 += 0.1) {
+            const double s1 = sqrt(c1 + 2.0 / m), s2 = 1.0 + 1.0 / m + c1 / m, apart = sqrt(2.0 * s2 - s1 * s1);
+            const double l[] = {(s1 + apart) / 2.0, (s1 - apart) / 2.0};
+            if (l[1] >= 0.0) {
+                assert_near(spectrum_of(n_samples, 2, l).adjusted, c1, 1e-12);
+            }
+        }
+    }
+}
+
 static void what_does_not_vary_has_no_components(void **state)
 {
     (void)state;
@@ -315,6 +331,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(equal_eigenvalues_count, set_up, tear_down),
         cmocka_unit_test_setup_teardown(geometric_eigenvalues, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(adjusted_inverts_the_expectation, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_does_not_vary_has_no_components, set_up, tear_down),
         cmocka_unit_test_setup_teardown(gram_is_its_definition, set_up, tear_down),
         cmocka_unit_test_setup_teardown(eigenvalues_of_known_scores, set_up, tear_down),

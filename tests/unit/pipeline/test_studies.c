@@ -27,6 +27,7 @@ static const struct {
     {"cifar10-vit.yaml", CIFAR, 1, 2 * 3 * 3, 20},
     {"digits-composites.yaml", 0, 3, 4 * 9 * 5, 20},
     {"digits-criteria.yaml", 0, 2, 2 * 16 * 2 * 5, 20},
+    {"digits-heatmaps.yaml", 0, 3, 4 * 3 * 3, 20},
     {"digits-overparameterisation.yaml", 0, 3, 4 * 5 * 5, 20},
     {"digits-references.yaml", 0, 1, 20 * 7, 20},
     {"digits-vit.yaml", 0, 1, 2 * 6 * 5, 20},

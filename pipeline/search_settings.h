@@ -1,0 +1,27 @@
+#ifndef PIPELINE_SEARCH_SETTINGS_H
+#define PIPELINE_SEARCH_SETTINGS_H
+/* Settings of a search: points of its space as criteria of a study. */
+#include "io/config.h"
+#include "search/space.h"
+#include "stages/study.h"
+
+/* What is searched of one model. Dimensions: the rules of low, mid, high and fc, `absolute`, for transformers `softmax`; with `continuous` the
+ * gamma, alpha and epsilon of each group, where its rule has one. */
+typedef struct settings_space {
+    const config_search *options;
+    space space;
+    bool softmax;
+    const char *const *choices; /* [space.n] "epsilon,z-plus": what the numbers of a choice stand for; "" for a value */
+} settings_space;
+
+MUST_CHECK status settings_open(arena *a, const config_search *o, const study_model *m, settings_space *out);
+
+/* The criterion of a point: method lrp, no audit. name, models: borrowed. */
+MUST_CHECK status settings_criterion(arena *a, const settings_space *s, const double point[], const char *name, config_criterion *out);
+
+/* As a study would state it, on one line: {name: ..., method: lrp, composite: [...], ...}. */
+MUST_CHECK status settings_text(arena *a, const config_criterion *c, const char **out);
+/* What its scores follow from: equal texts have equal sums of relevance, whatever `absolute` makes of them. */
+MUST_CHECK status settings_scoring(arena *a, const config_criterion *c, const char **out);
+
+#endif

@@ -1,0 +1,53 @@
+#include "pipeline/search_study.h"
+
+status search_study_open(arena *a, arena *scratch, const study *s, size_t model, size_t kind, search_study *out)
+{
+    const config_search *o = &s->config->search;
+    size_t *references;
+    *out = (search_study){.config = *s->config, .study = *s, .model = s->models[model]};
+    TRY_ALLOC(references, a, 1);
+    references[0] = o->references;
+    out->config.n_models = 1;
+    out->config.models = s->models[model].config;
+    out->config.n_seeds = o->n_seeds;
+    out->config.seeds = o->seeds;
+    out->config.n_references = 1;
+    out->config.references = references;
+    out->config.rows = ROWS_STREAM;
+    out->config.spectrum = false;
+    out->config.heatmaps = (config_heatmaps){.images = 0};
+    out->config.n_criteria = 0;
+    if (kind != ALL_KINDS) {
+        study_model *m = &out->model;
+        m->n_kinds = 1;
+        m->kinds[0] = s->models[model].kinds[kind];
+        m->component[0] = s->models[model].component[kind];
+        m->n_components[0] = s->models[model].n_components[kind];
+        m->layers[0] = s->models[model].layers[kind];
+    }
+    out->study.config = &out->config;
+    out->study.part = PART_TUNING;
+    out->study.n_models = 1;
+    out->study.models = &out->model;
+    out->study.n_evaluations = out->study.n_cells = 0;
+    out->study.explained = (sample_list){0};
+    TRY(plan_samples(a, scratch, &out->study));
+    return settings_open(a, o, &out->model, &out->space);
+}
+
+status search_study_settings(arena *a, search_study *s, size_t n, const double points[])
+{
+    config_criterion *criteria;
+    const char **scoring, *name;
+    TRY_ALLOC(criteria, a, n);
+    TRY_ALLOC(scoring, a, n);
+    for (size_t i = 0; i < n; i++) {
+        TRY_TEXT(name, a, "setting-%zu", i);
+        TRY(settings_criterion(a, &s->space, points + i * s->space.space.n, name, &criteria[i]));
+        TRY(settings_scoring(a, &criteria[i], &scoring[i]));
+    }
+    s->config.n_criteria = n;
+    s->config.criteria = criteria;
+    s->config.scoring = scoring;
+    return plan_cells(a, &s->study);
+}

@@ -1,0 +1,318 @@
+#include <ctype.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "io/files.h"
+#include "io/results.h"
+#include "pipeline/dry_run.h"
+#include "pipeline/launcher.h"
+#include "pipeline/resume.h"
+#include "pipeline/submit_parts.h"
+
+static const double trial_seconds = 4.0, most_seconds = 24.0 * 3600.0;
+
+/* ---- words of the command line ---- */
+
+static status read_count(const char *option, const char *text, size_t *out)
+{
+    char *end;
+    const unsigned long long n = text[0] >= '0' && text[0] <= '9' ? strtoull(text, &end, 10) : 0;
+    if (n < 1 || n > SUBMIT_MOST || *end != '\0') {
+        return FAIL(ST_USAGE, "%s: expected a number from 1 to %d, found '%s'", option, SUBMIT_MOST, text);
+    }
+    *out = (size_t)n;
+    return STATUS_OK;
+}
+
+/* They become words of a job script and of a shell. */
+static status check_plain(const char *option, const char *text)
+{
+    if (text != NULL && text[strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._,@-")] != '\0') {
+        return FAIL(ST_USAGE, "%s: expected letters, digits and . _ , @ - only, found '%s'", option, text);
+    }
+    return STATUS_OK;
+}
+
+static status check_launcher(const char *text)
+{
+    if (text != NULL && strcmp(text, "srun") != 0 && strcmp(text, "mpirun") != 0) {
+        return FAIL(ST_USAGE, "--launcher: expected srun or mpirun, found '%s'", text);
+    }
+    return STATUS_OK;
+}
+
+static status read_time(const char *text, double *seconds)
+{
+    if (!status_ok(resume_duration(text, seconds))) {
+        status_clear();
+        return FAIL(ST_USAGE, "--time: expected a duration such as 45m, 1h30m or 12:00:00, found '%s'", text);
+    }
+    return STATUS_OK;
+}
+
+static status read_words(const cli *cl, job *out)
+{
+    job_shape *s = &out->shape;
+    TRY(check_plain("--partition", cl->partition));
+    TRY(check_plain("--account", cl->account));
+    TRY(check_launcher(cl->launcher));
+    s->nodes = 1;
+    if (cl->nodes != NULL) {
+        TRY(read_count("--nodes", cl->nodes, &s->nodes));
+    }
+    if (cl->ranks_per_node != NULL) {
+        TRY(read_count("--ranks-per-node", cl->ranks_per_node, &s->per_node));
+    }
+    if (cl->array != NULL) {
+        TRY(read_count("--array", cl->array, &s->shares));
+    }
+    if (cl->time != NULL) {
+        TRY(read_time(cl->time, &s->seconds));
+    }
+    out->launcher = cl->launcher == NULL ? "srun" : cl->launcher;
+    return STATUS_OK;
+}
+
+/* ---- what the plan says ---- */
+
+static size_t least(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
+/* Items of the stage that has most, of each job: more ranks than that only wait. */
+static size_t most_items(const dry_run_report *r, const job_shape *s)
+{
+    size_t n = 1;
+    for (size_t i = 0; i < stage_count; i++) {
+        n = r->stage[i].items > n ? r->stage[i].items : n;
+    }
+    const size_t jobs = s->shares > 0 ? s->shares : 1;
+    return (n + jobs - 1) / jobs;
+}
+
+static void set_ranks(const dry_run_report *r, const slurm_node *has, job_shape *s)
+{
+    const long here = sysconf(_SC_NPROCESSORS_ONLN);
+    if (s->per_node == 0) {
+        const size_t cores = has->cpus > 0 ? has->cpus : here > 0 ? (size_t)here : 1;
+        const size_t useful = (most_items(r, s) + s->nodes - 1) / s->nodes;
+        s->per_node = least(cores, useful);
+    }
+}
+
+/* One rank alone was planned, with the weights as its own; the ranks of a node have one copy of the networks'. What kernels read beside them
+ * stays counted for each, so this is more than is needed. A quarter and half a GiB are for what MPI takes. */
+static void set_memory(const dry_run_report *r, job_shape *s)
+{
+    static const double margin = 1.25, mpi = 512.0 * 1048576.0;
+    const study *planned = &r->plan->study;
+    double weights = 0.0;
+    for (size_t i = 0; i < planned->n_models; i++) {
+        uint64_t parameters, macs;
+        graph_cost(planned->models[i].graph, &parameters, &macs, NULL, NULL);
+        weights += (double)parameters * (double)sizeof(float);
+    }
+    const double own = r->memory.most > weights ? r->memory.most - weights : 0.0;
+    s->node_bytes = margin * (weights + (double)s->per_node * own) + mpi;
+    s->merge_bytes = margin * r->memory.most + mpi;
+}
+
+/* A stage's items are dealt to all ranks of all jobs; what has none is done by each rank. */
+static void set_time(const dry_run_report *r, job_shape *s)
+{
+    static const double margin = 2.0, start = 600.0, step = 300.0;
+    const double ranks = (double)(s->nodes * s->per_node * (s->shares > 0 ? s->shares : 1));
+    s->core_seconds = s->run_seconds = r->start_seconds;
+    for (size_t i = 0; i < stage_count; i++) {
+        const double items = (double)r->stage[i].items;
+        const double together = items == 0.0 ? 1.0 : ranks < items ? ranks : items;
+        s->core_seconds += r->seconds[i];
+        s->run_seconds += r->seconds[i] / together;
+    }
+    if (s->seconds == 0.0) {
+        const double wanted = step * ceil((margin * s->run_seconds + start) / step);
+        s->seconds = wanted < most_seconds ? wanted : most_seconds; /* it queues itself again where that is too short */
+    }
+}
+
+static status set_shape(const dry_run_report *r, const slurm_node *has, job_shape *s)
+{
+    set_ranks(r, has, s);
+    set_memory(r, s);
+    if (has->bytes > 0.0 && s->node_bytes > has->bytes) {
+        return FAIL(ST_ENVIRONMENT, "%zu ranks a node need %.0f MiB, but the smallest node has %.0f MiB (sinfo); use fewer --ranks-per-node, another --partition, or a "
+                                    "smaller micro_batch",
+                    s->per_node, s->node_bytes / 1048576.0, has->bytes / 1048576.0);
+    }
+    if (r->tried) {
+        set_time(r, s);
+    } else if (s->seconds == 0.0) {
+        return FAIL(ST_ENVIRONMENT, "this machine has not the memory for a trial (%.0f MiB), so that the time is not known; say it with --time, or run `pollard "
+                                    "submit` on a larger node",
+                    r->memory.most / 1048576.0);
+    } else {
+        s->core_seconds = s->run_seconds = -1.0;
+    }
+    return STATUS_OK;
+}
+
+/* Plain characters, for names of jobs and of logs. */
+static status plain_name(arena *a, const char *name, const char **out)
+{
+    char *text;
+    TRY_TEXT(text, a, "%.64s", name);
+    for (char *c = text; *c != '\0'; c++) {
+        *c = isalnum((unsigned char)*c) || *c == '-' || *c == '_' ? *c : '_';
+    }
+    *out = text;
+    return STATUS_OK;
+}
+
+/* Everything for which MPI runs. */
+static status plan_job(comm *c, arena *planned, arena *a, const slurm_node *has, job *j)
+{
+    plan p;
+    dry_run_report report;
+    const double started = log_seconds();
+    TRY(plan_build(c, planned, j->cl->file, j->cl->n_sets, j->cl->sets, &p));
+    const double built = log_seconds();
+    TRY_TEXT(j->output, a, "%s", j->cl->output != NULL ? j->cl->output : p.study.config->output);
+    TRY(plain_name(a, p.study.config->name, &j->name));
+    TRY(results_foresee_output(j->output));
+    TRY(dry_run_forecast(c, planned, a, &p, trial_seconds, &report));
+    report.start_seconds = built - started;
+    return set_shape(&report, has, &j->shape);
+}
+
+static status plan_alone(arena *a, const slurm_node *has, job *j)
+{
+    comm c;
+    arena *planned = NULL;
+    launcher_prepare();
+    status st = comm_start(NULL, NULL, &c);
+    if (status_ok(st)) {
+        st = arena_open("study", &planned);
+    }
+    if (status_ok(st)) {
+        st = plan_job(&c, planned, a, has, j);
+    }
+    arena_close(&planned);
+    comm_finish(&c);
+    return st;
+}
+
+/* ---- variables ---- */
+
+/* sbatch hands all of them to the job, and those of this process's MPI would tell the launcher there that it is alone. */
+extern char **environ;
+
+static status keep_environment(arena *a, char ***out)
+{
+    size_t n = 0;
+    while (environ != NULL && environ[n] != NULL) {
+        n++;
+    }
+    TRY_ALLOC(*out, a, n + 1);
+    for (size_t i = 0; i < n; i++) {
+        TRY_TEXT((*out)[i], a, "%s", environ[i]);
+    }
+    return STATUS_OK;
+}
+
+/* ---- the scripts ---- */
+
+/* This program, for nodes that have it at the same place; else by its name. */
+static status find_program(arena *a, const char **out)
+{
+    char path[4096];
+    const ssize_t n = readlink("/proc/self/exe", path, sizeof path - 1);
+    path[n > 0 ? n : 0] = '\0';
+    TRY_TEXT(*out, a, "%s", n > 0 ? path : "pollard");
+    return STATUS_OK;
+}
+
+static status go(arena *a, const job *j, const char *script, const char *merge)
+{
+    char id[64], last[64];
+    TRY(submit_sbatch(a, "", script, id));
+    if (merge == NULL) {
+        (void)printf("Job %s. `pollard status %s` says how far it is; `scancel %s` stops it, and the same command goes on.\n", id, j->output, id);
+        return STATUS_OK;
+    }
+    const char *options = arena_text(a, "--dependency=afterok:%s --kill-on-invalid-dep=yes", id);
+    if (options == NULL) {
+        return (status){ST_ENVIRONMENT};
+    }
+    TRY(submit_sbatch(a, options, merge, last));
+    (void)printf("Jobs %s (%zu shares) and %s, which joins them. `pollard status %s` says how far they are; `scancel %s` stops them, and the same "
+                 "command goes on.\n",
+                 id, j->shape.shares, last, j->output, id);
+    return STATUS_OK;
+}
+
+static status write_script(const char *path, const char *text)
+{
+    TRY(file_write_atomic(path, text, strlen(text)));
+    (void)fprintf(stderr, "Written: %s\n", path);
+    return STATUS_OK;
+}
+
+static status hand_out(arena *a, const job *j)
+{
+    const char *text, *merge = NULL, *file = j->cl->script, *merge_file = NULL;
+    TRY(submit_script(a, j, &text));
+    if (j->shape.shares > 0) {
+        TRY(submit_merge_script(a, j, &merge));
+    }
+    if (file == NULL && !j->cl->go) {
+        (void)fputs(text, stdout);
+        if (merge != NULL) {
+            (void)fputs("\n# ======== the job behind it, in a file of its own (--script FILE writes both) ========\n", stdout);
+            (void)fputs(merge, stdout);
+        }
+        return STATUS_OK;
+    }
+    if (file == NULL) {
+        TRY_TEXT(file, a, "%s.sbatch", j->name);
+    }
+    TRY(write_script(file, text));
+    if (merge != NULL) {
+        TRY_TEXT(merge_file, a, "%s.merge", file);
+        TRY(write_script(merge_file, merge));
+    }
+    return j->cl->go ? go(a, j, file, merge_file) : STATUS_OK;
+}
+
+static status submit_in(arena *a, job *j)
+{
+    slurm_node has;
+    char **before, **after;
+    TRY(read_words(j->cl, j));
+    TRY(find_program(a, &j->program));
+    submit_slurm_nodes(j->cl->partition, &has);
+    TRY(keep_environment(a, &before));
+    TRY(plan_alone(a, &has, j));
+    after = environ;
+    environ = before;
+    const status st = hand_out(a, j);
+    environ = after; /* the other ends with its arena */
+    return st;
+}
+
+status submit_study(comm *c, const cli *cl)
+{
+    arena *a = NULL;
+    job j = {.cl = cl};
+    if (c != NULL) {
+        return comm_agree(c, FAIL(ST_USAGE, "submit: expected to be started alone, on a login node; found a launcher (mpirun, srun). It writes the job that uses one"));
+    }
+    status st = arena_open("submit", &a);
+    if (status_ok(st)) {
+        st = submit_in(a, &j);
+    }
+    arena_close(&a);
+    return st;
+}

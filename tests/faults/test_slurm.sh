@@ -1,0 +1,190 @@
+#!/usr/bin/env bash
+# test_slurm.sh [all]: studies as jobs of a private Slurm with virtual nodes, disturbed in every way that a cluster knows; the result is
+# always that of an undisturbed run on this machine.
+set -u
+for program in sbatch slurmctld slurmd munged; do
+    command -v "$program" >/dev/null || { echo "skipped: $program is missing (Debian: slurmctld slurmd slurm-client munge)"; exit 77; }
+done
+. "$(dirname "$0")/cluster.sh"
+slurm=$tools/slurm-local.sh
+trap 'clear_up "$slurm" stop "$work/c" >/dev/null 2>&1' EXIT
+cd "$work" || exit 2
+mkdir -p c
+
+# job ids of two such clusters must not be equal: MPI names memory after them
+start_cluster() { # NODES
+    EXTRA="FirstJobId=$((1000 + $$ % 30000))" "$slurm" start "$work/c" "$1" >"$work/start" 2>&1 || { cat "$work/start"; skip "a private Slurm does not start here"; }
+    eval "$("$slurm" env "$work/c")"
+}
+
+state() { # of a job
+    scontrol -o show job "$1" 2>/dev/null | sed -n 's/.* JobState=\([A-Z_]*\) .*/\1/p' | tail -n 1
+}
+# A job that Slurm has put back waits for two minutes before it is started again: not here.
+nudge() {
+    [ "$(state "$job")" = PENDING ] && scontrol update jobid="$job" StartTime=now >/dev/null 2>&1
+}
+# ends JOB SECONDS: waits for its end, says how.
+ends() {
+    local end=$((SECONDS + $2)) now lasts=0
+    while [ $SECONDS -lt $end ]; do
+        now=$(state "$1")
+        case $now in
+            PENDING | REQUEUED)
+                lasts=0
+                scontrol update jobid="$1" StartTime=now >/dev/null 2>&1 ;;
+            RUNNING | COMPLETING | CONFIGURING | "") lasts=0 ;;
+            COMPLETED) echo "$now"; return ;;
+            *) # FAILED is also what a job is between its end and the queue
+                lasts=$((lasts + 1))
+                [ $lasts -lt 12 ] || { echo "$now"; return; } ;;
+        esac
+        sleep 0.3
+    done
+    echo "$(state "$1") after $2 s"
+}
+# expect NAME JOB STATE SECONDS
+expect() {
+    local found
+    found=$(ends "$2" "$4")
+    [ "$found" = "$3" ] && pass || { fail "$1: job $2 is $found, expected $3"; tail -n 30 "./digits-$2.log"; squeue; sinfo; }
+}
+starts_again() { # starts_again JOB: how often it was
+    scontrol -o show job "$1" | sed -n 's/.* Restarts=\([0-9]*\) .*/\1/p'
+}
+# submit RESULT ARGUMENT...: leaves the number of the (last) job in $job.
+submit() {
+    local result=$1
+    shift
+    "$POLLARD" submit "$study" -o "$result" --time 20m --script "$work/job.sbatch" --go "$@" >"$work/out" 2>"$work/err" ||
+        { fail "submit $*"; cat "$work/err"; finish; }
+    job=$(sed -nE 's/^Jobs? .*[^0-9]([0-9]+), which joins.*/\1/p; s/^Job ([0-9]+)\..*/\1/p' "$work/out")
+    shares=$(sed -nE 's/^Jobs ([0-9]+) .*/\1/p' "$work/out")
+}
+
+straight() { # straight RESULT ARGUMENT...: without Slurm
+    (unset SLURM_CONF; ranks 2 run "$study" -o "$@" >/dev/null 2>"$work/err") || { fail "straight run"; cat "$work/err"; finish; }
+}
+
+smoke() {
+    submit s.h5 "${small[@]}" --nodes 2 --ranks-per-node 1
+    expect smoke "$job" COMPLETED 60
+    same smoke s.h5 small.h5
+    [ -e "s.h5.done-$job" ] && [ ! -e s.h5.journal ] && pass || fail "smoke: no finished marker, or a journal is left"
+}
+
+array() {
+    submit a.h5 "${small[@]}" --array 3 --ranks-per-node 2
+    expect array "$job" COMPLETED 120
+    same array a.h5 small.h5
+    [ "$(find . -maxdepth 1 -name "a.h5.done-${shares}_*" | wc -l)" = 3 ] && pass || fail "array: a share without its marker"
+    grep -q "items" "digits-merge-$job.log" 2>/dev/null || [ -s "digits-merge-$job.log" ] && pass || fail "array: the joining job says nothing"
+    # A share that cannot be computed: the join never runs.
+    sed -i 's/^command=.*/command=(sh -c "exit 66")/' job.sbatch
+    shares=$(sbatch --parsable job.sbatch)
+    job=$(sbatch --parsable --dependency=afterok:"$shares" --kill-on-invalid-dep=yes job.sbatch.merge)
+    expect "a share that fails" "$job" CANCELLED 60
+}
+
+# The signal before the end, and any other that stops: noted, put back, gone on.
+signalled() { # signalled NAME SCANCEL_ARGUMENT...
+    local name=$1
+    shift
+    submit "$name.h5" "${long[@]}" --nodes 3 --ranks-per-node 2 "${more[@]}"
+    until_at "$name.h5" 20 120 || fail "$name: makes no progress"
+    scancel "$@" "$job"
+    expect "$name" "$job" COMPLETED 300
+    [ "$(starts_again "$job")" -ge 1 ] && pass || fail "$name: the job was not started again"
+    [ "$(restored "$name.h5")" -ge 20 ] && pass || fail "$name: $(restored "$name.h5") items were found again, expected 20 or more"
+    same "$name" "$name.h5" long.h5
+}
+
+cancelled() {
+    submit cancelled.h5 "${long[@]}" --nodes 2 --ranks-per-node 2
+    until_at cancelled.h5 20 120 || fail "cancelled: makes no progress"
+    scancel "$job"
+    expect cancelled "$job" CANCELLED 60
+    sleep 3
+    [ "$(state "$job")" = CANCELLED ] && [ ! -e cancelled.h5 ] && pass || fail "cancelled: the job came back"
+    "$POLLARD" status cancelled.h5 >/dev/null
+    [ $? = 75 ] && pass || fail "cancelled: status does not say that the study is not done"
+    submit cancelled.h5 "${long[@]}" --nodes 1 --ranks-per-node 2
+    expect "cancelled and submitted again" "$job" COMPLETED 300
+    [ "$(restored cancelled.h5)" -ge 20 ] && pass || fail "cancelled: $(restored cancelled.h5) items were found again"
+    same cancelled cancelled.h5 long.h5
+}
+
+controller() {
+    submit controller.h5 "${long[@]}" --nodes 3 --ranks-per-node 2
+    until_at controller.h5 20 120 || fail "controller: makes no progress"
+    "$slurm" ctl-stop "$work/c"
+    sleep 2
+    "$slurm" ctl-start "$work/c"
+    expect controller "$job" COMPLETED 300
+    [ "$(starts_again "$job")" = 0 ] && pass || fail "controller: the job was disturbed"
+    same controller controller.h5 long.h5
+}
+
+# lost NAME NODE ARGUMENT...: the node loses its power, and comes back when Slurm has noticed.
+lost() {
+    local name=$1 node=$2 end
+    shift 2
+    submit "$name.h5" "${long[@]}" --nodes 3 --ranks-per-node 2 "$@"
+    until_at "$name.h5" 20 120 || fail "$name: makes no progress"
+    "$slurm" killnode "$work/c" "$node"
+    end=$((SECONDS + 90))
+    while ! sinfo -h -N -n "n$node" -o %T | grep -q '^down' && [ $SECONDS -lt $end ]; do sleep 0.5; done
+    "$slurm" startnode "$work/c" "$node"
+    expect "$name" "$job" COMPLETED 300
+    [ "$(starts_again "$job")" -ge 1 ] && pass || fail "$name: the job was not started again"
+    [ "$(restored "$name.h5")" -ge 20 ] && pass || fail "$name: $(restored "$name.h5") items were found again"
+    same "$name" "$name.h5" long.h5
+    while ! sinfo -h -N -n "n$node" -o %T | grep -q '^idle' && [ $SECONDS -lt $((end + 60)) ]; do sleep 0.5; done
+}
+
+# A launcher that says all is well although nothing ran.
+liar() {
+    submit liar.h5 "${small[@]}" --nodes 1 --ranks-per-node 1
+    expect liar "$job" COMPLETED 60
+    sed -e 's/^command=.*/command=(true)/' -e 's/-lt 20/-lt 1/' job.sbatch >liar.sbatch
+    job=$(sbatch --parsable liar.sbatch)
+    expect "nothing ran" "$job" FAILED 60
+    [ "$(starts_again "$job")" = 1 ] && pass || fail "nothing ran: not tried again"
+}
+
+# Slurm's own end of the job: the warning comes, or the program knows by itself.
+in_time() {
+    submit in_time.h5 "${long[@]}" --nodes 1 --ranks-per-node 1
+    scontrol hold "$job"; scancel "$job"
+    sed -e 's/^#SBATCH --time=.*/#SBATCH --time=1/' -e 's/USR1@120/USR1@5/' job.sbatch >in_time.sbatch
+    sed -i 's/^command=(/command=(nice -n 19 /' in_time.sbatch
+    job=$(sbatch --parsable in_time.sbatch)
+    expect in_time "$job" COMPLETED 400
+    same in_time in_time.h5 long.h5
+}
+
+straight small.h5 "${small[@]}" # in a second; "${long[@]}" takes half a minute
+if [ "${1:-}" != all ]; then
+    start_cluster 2
+    smoke
+    finish
+fi
+start_cluster 3
+straight long.h5 "${long[@]}"
+more=()
+for case in ${CASES:-smoke array liar step_signal warning mpirun hangup cancelled controller lost_batch lost_other lost_mpirun in_time}; do
+    began=$SECONDS
+    case $case in
+        step_signal) signalled step_signal --signal=USR1 ;;
+        warning) signalled warning --batch --signal=USR1 ;;
+        hangup) signalled hangup --batch --signal=HUP ;;
+        mpirun) more=(--launcher mpirun); signalled mpirun --batch --signal=USR1; more=() ;;
+        terminated) signalled terminated --batch --signal=TERM ;;
+        lost_batch) lost lost_batch 1 ;;
+        lost_other) lost lost_other 3 ;;
+        lost_mpirun) lost lost_mpirun 2 --launcher mpirun ;;
+        *) "$case" ;;
+    esac
+    echo "$case: $((SECONDS - began)) s, $passed passed, $failed failed"
+done
+finish
