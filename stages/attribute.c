@@ -49,8 +49,8 @@ typedef struct explainer {
     void *state;
     size_t n_members;      /* criteria that a tree explains together */
     const size_t *member;  /* [n_members] */
-    lrp_tree *tree;        /* NULL: one criterion by itself */
-    uint8_t digest[16];    /* in a search: of what the members' scores follow from */
+    lrp_tree *tree;        /* of a search; NULL: one criterion by itself */
+    uint8_t digest[16];    /* of what the members' scores follow from */
     size_t n_values; /* the length of a row */
     size_t passes;   /* of a micro-batch through the network */
     exact_sum *sums; /* [n_references, n_values] */
@@ -88,11 +88,18 @@ static size_t tree_passes(size_t n)
     return 1 + n / 4;
 }
 
-/* Of the members' scorings. In a search criterion 0 is another one in every round, so its items are known by what they follow from. */
-static status digest_members(arena *a, explainer *e)
+/* The settings of a search agree in everything but their rules. One alone makes a tree too: criterion 0 is another one in every round, so its items
+ * have to be known by its rules, and sums of a tree serve it whichever `absolute` it has. */
+static status open_tree(arena *a, explainer *e, weight_list *weights)
 {
     const study *s = e->stage->study;
+    criterion_setup *setups;
     uint8_t digest[32];
+    TRY_ALLOC(setups, a, e->n_members);
+    for (size_t i = 0; i < e->n_members; i++) {
+        setups[i] = study_setup(s, e->model_index, e->member[i]);
+        setups[i].weights = weights;
+    }
     char *all, *to;
     size_t size = 1;
     for (size_t i = 0; i < e->n_members; i++) {
@@ -105,18 +112,6 @@ static status digest_members(arena *a, explainer *e)
     }
     sha256(all, size, digest);
     memcpy(e->digest, digest, sizeof e->digest);
-    return STATUS_OK;
-}
-
-/* The settings of a search agree in everything but their rules. */
-static status open_tree(arena *a, explainer *e, weight_list *weights)
-{
-    criterion_setup *setups;
-    TRY_ALLOC(setups, a, e->n_members);
-    for (size_t i = 0; i < e->n_members; i++) {
-        setups[i] = study_setup(e->stage->study, e->model_index, e->member[i]);
-        setups[i].weights = weights;
-    }
     TRY(lrp_tree_open(a, e->n_members, setups, &e->tree));
     e->n_values = lrp_tree_row(e->tree);
     return STATUS_OK;
@@ -136,9 +131,6 @@ static status explainer_open(stage_ctx *c, arena *a, arena *scratch, size_t mode
     e->n_values = criterion_row(e->method, &setup);
     e->passes = criterion_passes(e->method, &setup);
     if (s->part == PART_TUNING) {
-        TRY(digest_members(a, e));
-    }
-    if (n > 1) {
         e->passes = tree_passes(n);
         TRY(open_tree(a, e, setup.weights));
     }
