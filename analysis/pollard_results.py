@@ -284,6 +284,55 @@ class Results:
             raise KeyError("the file has no spectrum")
         return _with_first(pandas.concat(frames, ignore_index=True), ["model", "criterion", "set", "part", "level", "name", "kind"])
 
+    def searches(self):
+        """The searches of the file: a list of (model, kind). Empty where its study has no `search:`."""
+        models = [str(m) for m in dict.fromkeys(self.curves.model.values.tolist())]
+        found = []
+        for model in models:
+            for kind in dict.fromkeys(self.curves.kind.values[self.curves.model.values == model].tolist()):
+                try:
+                    self.group(f"search/{model}/{kind}")
+                except (KeyError, OSError):  # each engine has its own
+                    continue
+                found.append((model, str(kind)))
+        return found
+
+    def search_frame(self, model, kind):
+        """All settings that a search tried, with `search:` in the study: a row per trial, the best first.
+
+        A column for each dimension: the chosen word, or the value; None or NaN where it does not exist. `gap` is `objective` (tuning images
+        and seeds) less `held_out` (images and seeds that the search never saw). attrs["objective"] says what was maximised.
+        """
+        try:
+            data = self.group(f"search/{model}/{kind}")
+        except (KeyError, OSError) as e:  # each engine has its own
+            raise KeyError(f"no search of ({model}, {kind}); the file has {self.searches()}") from e
+        frame = data.drop_dims("dimension").to_dataframe().reset_index()
+        names = [str(name) for name in data.dimension.values]
+        for i, (name, choices) in enumerate(zip(names, data.choices.values.tolist())):
+            at = data.point.values[:, i]
+            words = choices.split(",")
+            frame[name] = at if choices == "" else [words[int(x)] if x == x else None for x in at]
+        frame["gap"] = frame.objective - frame.held_out
+        frame.attrs["objective"] = data.attrs["objective"]
+        return _with_first(frame.sort_values("rank", ignore_index=True), ["rank", "trial", "round", *names, "objective", "error", "held_out",
+                                                                          "held_out_error", "gap"])
+
+    def best(self):
+        """The best setting of each search: a row per model and kind, with objective, held-out value, their errors and the gap."""
+        import pandas
+
+        rows = [{"model": m, "kind": k, **self.search_frame(m, k).iloc[0].to_dict()} for m, k in self.searches()]
+        if not rows:
+            raise KeyError("the file has no search: its study has no `search:`")
+        return pandas.DataFrame(rows)
+
+    def importance_frame(self, model, kind):
+        """How much each dimension of a search matters: shares of the variance of the objective, alone and together with others."""
+        self.search_frame(model, kind)  # says it where there is none
+        data = self.group(f"search/{model}/{kind}").drop_dims("trial")
+        return data.to_dataframe().reset_index()
+
     def heatmap_frame(self):
         """How explanations change under pruning, with `heatmaps:` in the study: a row per cell and rate, means over the images."""
         data = self._heatmaps()

@@ -191,10 +191,11 @@ typedef struct result_search {
     const double *objective, *error;    /* [n_trials] mean over tasks and seeds on the tuning images; standard error over the seeds, NaN with one */
     const double *a_pr_mean, *a_pr_trapezoid, *area_parameters, *area_macs; /* [n_trials] means over tasks and seeds */
     uint64_t n_masks, n_evaluated;      /* points of curves, and distinct masks that were run for them */
-    const uint32_t *front;              /* [n_trials] 1: no other setting is better in a_pr_mean, area_parameters and area_macs at once */
+    const uint32_t *front;              /* [n_trials] 1: no other setting is better in a_pr_mean, area_parameters and area_macs at once; 2: only those are; ... */
     double *held_out, *held_out_error;  /* [n_trials] the objective on images and seeds that the search never saw; NaN: not reported */
     const size_t *rank;                 /* [n_trials] 0: the best */
     const double *main, *total;         /* [n_dimensions] importance; NaN: not known */
+    const char *maximised;              /* what `objective` is: "a_pr_mean" ...; as in the study */
 } result_search;
 
 typedef struct result_input {

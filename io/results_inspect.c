@@ -10,6 +10,7 @@
 #include "io/results_inspect_audit.h"
 #include "io/results_inspect_curves.h"
 #include "io/results_inspect_heatmaps.h"
+#include "io/results_inspect_search.h"
 #include "io/results_inspect_spectrum.h"
 #include "io/results_inspect_waits.h"
 #include "io/text_table.h"
@@ -297,6 +298,7 @@ static status print_all(inspector *in)
     TRY(results_inspect_spectra(in->a, &in->file, in->to));
     TRY(results_inspect_audits(in->a, &in->file, in->to));
     TRY(results_inspect_heatmaps(in->a, &in->file, in->to));
+    TRY(results_inspect_searches(in->a, &in->file, in->to));
     return print_provenance(in);
 }
 

@@ -22,6 +22,7 @@ MUST_CHECK status results_put_audits(const results_writer *w);     /* /audit/<mo
 MUST_CHECK status results_put_rows(const results_writer *w);       /* /rows/<model>/<criterion> */
 MUST_CHECK status results_put_spectra(const results_writer *w);    /* /spectrum/<model>/<criterion> */
 MUST_CHECK status results_put_heatmaps(const results_writer *w);   /* /heatmaps, /heatmaps/maps/<model> */
+MUST_CHECK status results_put_searches(const results_writer *w);   /* /search/<model>/<kind> */
 MUST_CHECK status results_put_provenance(const results_writer *w); /* /provenance */
 
 /* The coordinate `rate` of the study. */

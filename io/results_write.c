@@ -98,7 +98,7 @@ static status put_parts(const results_writer *w)
         put_root,           results_put_catalogue,  results_put_curves,
         results_put_tracks, results_put_statistics,
         results_put_audits, results_put_rows,       results_put_spectra,   results_put_heatmaps,
-        results_put_provenance};
+        results_put_searches, results_put_provenance};
     for (size_t i = 0; i < COUNT(parts); i++) {
         TRY(parts[i](w));
         arena_reset(w->file->scratch);

@@ -18,6 +18,7 @@ from check_results_layout import check_layouts, check_storage
 from check_results_numbers import check_numbers
 from check_results_provenance import check_provenance, check_run
 from check_results_rows import check_audits_and_rows
+from check_results_search import check_searches
 from check_results_spectrum import check_spectra
 
 
@@ -33,6 +34,7 @@ def main(path, ranks, command):
     check_audits_and_rows(path, data)
     check_spectra(path, data)
     check_heatmaps(path, data)
+    check_searches(path, data)
     for failure in failures[:30]:
         print(failure)
     print(f"{path}: {len(data)} groups, engines {', '.join(ENGINES)}: {'fine' if not failures else str(len(failures)) + ' failures'}")

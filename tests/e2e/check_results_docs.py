@@ -25,7 +25,7 @@ def check_documented(path, text):
             check(parts[-1] in named, f"docs/results.md does not name the variable {name}")
         elif parts[0] == "heatmaps" and len(parts) > 1:
             check("/heatmaps/maps/<model>" in text, "docs/results.md does not name /heatmaps/maps/<model>")
-        elif parts[0] in ("models", "tracks", "audit", "rows", "spectrum"):
+        elif parts[0] in ("models", "tracks", "audit", "rows", "spectrum", "search"):
             check(f"/{parts[0]}/<model>" in text, f"docs/results.md does not name /{parts[0]}")
         else:
             check(f"/{name}" in named, f"docs/results.md does not name /{name}")

@@ -39,6 +39,12 @@ check "$work/study file.yaml" --set tasks.seeds=2 --set 'tasks.classes=[2, 4]' -
 check "$work/study file.yaml" --set tasks.seeds=1 --set 'tasks.classes=[2, 4]' --set 'rates=[0, 0.3, 0.5]' --set heatmaps.images=1 \
     --set 'heatmaps.rates=[0.5]' --set 'heatmaps.criteria=[random]' --set heatmaps.composite=epsilon-plus-flat
 
+# Searches: a grid, and values by Bayesian optimisation; two seeds on either side, one of them, several objectives.
+check "$work/study file.yaml" --set tasks.seeds=2 --set 'tasks.classes=[2, 6]' --set 'rates=[0, 0.3, 0.5, 0.9]' --set search.seeds=2 \
+    --set 'search.low=[epsilon, gamma]' --set 'search.mid=[epsilon, z-plus]' --set 'search.high=[alpha-beta]' --set 'search.fc=[epsilon]'
+check "$work/study file.yaml" --set tasks.seeds=1 --set 'tasks.classes=[2, 3]' --set 'rates=[0, 0.5]' --set search.seeds=1 --set search.method=bayes \
+    --set search.continuous=true --set search.trials=6 --set search.batch=3 --set search.objective=area_parameters --set search.report=2
+
 # One seed, one network: there is no error and no pair, and most images are read once, by one rank of the two.
 sed '/name: digits_vit/,/components:/d' "$work/study file.yaml" >"$work/one.yaml"
 check "$work/one.yaml" --set tasks.seeds=1 --set 'tasks.classes=[2, 10]' --set 'rates=[0, 0.5]'

@@ -65,6 +65,13 @@ static void inspect_tells_what_is_inside(void **state)
                                         "vit    lrp-epsilon  network        3           1      1       1          10            nan       nan             nan       nan              nan",
                                         "Explanations under pruning",
                                         "cnn_1.x  filters  lrp-epsilon  ",
+                                        "Search of vit, neurons: 12 settings by a_pr_mean on the tuning images, 480 points of curves by 77 masks",
+                                        "    1      0      0     0.9375  0.0156    0.7500  0.0312  0.1875      1  epsilon  token     -\n",
+                                        "    2      5      1     0.9219  0.0205    0.8281  0.0312  0.0938      1  gamma    token     0.625\n",
+                                        "   10      9      2     0.7969  0.0244         -       -       -      2  gamma    token     1.125\n",
+                                        "The best one as a criterion: {name: tuned-0, method: lrp, composite: [{rule: epsilon}]}\n",
+                                        "low        0.7500       0.8125  epsilon,gamma\n",
+                                        "low.gamma       -            -",
                                         "vit    lrp-epsilon  residual   -0.1  heads.head",
                                         "vit    lrp-epsilon  gain        nan  block.1.attention",
                                         "vit    lrp-epsilon  growth      nan  block.1.attention"};
@@ -74,6 +81,7 @@ static void inspect_tells_what_is_inside(void **state)
         }
     }
     assert_null(strstr(text, "some/where"));
+    assert_null(strstr(text, "   11      2      0")); /* the eleventh place is not shown */
 }
 
 /* The curves that are printed are those of the study's prediction. */
@@ -245,6 +253,11 @@ static void wrong_shapes_and_types_are_named(void **state)
         {"/spectrum/vit/lrp-epsilon/modes", H5T_IEEE_F64LE, 2, {2, 4}, "expected the shape [2, 5, 3], found [2, 4]"},
         {"/spectrum/vit/lrp-epsilon/images", H5T_STD_I64LE, 1, {3, 0}, "expected the shape [2], found [3]"},
         {"/spectrum/vit/lrp-epsilon/level", H5T_STD_U8LE, 1, {4, 0}, "/spectrum/vit/lrp-epsilon/level: expected texts"},
+        {"/search/vit/neurons/rank", H5T_STD_I64LE, 1, {11, 0}, "/search/vit/neurons/rank: expected the shape [12], found [11]"},
+        {"/search/vit/neurons/objective", H5T_IEEE_F64LE, 2, {12, 3}, "/search/vit/neurons/objective: expected the shape [12], found [12, 3]"},
+        {"/search/vit/neurons/held_out", H5T_C_S1, 1, {12, 0}, "/search/vit/neurons/held_out: expected"},
+        {"/search/vit/neurons/importance_total", H5T_IEEE_F64LE, 1, {12, 0}, "/search/vit/neurons/importance_total: expected the shape [3], found [12]"},
+        {"/search/vit/neurons/choices", H5T_STD_I64LE, 1, {3, 0}, "/search/vit/neurons/choices: expected texts"},
     };
     for (size_t i = 0; i < COUNT(damages); i++) {
         assert_ok(results_write(path, r));
@@ -261,7 +274,7 @@ static void missing_parts_and_newer_schemas_are_named(void **state)
     (void)state;
     static char text[1 << 16];
     static const char *const parts[] = {"/curves", "/summary/model", "/models", "/provenance", "/audit/vit/lrp-epsilon/growth",
-                                        "/spectrum/vit/lrp-epsilon/adjusted"};
+                                        "/spectrum/vit/lrp-epsilon/adjusted", "/search/vit/neurons/setting"};
     const char *path = scratch_path("part.h5");
     const results *r = sample(9);
     for (size_t i = 0; i < COUNT(parts); i++) {
@@ -283,6 +296,17 @@ static void missing_parts_and_newer_schemas_are_named(void **state)
     (void)H5Fclose(older);
     assert_ok(inspect_into(path, text, sizeof text));
     assert_null(strstr(text, "participation"));
+    assert_ok(results_write(path, r));
+    const hid_t unsearched = H5Fopen(path, H5F_ACC_RDWR, H5P_DEFAULT);
+    assert_true(H5Ldelete(unsearched, "/search", H5P_DEFAULT) >= 0);
+    (void)H5Fclose(unsearched);
+    assert_ok(inspect_into(path, text, sizeof text));
+    assert_null(strstr(text, "Search of"));
+    assert_ok(results_write(path, r));
+    const hid_t aimless = H5Fopen(path, H5F_ACC_RDWR, H5P_DEFAULT);
+    assert_true(H5Adelete_by_name(aimless, "/search/vit/neurons", "objective", H5P_DEFAULT) >= 0);
+    (void)H5Fclose(aimless);
+    assert_fails(inspect_into(path, text, sizeof text), ST_DATA, "attribute 'objective' of /search/vit/neurons", NULL);
     assert_ok(results_write(path, r));
     const hid_t bare = H5Fopen(path, H5F_ACC_RDWR, H5P_DEFAULT);
     assert_true(H5Adelete_by_name(bare, "/models/vit", "total_macs", H5P_DEFAULT) >= 0);

@@ -9,6 +9,7 @@
 #include "io/safetensors_write.h"
 #include "pipeline/launcher.h"
 #include "pipeline/plan.h"
+#include "pipeline/search_study.h"
 #include "stages/stage.h"
 
 enum { IMAGENET = 1000, CIFAR = 10, REFERENCES = 100, EVALUATIONS = 5, MOST_SETS = 16 };
@@ -20,22 +21,27 @@ static const struct {
     const char *name;
     size_t classes; /* of the stand-ins; 0: what the study names is in the repository */
     size_t n_models, cells, rates;
+    size_t settings; /* that its search tries, over all networks */
 } studies[] = {
-    {"cifar10-composites.yaml", CIFAR, 1, 6 * 5, 20},
-    {"cifar10-references.yaml", CIFAR, 1, 20 * 4, 20},
-    {"cifar10-resnet20.yaml", CIFAR, 1, 3 * 5, 20},
-    {"cifar10-vit.yaml", CIFAR, 1, 2 * 3 * 3, 20},
-    {"digits-composites.yaml", 0, 3, 4 * 9 * 5, 20},
-    {"digits-criteria.yaml", 0, 2, 2 * 16 * 2 * 5, 20},
-    {"digits-heatmaps.yaml", 0, 3, 4 * 3 * 3, 20},
-    {"digits-overparameterisation.yaml", 0, 3, 4 * 5 * 5, 20},
-    {"digits-references.yaml", 0, 1, 20 * 7, 20},
-    {"digits-vit.yaml", 0, 1, 2 * 6 * 5, 20},
-    {"digits.yaml", 0, 3, 4 * 3 * 2 * 5, 20},
-    {"imagenet-composites.yaml", IMAGENET, 5, 6 * 5 * 20, 20},
-    {"imagenet-overparameterisation.yaml", IMAGENET, 5, 6 * 3 * 5, 20},
-    {"imagenet-references.yaml", IMAGENET, 5, 6 * 20 * 7, 20},
-    {"imagenet-vit.yaml", IMAGENET, 1, 2 * 6 * 20, 20},
+    {"cifar10-composites.yaml", CIFAR, 1, 6 * 5, 20, 0},
+    {"cifar10-references.yaml", CIFAR, 1, 20 * 4, 20, 0},
+    {"cifar10-resnet20.yaml", CIFAR, 1, 3 * 5, 20, 0},
+    {"cifar10-search-bayes.yaml", CIFAR, 1, 3 * 5, 20, 76},
+    {"cifar10-search.yaml", CIFAR, 1, 3 * 5, 20, 512},
+    {"cifar10-vit.yaml", CIFAR, 1, 2 * 3 * 3, 20, 0},
+    {"digits-composites.yaml", 0, 3, 4 * 9 * 5, 20, 0},
+    {"digits-criteria.yaml", 0, 2, 2 * 16 * 2 * 5, 20, 0},
+    {"digits-heatmaps.yaml", 0, 3, 4 * 3 * 3, 20, 0},
+    {"digits-overparameterisation.yaml", 0, 3, 4 * 5 * 5, 20, 0},
+    {"digits-references.yaml", 0, 1, 20 * 7, 20, 0},
+    {"digits-search.yaml", 0, 3, 4 * 3 * 5, 20, 3 * 512},
+    {"digits-vit.yaml", 0, 1, 2 * 6 * 5, 20, 0},
+    {"digits.yaml", 0, 3, 4 * 3 * 2 * 5, 20, 0},
+    {"imagenet-composites.yaml", IMAGENET, 5, 6 * 5 * 20, 20, 0},
+    {"imagenet-overparameterisation.yaml", IMAGENET, 5, 6 * 3 * 5, 20, 0},
+    {"imagenet-references.yaml", IMAGENET, 5, 6 * 20 * 7, 20, 0},
+    {"imagenet-search.yaml", IMAGENET, 5, 6 * 3 * 20, 20, 4 * 512 + 4 * 512},
+    {"imagenet-vit.yaml", IMAGENET, 1, 2 * 6 * 20, 20, 0},
 };
 
 static const char *scratch_path(arena *a, const char *name)
@@ -166,6 +172,23 @@ static void check_work(arena *a, const study *s, size_t cells, size_t rates)
     arena_close(&scratch);
 }
 
+/* Of every network's search, on its own part of the images and its own seeds. */
+static void check_search(arena *a, const study *s, size_t settings)
+{
+    size_t n = 0;
+    assert_true(s->config->search.on == (settings > 0));
+    for (size_t m = 0; settings > 0 && m < s->n_models; m++) {
+        search_study t;
+        arena *scratch = NULL;
+        assert_ok(arena_open("scratch", &scratch));
+        assert_ok(search_study_open(a, scratch, s, m, ALL_KINDS, &t));
+        arena_close(&scratch);
+        assert_int_equal(t.study.n_tasks, s->config->search.n_seeds);
+        n += t.space.space.n_continuous > 0 ? s->config->search.trials : space_combinations(&t.space.space);
+    }
+    assert_int_equal(n, settings);
+}
+
 static void check_study(size_t index)
 {
     arena *a = NULL;
@@ -185,6 +208,7 @@ static void check_study(size_t index)
     assert_int_equal(p.study.n_cells, studies[index].cells);
     assert_int_equal(p.study.config->n_rates, studies[index].rates);
     check_work(a, &p.study, studies[index].cells, studies[index].rates);
+    check_search(a, &p.study, studies[index].settings);
     arena_close(&a);
 }
 

@@ -1,0 +1,106 @@
+"""Searches: places, fronts and dimensions against the numbers beside them, the best settings against their curves, and the loader."""
+
+import re
+
+import numpy as np
+from results_check import check, near
+
+OBJECTIVES = ("a_pr_mean", "a_pr_trapezoid", "area_parameters", "area_macs")
+
+
+def dominated(values):
+    """[trials, objectives]: is another one at least as good in all and better in one?"""
+    at_least = (values[None, :, :] >= values[:, None, :]).all(-1)
+    better = (values[None, :, :] > values[:, None, :]).any(-1)
+    return (at_least & better).any(1)
+
+
+def check_points(name, s):
+    """Numbers of choices are within their lists; no setting is there twice."""
+    for i, choices in enumerate(s.choices.values.tolist()):
+        at = s.point.values[:, i]
+        if choices:
+            known = at[~np.isnan(at)]
+            check((known == known.astype(int)) & (known >= 0) & (known < len(choices.split(","))), f"{name}/point: dimension {i} has no such choice")
+    points = np.nan_to_num(s.point.values, nan=-1e300)
+    check(len(np.unique(points, axis=0)) == len(points), f"{name}: a setting is there twice")
+    check(np.diff(s["round"].values) >= 0, f"{name}/round: not in the order of the proposals")
+
+
+def check_places(name, s):
+    order = np.argsort(s["rank"].values)
+    check(s["rank"].values[order] == np.arange(len(order)), f"{name}/rank: no permutation")
+    values = np.stack([s[v].values for v in ("a_pr_mean", "area_parameters", "area_macs")], -1)
+    check((s.front.values == 1) == ~dominated(values), f"{name}/front")
+    check(not np.isnan(s.held_out.values[order[0]]), f"{name}/held_out: not of the best setting")
+    check(s.attrs["objective"] in OBJECTIVES, f"{name}: objective {s.attrs['objective']!r}")
+    if s.attrs["objective"] in OBJECTIVES:
+        check(near(s.objective.values, s[s.attrs["objective"]].values), f"{name}/objective is another number than {s.attrs['objective']}")
+    check(s.error.values[~np.isnan(s.error.values)] >= 0, f"{name}/error")
+    check(0 < s.attrs["n_evaluated"] <= s.attrs["n_masks"], f"{name}: more masks were run than were asked for")
+
+
+def check_held_out(name, s, curves, config):
+    """The settings that were reported are criteria, in the order of their places; their curves give the held-out numbers."""
+    model, kind = name.split("/")[2:]
+    references = int(re.search(r"\nsearch:\n(?:  .*\n)*?  references: (\d+)\n", config).group(1))
+    order = np.argsort(s["rank"].values)
+    reported = [i for i in order if not np.isnan(s.held_out.values[i])]
+    for k, i in enumerate(reported):
+        of = (curves.model == model) & (curves.kind == kind) & (curves.criterion == f"tuned-{model}-{kind}-{k + 1}") & (curves.references == references)
+        check(of.any(), f"{name}: no curve of the setting in place {k}")
+        if not of.any() or s.attrs["objective"] not in curves:
+            continue
+        values = curves[s.attrs["objective"]].values[of.values]
+        seeds = curves.seed.values[of.values]
+        means = np.array([values[seeds == seed].mean() for seed in np.unique(seeds)])
+        error = means.std(ddof=1) / np.sqrt(len(means)) if len(means) > 1 else np.nan
+        check(near(s.held_out.values[i], means.mean()), f"{name}/held_out of trial {i} is not that of its curves")
+        check(np.isclose(s.held_out_error.values[i], error, rtol=1e-6, atol=1e-9, equal_nan=True), f"{name}/held_out_error of trial {i}")
+
+
+def check_importance(name, s):
+    alone, total = s.importance_main.values, s.importance_total.values
+    known = ~np.isnan(alone) & ~np.isnan(total)
+    check(alone[known] <= total[known] + 0.05, f"{name}: a dimension explains more by itself than with others")
+
+
+def check_loader(path, searches):
+    from pollard_results import open_results
+
+    r = open_results(path)
+    check(sorted(r.searches()) == sorted(searches), f"searches(): {r.searches()}")
+    try:
+        best = r.best()
+        check(len(best) == len(searches) and (best["rank"] == 0).all(), "best(): not one row per search")
+    except KeyError:
+        check(not searches, "best(): the file has searches")
+    for (model, kind), s in searches.items():
+        f = r.search_frame(model, kind)
+        check(f.trial.values == np.argsort(s["rank"].values), "search_frame(): not the best first")
+        check(near(f.gap.values, (s.objective - s.held_out).values[f.trial.values]), "search_frame(): gap")
+        for i, name in enumerate(s.dimension.values.tolist()):
+            words, at = s.choices.values[i].split(","), s.point.values[f.trial.values, i]
+            if s.choices.values[i]:
+                check([w is None or w == words[int(x)] for w, x in zip(f[name], np.nan_to_num(at))], f"search_frame(): {name}")
+            else:
+                check(np.array_equal(f[name].values, at, equal_nan=True), f"search_frame(): {name}")
+        check(len(r.importance_frame(model, kind)) == s.sizes["dimension"], "importance_frame(): rows")
+    try:
+        r.search_frame("no", "such")
+        check(False, "the loader accepts searches that are not in the file")
+    except KeyError:
+        pass
+
+
+def check_searches(path, data):
+    searches = {tuple(group.split("/")[2:]): s for group, s in data.items() if group.startswith("/search/")}
+    asked = "\nsearch:\n" in data["/provenance"].config_resolved.item()
+    check(asked == (len(searches) > 0), "/search has something although the study asks for none, or the other way")
+    for (model, kind), s in searches.items():
+        name = f"/search/{model}/{kind}"
+        check_points(name, s)
+        check_places(name, s)
+        check_held_out(name, s, data["/curves"], data["/provenance"].config_resolved.item())
+        check_importance(name, s)
+    check_loader(path, searches)
