@@ -49,7 +49,7 @@ typedef struct explainer {
     void *state;
     size_t n_members;      /* criteria that a tree explains together */
     const size_t *member;  /* [n_members] */
-    lrp_tree *tree;        /* NULL: one criterion by itself */
+    lrp_tree *tree;        /* of a search; NULL: one criterion by itself */
     uint8_t digest[16];    /* of what the members' scores follow from */
     size_t n_values; /* the length of a row */
     size_t passes;   /* of a micro-batch through the network */
@@ -88,7 +88,8 @@ static size_t tree_passes(size_t n)
     return 1 + n / 4;
 }
 
-/* The settings of a search agree in everything but their rules. */
+/* The settings of a search agree in everything but their rules. One alone makes a tree too: criterion 0 is another one in every round, so its items
+ * have to be known by its rules, and sums of a tree serve it whichever `absolute` it has. */
 static status open_tree(arena *a, explainer *e, weight_list *weights)
 {
     const study *s = e->stage->study;
@@ -129,7 +130,7 @@ static status explainer_open(stage_ctx *c, arena *a, arena *scratch, size_t mode
     setup.weights = node_weights_list(c->comm, &e->weights);
     e->n_values = criterion_row(e->method, &setup);
     e->passes = criterion_passes(e->method, &setup);
-    if (n > 1) {
+    if (s->part == PART_TUNING) {
         e->passes = tree_passes(n);
         TRY(open_tree(a, e, setup.weights));
     }
