@@ -1,8 +1,8 @@
 #ifndef STAGES_WORK_LIST_H
 #define STAGES_WORK_LIST_H
 /* A list of items (stages/items.h) as numbers: what it costs to work it off, told without doing it. Stages describe their lists while the plan
- * tries them, in the order in which they run them; pipeline/scale.h works them off on other numbers of ranks. Seconds are those of a processor. */
-#include <stddef.h>
+ * tries them, in the order in which they run them (stage_ctx.noted); pipeline/scale.h works them off on other numbers of ranks. Seconds are those of a processor. */
+#include "core/arena.h"
 
 /* Items that follow each other in a list and are alike. */
 typedef struct work_part {
@@ -22,5 +22,15 @@ typedef struct work_list {
     size_t summed;         /* bytes that are added up over all ranks behind the list */
     double every_rank;     /* seconds of what every rank does for itself, beside the items */
 } work_list;
+
+/* What trials note. */
+typedef struct work_notes {
+    arena *arena;
+    size_t n, room;
+    work_list *list; /* [n] */
+} work_notes;
+
+/* *list and what it points to lie in notes->arena. Errors: ST_ENVIRONMENT. */
+MUST_CHECK status work_note(work_notes *notes, const work_list *list);
 
 #endif
