@@ -160,8 +160,19 @@ static double on_line(const trial_clock at[TRIED], const uint64_t macs[TRIED], d
     return fmax(0.0, half + slope * (x - (double)macs[HALF]));
 }
 
+/* What every distinct mask leaves of its network: *out [masks], at the first use of each. */
+static status mask_costs(const stage_ctx *c, arena *a, arena *scratch, const evaluator *e, double **out)
+{
+    const mask_list *l = &e->masks;
+    TRY_ALLOC(*out, a, l->n);
+    for (size_t u = 0; u < l->n; u = masks_end(l, u)) {
+        TRY(masks_macs(scratch, c->study, e->model, &l->use[u], c->prune.removed, &(*out)[u]));
+    }
+    return STATUS_OK;
+}
+
 /* One model: all its sets. */
-static status trial_total(const stage_ctx *c, arena *scratch, const evaluator *e, const trial_steps *t, size_t tried, double *seconds)
+static void trial_total(const stage_ctx *c, const evaluator *e, const trial_steps *t, const double macs[], size_t tried, double *seconds)
 {
     const study *s = c->study;
     const mask_list *l = &e->masks;
@@ -173,14 +184,11 @@ static status trial_total(const stage_ctx *c, arena *scratch, const evaluator *e
         double computing = 0.0;
         end = masks_set_end(l, first);
         for (size_t u = first; u < end; u = masks_end(l, u)) {
-            double macs = 0.0;
-            TRY(masks_macs(scratch, s, e->model, &l->use[u], c->prune.removed, &macs));
-            computing += passes * on_line(t->pass, t->macs, macs, trial_mean) + runs * on_line(t->cut, t->macs, macs, trial_mean);
+            computing += passes * on_line(t->pass, t->macs, macs[u], trial_mean) + runs * on_line(t->cut, t->macs, macs[u], trial_mean);
             computing += trial_mean(&t->cost); /* every rank works this out for itself */
         }
         *seconds += s->config->decode_threads == 0 ? reading + computing : fmax(reading, computing);
     }
-    return STATUS_OK;
 }
 
 /* The lists of a model for who wants to know how they would do on other ranks: a part for every set. `images`: of a micro-batch, in those of one
@@ -192,7 +200,7 @@ typedef struct set_parts {
     size_t points;
 } set_parts;
 
-static status note_set(const stage_ctx *c, arena *scratch, const evaluator *e, const trial_steps *t, double images, size_t first, set_parts *out)
+static status note_set(const stage_ctx *c, const evaluator *e, const trial_steps *t, const double macs[], double images, size_t first, set_parts *out)
 {
     const study *s = c->study;
     const mask_list *l = &e->masks;
@@ -206,20 +214,18 @@ static status note_set(const stage_ctx *c, arena *scratch, const evaluator *e, c
     TRY_ALLOC(cut, c->noted->arena, masks_distinct(l, first, end));
     *whole = images * trial_used(&t->pass[WHOLE]);
     for (size_t u = first; u < end; u = masks_end(l, u)) {
-        double macs = 0.0;
         if (l->use[u].rate > 0) {
-            TRY(masks_macs(scratch, s, e->model, &l->use[u], c->prune.removed, &macs));
-            cut[n++] = run * images * on_line(t->pass, t->macs, macs, trial_used) + on_line(t->cut, t->macs, macs, trial_used);
+            cut[n++] = run * images * on_line(t->pass, t->macs, macs[u], trial_used) + on_line(t->cut, t->macs, macs[u], trial_used);
         }
     }
     out->whole[out->n] = (work_part){.n = batches, .n_kinds = 1, .seconds = whole, .read_seconds = read, .ticks = 1};
-    out->pruned[out->n++] = (work_part){.n = runs * n, .n_kinds = n, .seconds = cut, .read_seconds = run * read, .ticks = (size_t)ceil(run)};
+    out->pruned[out->n++] = (work_part){.n = runs * n, .n_kinds = n > 0 ? n : 1, .seconds = cut, .read_seconds = run * read, .ticks = (size_t)ceil(run)};
     out->payload = counters > out->payload ? counters : out->payload;
     out->points += n + 1;
     return STATUS_OK;
 }
 
-static status note_lists(const stage_ctx *c, arena *scratch, const evaluator *e, const trial_steps *t, size_t tried)
+static status note_lists(const stage_ctx *c, const evaluator *e, const trial_steps *t, const double macs[], size_t tried)
 {
     const size_t micro_batch = c->study->config->micro_batch;
     const double images = (double)micro_batch / (double)tried;
@@ -231,7 +237,7 @@ static status note_lists(const stage_ctx *c, arena *scratch, const evaluator *e,
     TRY_ALLOC(sets.whole, c->noted->arena, e->n_sets);
     TRY_ALLOC(sets.pruned, c->noted->arena, e->n_sets);
     for (size_t first = 0; first < e->masks.n; first = masks_set_end(&e->masks, first)) {
-        TRY(note_set(c, scratch, e, t, images, first, &sets));
+        TRY(note_set(c, e, t, macs, images, first, &sets));
         predictions += sets.whole[sets.n - 1].n * micro_batch;
     }
     work_list list = {.stage = stage_evaluate.name, .n_parts = sets.n, .part = sets.whole, .stretch = 1, .payload = sets.payload,
@@ -252,6 +258,7 @@ static status try_model(stage_ctx *c, arena *a, arena *small, arena *images, siz
     trial_steps steps = {0};
     evaluator e;
     uint64_t parameters, macs;
+    double *left;
     stage_ctx mine = *c;
     graph_cost(c->study->models[model].graph, &parameters, &macs, NULL, NULL);
     trial_open(c->study, (double)macs, budget / 4.0, &narrow);
@@ -259,8 +266,9 @@ static status try_model(stage_ctx *c, arena *a, arena *small, arena *images, siz
     arena_release(a);
     TRY(evaluator_open(&mine, a, small, images, model, &e));
     TRY(try_rounds(&mine, a, &e, budget, &steps));
-    TRY(trial_total(c, images, &e, &steps, narrow.config.micro_batch, seconds));
-    return note_lists(c, images, &e, &steps, narrow.config.micro_batch);
+    TRY(mask_costs(c, a, images, &e, &left));
+    trial_total(c, &e, &steps, left, narrow.config.micro_batch, seconds);
+    return note_lists(c, &e, &steps, left, narrow.config.micro_batch);
 }
 
 status evaluate_trial(stage_ctx *c, arena *a, arena *images, double budget, double *seconds)

@@ -35,6 +35,28 @@ ranks 1 run --dry-run "$config" "${tiny[@]}" -o sub/folder/x.h5 >dry 2>dry.err |
 grep -q '^Time on 2 ranks' plan && grep -q '^Time on 1 rank,' dry && grep -qE '^  total ' dry && pass || fail "no time"
 grep -qE '2 ranks on .*MiB together of' plan && pass || fail "no memory of the node"
 
+# ---- other numbers of ranks ----
+ranks 1 plan "$config" "${tiny[@]}" --ranks 1,2,64,16384 --ranks-per-node 32 >scale 2>scale.err || { fail "plan --ranks"; cat scale.err; }
+row() { awk -v n="$1" '/^On other ranks/ { on = 1 } on && $1 == n { print }' scale; }
+[ "$(row 1 | awk '{ print $2 }')" = 1 ] && [ "$(row 64 | awk '{ print $2 }')" = 2 ] && [ "$(row 16384 | awk '{ print $2 }')" = 512 ] && pass ||
+    fail "plan --ranks: nodes: $(row 1) $(row 64) $(row 16384)"
+diff <(sed -n '/^Networks/,/^Memory/p' scale) <(counts plan) >differs && pass || fail "plan --ranks counts something else: $(cat differs)"
+# No more journal files than ranks, no more than items.
+items=$(awk '/^Memory/ { exit } $1 == "attribute" || $1 == "evaluate" { n += $2 } END { print n }' scale)
+grep -q '^On other ranks, 32 a node' scale && row 16384 | awk -v items="$items" '{ for (i = NF; i > 0; i--) if (i == NF - 2) exit !($i > 0 && $i <= items) }' &&
+    pass || fail "plan --ranks: journal files: $(row 16384), $items items"
+rates_0() { ranks 1 plan "$config" "${small[@]}" --set 'rates=[0]' --ranks 2; }
+rates_0 >scale 2>scale.err && row 2 | grep -q . && pass || { fail "plan --ranks without pruned networks"; cat scale.err; }
+for wrong in 0 x 1,,2 1, 1,x 1000001 -1 99999999999999999999999 1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17; do
+    ranks 1 plan "$config" --ranks="$wrong" >out 2>err
+    [ $? = 2 ] && grep -q -- '--ranks' err && pass || fail "plan --ranks=$wrong: $(cat err)"
+done
+for wrong in "--ranks-per-node 2" "--ranks 4 --ranks-per-node 0" "--ranks 4 --ranks-per-node 1,2"; do
+    # shellcheck disable=SC2086
+    ranks 1 plan "$config" $wrong >out 2>err
+    [ $? = 2 ] && grep -q -- '--ranks-per-node' err && pass || fail "plan $wrong: $(cat err)"
+done
+
 # ---- what stops a run at its beginning stops a plan: the same message and code ----
 echo "not a result" >file
 mkdir folder

@@ -117,6 +117,37 @@ static void whoever_ticks_more_often_answers_sooner(void **state)
     assert_true(run(&m, 1, &list).seconds > r.seconds + 0.5);
 }
 
+/* Two nodes of two ranks, eight items: the home node takes four at once. Of the four that are left the other node gets 4 x 2 / (2 x 4) = 1, of
+ * three, two and one also 1 each time, and then hears that nothing is left. */
+static void portions_are_half_of_a_share(void **state)
+{
+    (void)state;
+    static const double second = 1.0;
+    const work_part part = {.n = 8, .n_kinds = 1, .seconds = &second, .ticks = 1000};
+    const work_list list = list_of(&part, 1);
+    scale_machine m = ideal(4, 2);
+    m.latency = 1e-5;
+    m.poll = 1e-5;
+    assert_int_equal(run(&m, 1, &list).answers, 5);
+}
+
+/* With as many items in stock as the node has ranks an answer comes in time, though rank 0 gives it only when its item is done: ranks wait at the
+ * beginning, for rank 0's first item, and at the end, where so little is handed out that stocks cannot be kept. */
+static void stocks_are_filled_up_in_time(void **state)
+{
+    (void)state;
+    static const double second = 1.0;
+    const work_part part = {.n = 4000, .n_kinds = 1, .seconds = &second, .ticks = 1};
+    const work_list list = list_of(&part, 1);
+    scale_machine m = ideal(8, 4);
+    m.latency = 1e-5;
+    m.poll = 1e-4;
+    m.spread = 0.1;
+    const scale_result r = run(&m, 1, &list);
+    print_message("4 ranks waited %.2f s of 500\n", r.starved);
+    assert_true(r.starved < 4.0 * 4.0);
+}
+
 /* Whatever the machine: no schedule is shorter than the work over the ranks or than the longest item. */
 static void nothing_is_faster_than_it_can_be(void **state)
 {
@@ -215,6 +246,8 @@ int main(void)
         cmocka_unit_test(equal_items_end_within_one_of_each_other),
         cmocka_unit_test(two_nodes_as_worked_out_by_hand),
         cmocka_unit_test(whoever_ticks_more_often_answers_sooner),
+        cmocka_unit_test(portions_are_half_of_a_share),
+        cmocka_unit_test(stocks_are_filled_up_in_time),
         cmocka_unit_test(nothing_is_faster_than_it_can_be),
         cmocka_unit_test(images_are_read_meanwhile),
         cmocka_unit_test(journal_files_are_made_one_after_the_other),
