@@ -120,8 +120,33 @@ static status choice(arena *a, const char *choices, double at, const char **cell
     return text_printable(a, word, LONGEST_NAME, cell);
 }
 
+static bool is_value(const search *s, size_t dimension)
+{
+    return s->choices[dimension][0] == '\0';
+}
+
+/* Does `value`, "low.gamma", belong to `of`, "low"? */
+static bool belongs(const char *value, const char *of)
+{
+    const size_t n = strlen(of);
+    return strncmp(value, of, n) == 0 && value[n] == '.';
+}
+
+/* A choice and the values that come with it: "gamma 0.25". */
+static status with_values(arena *a, const search *s, const double point[], size_t dimension, const char **cell)
+{
+    TRY(choice(a, s->choices[dimension], point[dimension], cell));
+    for (size_t d = 0; d < s->n_dimensions; d++) {
+        if (is_value(s, d) && belongs(s->dimension[d], s->dimension[dimension]) && !isnan(point[d])) {
+            TRY_TEXT(*cell, a, "%s %.4g", *cell, point[d]);
+        }
+    }
+    return STATUS_OK;
+}
+
 static status fill_trial(arena *a, const search *s, size_t trial, const char **cell)
 {
+    size_t column = 0;
     TRY_TEXT(cell[0], a, "%" PRId64, s->rank[trial] + 1);
     TRY_TEXT(cell[1], a, "%zu", trial);
     TRY_TEXT(cell[2], a, "%" PRId64, s->round[trial]);
@@ -132,7 +157,9 @@ static status fill_trial(arena *a, const search *s, size_t trial, const char **c
     TRY(number(a, s->objective[trial] - s->held_out[trial], &cell[7])); /* what choosing the best of many owes to luck */
     TRY_TEXT(cell[8], a, "%" PRId64, s->front[trial]);
     for (size_t d = 0; d < s->n_dimensions; d++) {
-        TRY(choice(a, s->choices[d], s->point[trial * s->n_dimensions + d], &cell[MEASURES + d]));
+        if (!is_value(s, d)) {
+            TRY(with_values(a, s, s->point + trial * s->n_dimensions, d, &cell[MEASURES + column++]));
+        }
     }
     return STATUS_OK;
 }
@@ -141,14 +168,20 @@ static status print_best(arena *a, const search *s, FILE *to)
 {
     static const char *const headings[MEASURES] = {"place", "trial", "round", "objective", "+-", "held out", "+-", "gap", "front"};
     const size_t n = s->n_trials < BEST ? s->n_trials : BEST;
+    size_t columns = MEASURES;
     text_table t;
-    TRY(text_table_open(a, MEASURES + s->n_dimensions, n, &t));
+    for (size_t d = 0; d < s->n_dimensions; d++) {
+        columns += !is_value(s, d);
+    }
+    TRY(text_table_open(a, columns, n, &t));
     memcpy(t.cell, headings, sizeof headings);
     for (size_t c = 0; c < MEASURES; c++) {
         t.right[c] = true;
     }
-    for (size_t d = 0; d < s->n_dimensions; d++) {
-        TRY(text_printable(a, s->dimension[d], LONGEST_NAME, &t.cell[MEASURES + d]));
+    for (size_t d = 0, column = MEASURES; d < s->n_dimensions; d++) {
+        if (!is_value(s, d)) {
+            TRY(text_printable(a, s->dimension[d], LONGEST_NAME, &t.cell[column++]));
+        }
     }
     t.n_rows = 0;
     for (size_t place = 0; place < n; place++) { /* a damaged file may lack a place, or have one twice */

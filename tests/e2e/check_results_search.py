@@ -62,7 +62,18 @@ def check_held_out(name, s, curves, config):
 def check_importance(name, s):
     alone, total = s.importance_main.values, s.importance_total.values
     known = ~np.isnan(alone) & ~np.isnan(total)
-    check(alone[known] <= total[known] + 0.05, f"{name}: a dimension explains more by itself than with others")
+    sizes = [len(c.split(",")) if c else 0 for c in s.choices.values.tolist()]
+    check(total[known] >= 0, f"{name}/importance_total: a negative share")
+    if np.prod(sizes) != s.sizes["trial"] or not known.all():
+        return  # estimates from samples
+    # The whole grid: shares of the variance from their definition.
+    grid = np.empty(sizes)
+    grid[tuple(s.point.values.astype(int).T)] = s.objective.values
+    variance = grid.var()
+    if variance > 0:
+        axes = range(len(sizes))
+        check(np.allclose(alone, [grid.mean(tuple(a for a in axes if a != d)).var() / variance for d in axes], atol=1e-9), f"{name}/importance_main")
+        check(np.allclose(total, [grid.var(d).mean() / variance for d in axes], atol=1e-9), f"{name}/importance_total")
 
 
 def check_loader(path, searches):
