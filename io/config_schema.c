@@ -61,9 +61,9 @@ static const char *const convolution_choices[] = {
 
 static const setting data_settings[DATA_KEYS] = {
     [DATA_REFERENCE] = {.field = {.name = "reference", .kind = FIELD_PATH, .required = true,
-                                  .help = "folder of class folders with the images that are explained"}},
+                                  .help = "images that are explained: a folder of class folders, tar shards or a pack (docs/data.md)"}},
     [DATA_EVALUATION] = {.field = {.name = "evaluation", .kind = FIELD_PATH, .required = true,
-                                   .help = "folder of class folders with the images on which accuracy is measured"}},
+                                   .help = "images on which accuracy is measured, likewise"}},
     [DATA_REFERENCE_LIST] = {.field = {.name = "reference_list", .kind = FIELD_PATH,
                                        .help = "text or CSV with the class of each image, where the folder has no class folders"},
                              .absent = "the folder's class folders"},

@@ -11,6 +11,9 @@
 
 #include "core/text.h"
 #include "io/dataset_list.h"
+#include "io/dataset_shards.h"
+#include "io/pack.h"
+#include "io/tar_index.h"
 
 /* A growing list of names. */
 typedef struct names {
@@ -40,7 +43,7 @@ static int bytewise(const void *a, const void *b)
     return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
-static bool is_image_name(const char *name)
+bool dataset_is_image(const char *name)
 {
     const char *dot = strrchr(name, '.');
     return dot != NULL &&
@@ -80,7 +83,7 @@ typedef enum wanted { CLASS_FOLDERS, IMAGE_FILES } wanted;
 static status consider(arena *a, int fd, const char *folder, const char *name, wanted what, names *found)
 {
     struct stat info;
-    if (name[0] == '.' || (what == IMAGE_FILES && !is_image_name(name))) {
+    if (name[0] == '.' || (what == IMAGE_FILES && !dataset_is_image(name))) {
         return STATUS_OK;
     }
     if (fstatat(fd, name, &info, 0) != 0) {
@@ -227,6 +230,7 @@ typedef struct lines {
     const char *root;
     char *text;
     size_t size, n_classes, n_files;
+    shard_head head; /* where images are that are no files of their own */
 } lines;
 
 static status bad_line(const lines *l, size_t line, const char *what)
@@ -239,16 +243,23 @@ static status check_line(lines *l, size_t line, const char *at, const char **cla
 {
     const bool is_class = at[0] == 'C';
     const char *name = at + 2, **last = is_class ? class : file;
-    const bool listed = at[0] == 'P'; /* by a sample list: any path */
+    const bool placed = at[0] == 'A', listed = placed || at[0] == 'P'; /* by a tar or a sample list: any path */
+    dataset_place place;
     if ((at[0] != 'C' && at[0] != 'F' && !listed) || at[1] != ' ' || name[0] == '\0' ||
         (!listed && (name[0] == '.' || strchr(name, '/') != NULL))) {
         return bad_line(l, line, "is neither 'C class' nor 'F file' nor 'P path'");
+    }
+    if (placed != (l->head.kind == DATASET_TAR && !is_class)) {
+        return bad_line(l, line, "has a place in a tar, or has none");
+    }
+    if (placed && !shard_place_read(&l->head, name, &place, &name)) {
+        return bad_line(l, line, "is not 'A shard offset bytes path' of a shard that is there");
     }
     TRY(check_name(l->root, name, is_class));
     if (*last != NULL && strcmp(*last, name) >= 0) {
         return bad_line(l, line, "is out of order");
     }
-    if (is_class ? *class != NULL && *file == NULL : *class == NULL || (!listed && !is_image_name(name))) {
+    if (is_class ? *class != NULL && *file == NULL : *class == NULL || (!listed && !dataset_is_image(name))) {
         return bad_line(l, line, is_class ? "follows a class without images" : "is not an image of a class");
     }
     *last = name;
@@ -265,10 +276,14 @@ static status check_line(lines *l, size_t line, const char *at, const char **cla
 static status take_apart(arena *a, const char *text, size_t size, lines *l)
 {
     const char *class = NULL, *file = NULL;
-    size_t line = 1;
+    size_t line = 1, head = 0;
     if (size == 0 || text[size - 1] != '\n' || memchr(text, '\0', size) != NULL) {
         return FAIL(ST_DATA, "%s: the listing of images is empty or cut off", l->root);
     }
+    TRY(shard_head_read(a, l->root, text, size, &head, &l->head));
+    text += head;
+    size -= head;
+    line += l->head.n_lines;
     TRY_ALLOC(l->text, a, size);
     memcpy(l->text, text, size);
     l->size = size;
@@ -280,6 +295,9 @@ static status take_apart(arena *a, const char *text, size_t size, lines *l)
     }
     if (file == NULL) {
         return bad_line(l, line - 1, "is a class without images");
+    }
+    if (l->head.kind == DATASET_PACK && l->head.n_samples != l->n_files) {
+        return FAIL(ST_DATA, "%s: expected as many images as the shards have, %zu, found %zu", l->root, l->head.n_samples, l->n_files);
     }
     if (l->n_files >= UINT32_MAX) {
         return FAIL(ST_DATA, "%s: %zu images are more than the 2^32 that labels and indices can count", l->root,
@@ -295,12 +313,16 @@ status dataset_parse(arena *a, const char *root, const char *text, size_t size, 
     const char **class_name, **path;
     size_t *class_first, c = 0, s = 0;
     uint32_t *label;
+    dataset_place *place = NULL;
     TRY(take_apart(a, text, size, &l));
     TRY_ALLOC(d, a, 1);
     TRY_ALLOC(class_name, a, l.n_classes);
     TRY_ALLOC(class_first, a, l.n_classes + 1);
     TRY_ALLOC(path, a, l.n_files);
     TRY_ALLOC(label, a, l.n_files);
+    if (l.head.kind == DATASET_TAR) {
+        TRY_ALLOC(place, a, l.n_files);
+    }
     for (const char *at = l.text; at < l.text + l.size; at += strlen(at) + 1) {
         if (at[0] == 'C') {
             class_name[c] = at + 2;
@@ -309,6 +331,8 @@ status dataset_parse(arena *a, const char *root, const char *text, size_t size, 
             label[s] = (uint32_t)(c - 1);
             if (at[0] == 'P') {
                 path[s] = at + 2;
+            } else if (at[0] == 'A') {
+                (void)shard_place_read(&l.head, at + 2, &place[s], &path[s]);
             } else {
                 TRY_TEXT(path[s], a, "%s/%s", class_name[c - 1], at + 2);
             }
@@ -321,17 +345,59 @@ status dataset_parse(arena *a, const char *root, const char *text, size_t size, 
                    .class_name = class_name,
                    .class_first = class_first,
                    .path = path,
-                   .label = label};
+                   .label = label,
+                   .kind = l.head.kind,
+                   .n_shards = l.head.n_shards,
+                   .shard = l.head.shard,
+                   .place = place,
+                   .steps = l.head.steps,
+                   .stored = {l.head.stored[0], l.head.stored[1]}};
+    memcpy(d->identity, l.head.identity, sizeof d->identity);
     TRY_TEXT(d->root, a, "%s", root);
+    TRY(shard_handles_open(a, d));
     *out = d;
     return STATUS_OK;
+}
+
+/* Some tars and no folder that could be a class. */
+static status holds_tars(arena *a, const char *root, bool *out)
+{
+    names classes = {0};
+    struct stat info;
+    *out = false;
+    if (stat(root, &info) != 0 || !S_ISDIR(info.st_mode)) {
+        return STATUS_OK; /* dataset_list() says what is wrong */
+    }
+    TRY(search(a, root, CLASS_FOLDERS, &classes));
+    return classes.n > 0 ? STATUS_OK : tar_shards_there(root, out);
+}
+
+status dataset_list_any(arena *a, const char *root, const char *list, const dataset *other, char **text, size_t *size)
+{
+    struct stat info;
+    bool tars = stat(root, &info) == 0 && S_ISREG(info.st_mode);
+    const bool pack = !tars && pack_there(root);
+    if (!tars && !pack) {
+        TRY(holds_tars(a, root, &tars));
+    }
+    if (list != NULL && (tars || pack)) {
+        return FAIL(ST_DATA, "%s: the list %s goes with a folder of images, found %s, which names the classes itself; leave the list out", root,
+                    list, pack ? "a pack" : "tar shards");
+    }
+    if (pack) {
+        return pack_list(a, root, text, size);
+    }
+    if (tars) {
+        return tar_list(a, root, other == NULL ? 0 : other->n_classes, other == NULL ? NULL : other->class_name, text, size);
+    }
+    return list != NULL ? dataset_list_samples(a, root, list, other, text, size) : dataset_list(a, root, text, size);
 }
 
 status dataset_open(arena *a, const char *root, dataset **out)
 {
     char *text;
     size_t size;
-    TRY(dataset_list(a, root, &text, &size));
+    TRY(dataset_list_any(a, root, NULL, NULL, &text, &size));
     return dataset_parse(a, root, text, size, out);
 }
 

@@ -414,22 +414,39 @@ static status write_listing(reader *r, char **listing, size_t *size)
     return STATUS_OK;
 }
 
+/* Labels become classes, entries a listing. */
+static status finish(reader *r, bool numbers, size_t n_classes, const char *const class_name[], char **listing, size_t *size)
+{
+    size_t least, most;
+    if (numbers && all_numbers(r, &least, &most)) {
+        TRY(name_numbers(r, least, most, n_classes, class_name));
+    } else {
+        TRY(sort_names(r));
+    }
+    qsort(r->list, r->n, sizeof r->list[0], by_class_and_path);
+    return write_listing(r, listing, size);
+}
+
 status sample_list_parse(arena *a, const char *source, file_bytes text, const image_names *folder, size_t n_classes,
                          const char *const class_name[], char **listing, size_t *size)
 {
     reader r = {.a = a, .source = source, .folder = folder, .form = find_form((const char *)text.data, text.size)};
-    size_t least, most;
     if (memchr(text.data, '\0', text.size) != NULL) {
         return FAIL(ST_DATA, "%s: expected a list of images and classes as text, found a file with zero bytes", source);
     }
     TRY_ALLOC(r.text, a, text.size + 1);
     memcpy(r.text, text.data, text.size);
     TRY(read_entries(&r, text.size));
-    if (all_numbers(&r, &least, &most)) {
-        TRY(name_numbers(&r, least, most, n_classes, class_name));
-    } else {
-        TRY(sort_names(&r));
+    return finish(&r, true, n_classes, class_name, listing, size);
+}
+
+status sample_list_join(arena *a, const char *source, size_t n, const char *const path[], const char *const label[], bool numbers,
+                        size_t n_classes, const char *const class_name[], char **listing, size_t *size)
+{
+    reader r = {.a = a, .source = source, .n = n};
+    TRY_ALLOC(r.list, a, n);
+    for (size_t i = 0; i < n; i++) {
+        r.list[i] = (entry){.path = path[i], .label = label[i], .line = i + 1};
     }
-    qsort(r.list, r.n, sizeof r.list[0], by_class_and_path);
-    return write_listing(&r, listing, size);
+    return finish(&r, numbers, n_classes, class_name, listing, size);
 }

@@ -19,5 +19,8 @@ typedef struct image_names { /* of a folder, sorted */
 MUST_CHECK status sample_list_parse(arena *a, const char *source, file_bytes text, const image_names *folder,
                                     size_t n_classes, const char *const class_name[], char **listing, size_t *size);
 bool sample_list_needs_folder(file_bytes text);
+/* The same of paths and labels [n] that are apart already. `numbers`: labels that are all numbers are class numbers, as above; else names. */
+MUST_CHECK status sample_list_join(arena *a, const char *source, size_t n, const char *const path[], const char *const label[], bool numbers,
+                                   size_t n_classes, const char *const class_name[], char **listing, size_t *size);
 
 #endif

@@ -51,4 +51,13 @@ void image_interpolate(const image *in, size_t height, size_t width, float *out)
 /* Resize, crop, x/255, normalise: out [3, output[0], output[1]]. Errors: ST_DATA naming `name` where sizes do not fit. */
 MUST_CHECK status preprocess_apply(arena *scratch, const preprocess *p, const char *name, const image *in, float *out);
 
+/* The two halves of it, for images that are kept in between: pixels [output[0], output[1], 3] after resize and crop, in 8 bits (not for
+ * RESAMPLE_PLAIN, which leaves them); x/255 and normalise. */
+MUST_CHECK status preprocess_pixels(arena *scratch, const preprocess *p, const char *name, const image *in, uint8_t *out);
+void preprocess_normalise(const preprocess *p, const uint8_t *pixels, float *out);
+/* A line that says the first half whole and ends in a digest of itself; NULL when memory is gone. */
+char *preprocess_steps(arena *a, const preprocess *p);
+/* Images on which `steps` have been done are for networks that want just these. `data` and `model` for the message. Errors: ST_DATA. */
+MUST_CHECK status preprocess_check_steps(arena *a, const char *data, const char *steps, const char *model, const preprocess *p);
+
 #endif

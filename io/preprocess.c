@@ -85,20 +85,51 @@ static void apply_plain(const preprocess *p, const image *in, float *out)
     }
 }
 
-status preprocess_apply(arena *scratch, const preprocess *p, const char *name, const image *in, float *out)
+/* What the resize leaves and where the crop begins in it. */
+static status fit(arena *scratch, const preprocess *p, const char *name, const image *in, image *fitted, size_t *top, size_t *left)
 {
     size_t size[2];
-    image fitted = *in;
     assert(p->crop[0] == 0 || (p->crop[0] == p->output[0] && p->crop[1] == p->output[1]));
+    *fitted = *in;
+    TRY(resized(p, name, in, size));
+    TRY(check_size(p, name, in, size));
+    if (size[0] != in->height || size[1] != in->width) {
+        TRY(image_resize(scratch, in, p->resampling, size[0], size[1], fitted));
+    }
+    *top = crop_offset(size[0], p->output[0]);
+    *left = crop_offset(size[1], p->output[1]);
+    return STATUS_OK;
+}
+
+status preprocess_apply(arena *scratch, const preprocess *p, const char *name, const image *in, float *out)
+{
+    image fitted;
+    size_t top, left;
     if (p->resampling == RESAMPLE_PLAIN) {
         apply_plain(p, in, out);
         return STATUS_OK;
     }
-    TRY(resized(p, name, in, size));
-    TRY(check_size(p, name, in, size));
-    if (size[0] != in->height || size[1] != in->width) {
-        TRY(image_resize(scratch, in, p->resampling, size[0], size[1], &fitted));
-    }
-    normalise(p, &fitted, crop_offset(size[0], p->output[0]), crop_offset(size[1], p->output[1]), out);
+    TRY(fit(scratch, p, name, in, &fitted, &top, &left));
+    normalise(p, &fitted, top, left, out);
     return STATUS_OK;
+}
+
+status preprocess_pixels(arena *scratch, const preprocess *p, const char *name, const image *in, uint8_t *out)
+{
+    image fitted;
+    size_t top, left;
+    const size_t row = 3 * p->output[1];
+    assert(p->resampling != RESAMPLE_PLAIN);
+    TRY(fit(scratch, p, name, in, &fitted, &top, &left));
+    for (size_t y = 0; y < p->output[0]; y++) {
+        memcpy(out + y * row, fitted.rgb + 3 * ((top + y) * fitted.width + left), row);
+    }
+    return STATUS_OK;
+}
+
+void preprocess_normalise(const preprocess *p, const uint8_t *pixels, float *out)
+{
+    uint8_t *rgb = (uint8_t *)(uintptr_t)pixels; /* an image is not const, but it is only read */
+    const image in = {p->output[0], p->output[1], rgb};
+    normalise(p, &in, 0, 0, out);
 }

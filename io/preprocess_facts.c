@@ -260,12 +260,12 @@ static void write_triple(const float value[3], char text[TRIPLE_TEXT])
     }
 }
 
-char *preprocess_text(arena *a, const preprocess *p)
+/* Resize, crop and what is left. */
+static char *geometry(arena *a, const preprocess *p)
 {
     static const char *const how[] = {"bilinear, antialiased, 8 bit", "bicubic, antialiased, 8 bit",
                                       "bilinear, not antialiased, float32"};
-    char resize[80] = "no resize", crop[80] = "no crop", mean[TRIPLE_TEXT], std[TRIPLE_TEXT], digest[65];
-    uint8_t raw[32];
+    char resize[80] = "no resize", crop[80] = "no crop";
     if (p->resize[0] > 0 && p->resize[1] > 0) {
         (void)snprintf(resize, sizeof resize, "resize %zux%zu (%s)", p->resize[0], p->resize[1], how[p->resampling]);
     } else if (p->resize[0] > 0) {
@@ -274,15 +274,52 @@ char *preprocess_text(arena *a, const preprocess *p)
     if (p->crop[0] > 0) {
         (void)snprintf(crop, sizeof crop, "centre crop %zux%zu", p->crop[0], p->crop[1]);
     }
-    write_triple(p->mean, mean);
-    write_triple(p->std, std);
-    const char *steps = arena_text(a, "%s; %s; input %zux%zu; x/255; mean %s; std %s", resize, crop, p->output[0],
-                                   p->output[1], mean, std);
+    return arena_text(a, "%s; %s; input %zux%zu", resize, crop, p->output[0], p->output[1]);
+}
+
+static void digest_text(const char *text, char digest[65])
+{
+    uint8_t raw[32];
+    sha256(text, strlen(text), raw);
+    sha256_text(raw, digest);
+}
+
+char *preprocess_steps(arena *a, const preprocess *p)
+{
+    char digest[65];
+    const char *steps = geometry(a, p);
     if (steps == NULL) {
         return NULL;
     }
-    sha256(steps, strlen(steps), raw); /* of the steps alone: what they are called changes nothing */
-    sha256_text(raw, digest);
+    digest_text(steps, digest);
+    return arena_text(a, "%s; sha256 %.16s", steps, digest);
+}
+
+status preprocess_check_steps(arena *a, const char *data, const char *steps, const char *model, const preprocess *p)
+{
+    const char *wanted = preprocess_steps(a, p);
+    if (wanted == NULL) {
+        return (status){ST_ENVIRONMENT};
+    }
+    return strcmp(wanted, steps) == 0
+               ? STATUS_OK
+               : FAIL(ST_DATA,
+                      "%s: its images are decoded and preprocessed already (%s), model '%s' wants others (%s); take the original files, or a pack that "
+                      "was made for this model: pollard pack --decoded STUDY",
+                      data, steps, model, wanted);
+}
+
+char *preprocess_text(arena *a, const preprocess *p)
+{
+    char mean[TRIPLE_TEXT], std[TRIPLE_TEXT], digest[65];
+    write_triple(p->mean, mean);
+    write_triple(p->std, std);
+    const char *first = geometry(a, p);
+    const char *steps = first == NULL ? NULL : arena_text(a, "%s; x/255; mean %s; std %s", first, mean, std);
+    if (steps == NULL) {
+        return NULL;
+    }
+    digest_text(steps, digest); /* of the steps alone: what they are called changes nothing */
     return arena_text(a, "%s: %s; sha256 %.16s", p->name, steps, digest);
 }
 

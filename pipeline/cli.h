@@ -19,6 +19,9 @@ typedef struct cli {
     const char *done; /* of run and merge, or NULL */
     const char *nodes, *ranks_per_node, *time, *partition, *account, *launcher, *script; /* of submit, or NULL */
     bool go;        /* --go */
+    const char *list, *decoded, *shard_images; /* of pack, or NULL */
+    bool evaluated; /* --evaluated */
+    bool verify;    /* --verify */
     bool fresh;     /* --fresh */
     bool force;     /* --force */
     bool dry_run;   /* --dry-run */

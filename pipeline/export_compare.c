@@ -27,10 +27,7 @@ static status open_images(arena *a, const config *cfg, dataset **out)
 {
     char *text = NULL;
     size_t size = 0;
-    if (cfg->evaluation_list == NULL) {
-        return dataset_open(a, cfg->evaluation, out);
-    }
-    TRY(dataset_list_samples(a, cfg->evaluation, cfg->evaluation_list, NULL, &text, &size));
+    TRY(dataset_list_any(a, cfg->evaluation, cfg->evaluation_list, NULL, &text, &size));
     return dataset_parse(a, cfg->evaluation, text, size, out);
 }
 
@@ -54,6 +51,9 @@ static status study_images(arena *a, arena *scratch, const config *cfg, const ex
     }
     TRY(preprocess_for_evaluation(net->whole, g->input.dim[1], g->input.dim[2], &p));
     TRY(open_images(a, cfg, &d));
+    if (d->steps != NULL) {
+        TRY(preprocess_check_steps(a, d->root, d->steps, net->checkpoint, &p));
+    }
     TRY(alloc_images(a, g, d->n_samples < MOST_IMAGES ? d->n_samples : MOST_IMAGES, out));
     TRY_ALLOC(sample, a, out->n);
     TRY_ALLOC(mark, a, d->n_samples);

@@ -10,6 +10,7 @@
 #include "io/text_table.h"
 #include "nn/arch.h"
 #include "nn/op.h"
+#include "pipeline/inspect_data.h"
 #include "pipeline/model.h"
 
 /* One line of what a file says, without what could command a terminal. */
@@ -108,31 +109,16 @@ static status inspect_checkpoint(arena *a, const char *path, FILE *to)
     return print_graph(a, to, g);
 }
 
-static status inspect_dataset(arena *a, const char *path, FILE *to)
-{
-    dataset *d = NULL;
-    const char *shown, *name, *first;
-    TRY(dataset_open(a, path, &d));
-    TRY(printable(a, path, &shown));
-    (void)fprintf(to, "%s: image folder, %zu classes, %zu images\n\n%7s  %8s  %-32s %s\n", shown, d->n_classes, d->n_samples, "class",
-                  "images", "name", "first image");
-    for (size_t i = 0; i < d->n_classes; i++) {
-        TRY(printable(a, d->class_name[i], &name));
-        TRY(printable(a, d->path[d->class_first[i]], &first));
-        (void)fprintf(to, "%7zu  %8zu  %-32s %s\n", i, d->class_first[i + 1] - d->class_first[i], name, first);
-    }
-    return STATUS_OK;
-}
-
 status inspect_file(const char *path, FILE *to)
 {
     arena *a = NULL;
     struct stat info;
+    if ((stat(path, &info) == 0 && S_ISDIR(info.st_mode)) || inspect_is_tar(path)) {
+        return inspect_data(path, to);
+    }
     TRY(arena_open("inspect", &a));
     status st;
-    if (stat(path, &info) == 0 && S_ISDIR(info.st_mode)) {
-        st = inspect_dataset(a, path, to);
-    } else if (results_recognise(path)) {
+    if (results_recognise(path)) {
         st = results_inspect(a, path, to);
     } else {
         st = inspect_checkpoint(a, path, to);

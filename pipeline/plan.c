@@ -15,9 +15,7 @@ static status share_dataset(comm *c, arena *a, arena *scratch, const char *root,
     char *text = NULL;
     size_t size = 0;
     arena_reset(scratch);
-    TRY(comm_agree(c, c->rank != 0   ? STATUS_OK
-                      : list != NULL ? dataset_list_samples(scratch, root, list, other, &text, &size)
-                                     : dataset_list(scratch, root, &text, &size)));
+    TRY(comm_agree(c, c->rank != 0 ? STATUS_OK : dataset_list_any(scratch, root, list, other, &text, &size)));
     const void *data = text;
     TRY(comm_share_bytes(c, a, &data, &size));
     TRY(comm_agree(c, dataset_parse(a, root, data, size, out)));
@@ -73,6 +71,21 @@ static status load_models(comm *c, arena *a, arena *scratch, plan *out)
     }
     s->models = models;
     out->inputs = inputs;
+    return STATUS_OK;
+}
+
+/* Packs of decoded images are for networks that want them as they are. */
+static status check_decoded(arena *scratch, const study *s)
+{
+    for (size_t m = 0; m < s->n_models; m++) {
+        const study_model *x = &s->models[m];
+        if (s->reference_data->steps != NULL) {
+            TRY(preprocess_check_steps(scratch, s->reference_data->root, s->reference_data->steps, x->config->name, &x->preprocess));
+        }
+        if (s->evaluation_data->steps != NULL) {
+            TRY(preprocess_check_steps(scratch, s->evaluation_data->root, s->evaluation_data->steps, x->config->name, &x->evaluation_preprocess));
+        }
+    }
     return STATUS_OK;
 }
 
@@ -181,6 +194,7 @@ static status build(comm *c, arena *a, arena *scratch, const char *path, size_t 
     TRY(comm_agree(c, st));
     TRY(comm_agree(c, plan_heatmaps(a, scratch, s)));
     TRY(load_models(c, a, scratch, out));
+    TRY(comm_agree(c, check_decoded(scratch, s)));
     TRY(comm_agree(c, check_criteria(s)));
     TRY(comm_agree(c, spectrum_check(s, c->size)));
     TRY(comm_agree(c, plan_heatmaps_check(scratch, s)));

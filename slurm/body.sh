@@ -35,7 +35,7 @@ esac
 if [ "$again" = yes ] && [ "$(squeue -h -j "$SLURM_JOB_ID" -o %T)" = RUNNING ]; then # not where it was cancelled
     sleep 5 # for the step to be cleaned up: what it leaves on the nodes (PMIx's sockets) would keep the next one from starting
     trap - TERM
-    scontrol requeue "$SLURM_JOB_ID" && sleep 300 # Slurm ends this script; one that ends by itself meanwhile can count as FAILED
+    scontrol requeue "$SLURM_JOB_ID" && sleep 300 # Slurm ends this script, and what it does shall not race with that
 fi
 [ "$code" != 0 ] || code=1
 exit "$code"

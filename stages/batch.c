@@ -2,24 +2,22 @@
 
 #include <string.h>
 
-#include "io/sha256.h"
-
-static const size_t largest_image = (size_t)1 << 28; /* bytes of a compressed file: far more than any photograph */
+#include "io/dataset_read.h"
 
 status batch_read_image(arena *scratch, const dataset *d, size_t sample, const preprocess *p, file_mark *mark, float *out)
 {
-    file_bytes bytes;
+    dataset_image from;
     image picture;
     arena_reset(scratch);
-    const char *path = path_join(scratch, d->root, d->path[sample]);
-    if (path == NULL) {
-        return (status){ST_ENVIRONMENT};
+    TRY(dataset_read(scratch, d, sample, &from));
+    memcpy(mark->sha256, from.sha256, sizeof mark->sha256);
+    mark->bytes = from.original;
+    if (from.decoded) { /* by the same steps: preprocess_check_steps() */
+        preprocess_normalise(p, from.bytes.data, out);
+        return STATUS_OK;
     }
-    TRY(file_read(scratch, path, largest_image, &bytes));
-    sha256(bytes.data, bytes.size, mark->sha256);
-    mark->bytes = bytes.size;
-    TRY(image_decode(scratch, path, bytes, &picture));
-    return preprocess_apply(scratch, p, path, &picture, out);
+    TRY(image_decode(scratch, from.name, from.bytes, &picture));
+    return preprocess_apply(scratch, p, from.name, &picture, out);
 }
 
 void batch_describe(const sample_list *list, size_t index, size_t micro_batch, batch *out)

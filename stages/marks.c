@@ -1,55 +1,43 @@
 #include "stages/marks.h"
 
 #include <string.h>
-#include <sys/stat.h>
 
-#include "io/sha256.h"
-
-enum { PATH_BYTES = 8192 };
-
-/* false: no such file, or a name that no file can have. */
-static bool look(const dataset *d, size_t sample, char path[PATH_BYTES], struct stat *out)
-{
-    return snprintf(path, PATH_BYTES, "%s/%s", d->root, d->path[sample]) < PATH_BYTES && stat(path, out) == 0;
-}
+#include "io/dataset_read.h"
 
 void marks_note(const dataset *d, size_t n, const size_t sample[], const file_mark mark[], noted_mark out[])
 {
-    char path[PATH_BYTES];
-    struct stat info;
+    dataset_stamp now;
     for (size_t i = 0; i < n; i++) {
         out[i] = (noted_mark){.mark = mark[sample[i]]};
-        if (look(d, sample[i], path, &info)) {
-            out[i].seconds = (int64_t)info.st_mtim.tv_sec;
-            out[i].nanoseconds = (int64_t)info.st_mtim.tv_nsec;
+        if (dataset_look(d, sample[i], &now)) {
+            out[i].seconds = now.seconds;
+            out[i].nanoseconds = now.nanoseconds;
         }
     }
 }
 
-static bool is_unchanged(const struct stat *now, const noted_mark *then)
+/* The size tells only of files that hold one image. */
+static bool is_unchanged(const dataset *d, const dataset_stamp *now, const noted_mark *then)
 {
-    return (uint64_t)now->st_size == then->mark.bytes && (int64_t)now->st_mtim.tv_sec == then->seconds &&
-           (int64_t)now->st_mtim.tv_nsec == then->nanoseconds;
+    return (d->kind != DATASET_FILES || now->bytes == then->mark.bytes) && now->seconds == then->seconds &&
+           now->nanoseconds == then->nanoseconds;
 }
 
 status marks_check(arena *scratch, const dataset *d, size_t n, const size_t sample[], const noted_mark noted[])
 {
-    char path[PATH_BYTES];
     for (size_t i = 0; i < n; i++) {
-        struct stat info;
-        file_bytes file;
-        uint8_t digest[32];
-        if (look(d, sample[i], path, &info) && is_unchanged(&info, &noted[i])) {
+        dataset_stamp now;
+        dataset_image found;
+        if (dataset_look(d, sample[i], &now) && is_unchanged(d, &now, &noted[i])) {
             continue;
         }
         arena_reset(scratch);
-        TRY(file_read(scratch, path, SIZE_MAX / 2, &file));
-        sha256(file.data, file.size, digest);
-        if (memcmp(digest, noted[i].mark.sha256, sizeof digest) != 0) {
+        TRY(dataset_read(scratch, d, sample[i], &found));
+        if (memcmp(found.sha256, noted[i].mark.sha256, sizeof found.sha256) != 0) {
             return FAIL(ST_DATA,
-                        "%s: the image was changed since finished work of this run has used it: expected %ju bytes as they were, found %zu; "
+                        "%s: the image was changed since finished work of this run has used it: expected %ju bytes as they were, found %ju; "
                         "put the old file back, or begin anew with --fresh",
-                        path, (uintmax_t)noted[i].mark.bytes, file.size);
+                        found.name, (uintmax_t)noted[i].mark.bytes, (uintmax_t)found.original);
         }
     }
     return STATUS_OK;

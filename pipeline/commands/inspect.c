@@ -29,9 +29,9 @@ static const command_example examples[] = {
 
 const command_def command_inspect = {
     .name = "inspect",
-    .summary = "show a checkpoint, an image folder or a result as a table",
-    .text = "Prints what FILE is: tensors, layers and components of a checkpoint (safetensors or PyTorch), classes and images of an image "
-            "folder, or models, curves and provenance of a result (.h5).",
+    .summary = "show a checkpoint, a data set or a result as a table",
+    .text = "Prints what FILE is: tensors, layers and components of a checkpoint (safetensors or PyTorch), classes, sizes, formats and odd files "
+            "of images (a folder, tar shards, a pack), or models, curves and provenance of a result (.h5).",
     .operand = {.name = "FILE", .required = true},
     .options = options,
     .n_options = COUNT(options),

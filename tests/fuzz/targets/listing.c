@@ -8,5 +8,5 @@ static void run(arena *a, const uint8_t *data, size_t size)
     fuzz_expect(dataset_parse(a, "fuzz", (const char *)data, size, &d));
 }
 
-static const char *const corpus[] = {"tests/fuzz/corpus/folder.listing", NULL};
+static const char *const corpus[] = {"tests/fuzz/corpus/folder.listing", "tests/fuzz/corpus/tars.listing", "tests/fuzz/corpus/pack.listing", NULL};
 const fuzz_target fuzz_listing = {"listing", run, corpus, 1 << 12};

@@ -27,7 +27,7 @@ static void shares_of_an_array(void **state)
     assert_ok(resume_array("1000000/1000000", &task, &n));
     assert_true(task == 999999 && n == 1000000);
     for (size_t i = 0; i < COUNT(wrong); i++) {
-        assert_fails(resume_array(wrong[i], &task, &n), ST_USAGE, "--array", "I/N");
+        assert_fails(resume_array(wrong[i], &task, &n), ST_USAGE, "--array", "I/N", NULL);
     }
 }
 
@@ -43,14 +43,14 @@ static void durations_are_read(void **state)
     double seconds = 0.0;
     for (size_t i = 0; i < COUNT(good); i++) {
         if (good[i].seconds < 0.0) {
-            assert_fails(resume_duration(good[i].text, &seconds), ST_USAGE, "--time-limit", good[i].text);
+            assert_fails(resume_duration(good[i].text, &seconds), ST_USAGE, "--time-limit", good[i].text, NULL);
             continue;
         }
         assert_ok(resume_duration(good[i].text, &seconds));
         assert_true(seconds == good[i].seconds);
     }
     for (size_t i = 0; i < COUNT(wrong); i++) {
-        assert_fails(resume_duration(wrong[i], &seconds), ST_USAGE, "--time-limit", "duration");
+        assert_fails(resume_duration(wrong[i], &seconds), ST_USAGE, "--time-limit", "duration", NULL);
     }
 }
 
@@ -81,7 +81,7 @@ static void time_runs_out(void **state)
     stop_note(&s, 49.0); /* twice that is left */
     assert_ok(stop_check(&s));
     stop_note(&s, 51.0);
-    assert_fails(stop_check(&s), ST_STOPPED, "51.0 s", "same command");
+    assert_fails(stop_check(&s), ST_STOPPED, "51.0 s", "same command", NULL);
     stop_note(&s, 1.0); /* the slowest counts */
     assert_fails(stop_check(&s), ST_STOPPED, "51.0 s", NULL);
     s = (stop){.end = 1.0, .unheeded = true, .after = -1}; /* long ago: some progress all the same */
@@ -118,7 +118,7 @@ static void items_are_counted_down(void **state)
         assert_ok(stop_check(&s));
         stop_note(&s, 1.0);
     }
-    assert_fails(stop_check(&s), ST_STOPPED, "request", "same command");
+    assert_fails(stop_check(&s), ST_STOPPED, "request", "same command", NULL);
 }
 
 static void a_signal_stops(void **state)
@@ -129,7 +129,7 @@ static void a_signal_stops(void **state)
     assert_false(stop_asked());
     assert_int_equal(raise(SIGUSR2), 0);
     assert_true(stop_asked());
-    assert_fails(stop_check(&s), ST_STOPPED, "signal", "same command");
+    assert_fails(stop_check(&s), ST_STOPPED, "signal", "same command", NULL);
 }
 
 /* ---- status ---- */
