@@ -4,6 +4,7 @@
 #include <stdatomic.h>
 #include <time.h>
 
+#include "parallel/claims_rule.h"
 #include "parallel/node.h"
 
 /* Units first .. end - 1 in one word, so that a unit is taken in one step. */
@@ -106,13 +107,6 @@ static uint64_t take(_Atomic uint64_t *range, uint64_t most, uint64_t *first)
 
 /* ---- rank 0 ---- */
 
-/* What one node gets at a time: its share of half of what is left, and at least one unit. */
-static uint64_t portion(const claims *k, uint64_t ranks_there)
-{
-    const uint64_t left = count_of(atomic_load(&k->stock->left)), n = left * ranks_there / (2 * (uint64_t)k->comm->size);
-    return n == 0 ? 1 : n;
-}
-
 static void answer_asks(claims *k)
 {
     for (;;) {
@@ -127,7 +121,8 @@ static void answer_asks(claims *k)
         if (ask[0] != k->round) {
             continue; /* of a round that failed */
         }
-        const uint64_t n = take(&k->stock->left, portion(k, ask[1]), &first);
+        const uint64_t left = count_of(atomic_load(&k->stock->left));
+        const uint64_t n = take(&k->stock->left, claims_portion(left, ask[1], (uint64_t)k->comm->size), &first);
         const uint64_t give[GIVE_WORDS] = {k->round, pack(first, first + n)};
         k->told += n == 0;
         /* Whoever asks has posted the receive before: this does not wait. */
@@ -213,7 +208,7 @@ static void restock(claims *k)
 {
     stock *s = k->stock;
     const uint64_t there = count_of(atomic_load(&s->range[0])) + count_of(atomic_load(&s->range[1]));
-    if (there <= (uint64_t)k->comm->node_size && !atomic_load(&s->over) && atomic_exchange(&s->asking, 1) == 0) {
+    if (claims_is_low(there, (uint64_t)k->comm->node_size) && !atomic_load(&s->over) && atomic_exchange(&s->asking, 1) == 0) {
         ask_for_more(k);
     }
 }

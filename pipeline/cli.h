@@ -18,6 +18,7 @@ typedef struct cli {
     const char *array, *time_limit; /* of run, or NULL */
     const char *done; /* of run and merge, or NULL */
     const char *nodes, *ranks_per_node, *time, *partition, *account, *launcher, *script; /* of submit, or NULL */
+    const char *ranks; /* of plan, or NULL */
     bool go;        /* --go */
     const char *list, *decoded, *shard_images; /* of pack, or NULL */
     bool evaluated; /* --evaluated */

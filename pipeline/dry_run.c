@@ -3,6 +3,7 @@
 #include "core/log.h"
 #include "io/results.h"
 #include "pipeline/dry_run_parts.h"
+#include "stages/work_list.h"
 
 static const double budget_seconds = 4.0;
 
@@ -63,15 +64,19 @@ static status forecast(comm *c, arena *a, arena *work, arena *images, sampler *s
 {
     const study *s = &out->plan->study;
     stage_ctx ctx;
+    work_notes *lists = arena_alloc(a, 1, sizeof *lists);
     stage_forecast *stage = arena_alloc(a, stage_count, sizeof *stage);
     double *seconds = arena_alloc(a, stage_count, sizeof *seconds);
-    TRY(comm_agree(c, stage == NULL || seconds == NULL ? (status){ST_ENVIRONMENT} : STATUS_OK));
+    TRY(comm_agree(c, lists == NULL || stage == NULL || seconds == NULL ? (status){ST_ENVIRONMENT} : STATUS_OK));
     TRY(comm_agree(c, open_context(c, a, s, &ctx)));
+    *lists = (work_notes){.arena = a};
+    ctx.noted = lists;
     ctx.progress = sampled;
     sampled->ctx = &ctx;
     TRY(comm_agree(c, forecast_stages(&ctx, work, stage)));
     out->stage = stage;
     out->seconds = seconds;
+    out->lists = lists;
     dry_run_memory_sum(stage, s, c->rank == 0, &out->memory);
     out->memory.lacks = dry_run_memory_lacks(c, stage);
     TRY(dry_run_memory_of_nodes(c, a, &out->memory, &out->node));
@@ -112,6 +117,8 @@ static status dry_run_in(comm *c, arena *planned, arena *a, const cli *cl)
 {
     plan p;
     dry_run_report report;
+    scale_wanted wanted;
+    TRY(comm_agree(c, scale_parse(cl, &wanted)));
     const double started = log_seconds();
     TRY(plan_build(c, planned, cl->file, cl->n_sets, cl->sets, &p));
     const double built = log_seconds();
@@ -119,7 +126,8 @@ static status dry_run_in(comm *c, arena *planned, arena *a, const cli *cl)
     TRY(comm_agree(c, c->rank == 0 ? results_foresee_output(output) : STATUS_OK));
     TRY(dry_run_forecast(c, planned, a, &p, budget_seconds, &report));
     report.start_seconds = built - started;
-    return comm_agree(c, c->rank == 0 ? dry_run_print(a, stdout, &report) : STATUS_OK);
+    TRY(comm_agree(c, c->rank == 0 ? dry_run_print(a, stdout, &report) : STATUS_OK));
+    return comm_agree(c, c->rank == 0 ? dry_run_print_scale(a, stdout, &report, &wanted) : STATUS_OK);
 }
 
 status dry_run(comm *c, const cli *cl)

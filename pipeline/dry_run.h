@@ -41,6 +41,7 @@ typedef struct dry_run_report {
     double start_seconds, trial_seconds;
     bool tried;            /* false: memory does not suffice for a trial */
     const double *seconds; /* [stage_count] of the rank that takes longest */
+    const struct work_notes *lists; /* of items, with what they take of a processor here; empty where nothing was tried */
 } dry_run_report;
 
 /* Collective. Rank 0 prints to stdout; nothing is written to disk. */

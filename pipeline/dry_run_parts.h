@@ -23,6 +23,14 @@ typedef struct shared_work {
 enum { SHARED_EXPLAINED, SHARED_EVALUATED, SHARED_WORK };
 void dry_run_shared(const dry_run_report *r, shared_work out[SHARED_WORK]);
 
+/* Numbers of ranks that the study is to be simulated on. */
+enum { SCALE_MOST = 16 };
+typedef struct scale_wanted {
+    size_t n, ranks[SCALE_MOST], per_node;
+} scale_wanted;
+MUST_CHECK status scale_parse(const cli *cl, scale_wanted *out); /* --ranks, --ranks-per-node. Errors: ST_USAGE */
+MUST_CHECK status dry_run_print_scale(arena *a, FILE *to, const dry_run_report *r, const scale_wanted *w);
+
 MUST_CHECK status dry_run_print(arena *a, FILE *to, const dry_run_report *r);
 MUST_CHECK status dry_run_print_search(arena *a, FILE *to, const study *s); /* nothing where the study has none */
 

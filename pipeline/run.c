@@ -112,7 +112,7 @@ static status finish(comm *c, arena *a, const plan *p, stage_ctx *s, const prove
 {
     results r;
     TRY(comm_agree(c, gather_results(a, &p->study, s, &r)));
-    search_held_out(&p->study, &r, found);
+    TRY(comm_agree(c, search_held_out(a, &p->study, &r, found)));
     r.n_searches = found->n_searches;
     r.searches = found->searches;
     TRY(provenance_gather(c, a, p, s, run, &r));

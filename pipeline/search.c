@@ -481,38 +481,36 @@ status search_run(comm *c, arena *a, const plan *p, resume *j, progress *bar, co
     return STATUS_OK;
 }
 
-/* Mean over tasks and seeds of the objective, of a criterion and kind on the held-out images; the error over the seeds. */
-static void held_out(const study *s, const results *r, size_t criterion, component_kind kind, size_t references, double *mean, double *error)
+/* The objective of a criterion and kind on the held-out images: by_seed [n_seeds] means over tasks, their mean, and its error over the seeds. */
+static void held_out(const study *s, const results *r, size_t criterion, component_kind kind, double by_seed[], double *mean, double *error)
 {
-    const size_t n_seeds = s->config->n_seeds;
-    double sum = 0.0, squares = 0.0;
+    const size_t n_seeds = s->config->n_seeds, references = s->config->search.references;
     for (size_t k = 0; k < n_seeds; k++) {
-        double of_seed = 0.0;
         size_t n = 0;
+        by_seed[k] = 0.0;
         for (size_t i = 0; i < r->n_cells; i++) {
             const result_cell *c = &r->cells[i];
             double area[MEASURES];
             if (c->criterion == criterion && c->kind == kind && c->n_references == references && c->seed == s->config->seeds[k]) {
                 areas_of(c, area);
-                of_seed += area[s->config->search.objective];
+                by_seed[k] += area[s->config->search.objective];
                 n++;
             }
         }
-        of_seed /= (double)n;
-        sum += of_seed;
-        squares += of_seed * of_seed;
+        by_seed[k] /= (double)n;
     }
-    *mean = sum / (double)n_seeds;
-    *error = n_seeds < 2 ? (double)NAN
-                         : sqrt(fmax(0.0, squares / (double)n_seeds - *mean * *mean) * (double)n_seeds / (double)(n_seeds - 1) / (double)n_seeds);
+    curve_mean_error(n_seeds, by_seed, mean, error);
 }
 
-void search_held_out(const study *s, const results *r, search_outcome *out)
+status search_held_out(arena *a, const study *s, const results *r, search_outcome *out)
 {
     const size_t first = s->config->n_criteria - out->n_tuned; /* they are the last criteria */
+    double *by_seed;
+    TRY_ALLOC(by_seed, a, s->config->n_seeds);
     for (size_t i = 0; i < out->n_tuned; i++) {
         result_search *to = &out->searches[out->tuned_search[i]];
         const size_t which = out->tuned_trial[i];
-        held_out(s, r, first + i, to->kind, s->config->search.references, &to->held_out[which], &to->held_out_error[which]);
+        held_out(s, r, first + i, to->kind, by_seed, &to->held_out[which], &to->held_out_error[which]);
     }
+    return STATUS_OK;
 }

@@ -37,6 +37,6 @@ MUST_CHECK status search_extend(arena *a, const search_outcome *found, study *s)
 MUST_CHECK status search_write_study(arena *a, const study *s, const search_outcome *found, const char *result);
 
 /* Local, once the study itself has run: what its curves say of the best settings. */
-void search_held_out(const study *s, const results *r, search_outcome *out);
+MUST_CHECK status search_held_out(arena *a, const study *s, const results *r, search_outcome *out);
 
 #endif

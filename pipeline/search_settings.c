@@ -245,5 +245,10 @@ status settings_text(arena *a, const config_criterion *c, const char **out)
 
 status settings_scoring(arena *a, const config_criterion *c, const char **out)
 {
+    return text_without(a, c, "", out);
+}
+
+status settings_scoring_in_tree(arena *a, const config_criterion *c, const char **out)
+{
     return text_without(a, c, "absolute", out);
 }

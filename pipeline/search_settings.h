@@ -21,7 +21,9 @@ MUST_CHECK status settings_criterion(arena *a, const settings_space *s, const do
 
 /* As a study would state it, on one line: {name: ..., method: lrp, composite: [...], ...}. */
 MUST_CHECK status settings_text(arena *a, const config_criterion *c, const char **out);
-/* What its scores follow from: equal texts have equal sums of relevance, whatever `absolute` makes of them. */
+/* What its scores follow from: criteria with equal texts share an explanation (config.scoring). In a tree whatever `absolute` they have, since its
+ * sums are always of |R| of tokens and of R; those of a criterion by itself are what its own `absolute` takes. */
 MUST_CHECK status settings_scoring(arena *a, const config_criterion *c, const char **out);
+MUST_CHECK status settings_scoring_in_tree(arena *a, const config_criterion *c, const char **out);
 
 #endif

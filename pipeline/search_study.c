@@ -44,7 +44,7 @@ status search_study_settings(arena *a, search_study *s, size_t n, const double p
     for (size_t i = 0; i < n; i++) {
         TRY_TEXT(name, a, "setting-%zu", i);
         TRY(settings_criterion(a, &s->space, points + i * s->space.space.n, name, &criteria[i]));
-        TRY(settings_scoring(a, &criteria[i], &scoring[i]));
+        TRY(settings_scoring_in_tree(a, &criteria[i], &scoring[i]));
     }
     s->config.n_criteria = n;
     s->config.criteria = criteria;

@@ -9,6 +9,9 @@
 #include "stages/marks.h"
 #include "stages/rows.h"
 #include "stages/stage.h"
+#include "stages/work_list.h"
+
+extern const stage_def stage_attribute;
 
 /* The earliest criterion with the same scores, which share one explanation. */
 static size_t same_scores(const config *cfg, size_t criterion)
@@ -49,7 +52,7 @@ typedef struct explainer {
     void *state;
     size_t n_members;      /* criteria that a tree explains together */
     const size_t *member;  /* [n_members] */
-    lrp_tree *tree;        /* NULL: one criterion by itself */
+    lrp_tree *tree;        /* of a search; NULL: one criterion by itself */
     uint8_t digest[16];    /* of what the members' scores follow from */
     size_t n_values; /* the length of a row */
     size_t passes;   /* of a micro-batch through the network */
@@ -88,7 +91,8 @@ static size_t tree_passes(size_t n)
     return 1 + n / 4;
 }
 
-/* The settings of a search agree in everything but their rules. */
+/* The settings of a search agree in everything but their rules. One alone makes a tree too: criterion 0 is another one in every round, so its items
+ * have to be known by its rules, and sums of a tree serve it whichever `absolute` it has. */
 static status open_tree(arena *a, explainer *e, weight_list *weights)
 {
     const study *s = e->stage->study;
@@ -129,7 +133,7 @@ static status explainer_open(stage_ctx *c, arena *a, arena *scratch, size_t mode
     setup.weights = node_weights_list(c->comm, &e->weights);
     e->n_values = criterion_row(e->method, &setup);
     e->passes = criterion_passes(e->method, &setup);
-    if (n > 1) {
+    if (s->part == PART_TUNING) {
         e->passes = tree_passes(n);
         TRY(open_tree(a, e, setup.weights));
     }
@@ -464,6 +468,27 @@ static status forecast(stage_ctx *c, arena *scratch, stage_forecast *out)
     return STATUS_OK;
 }
 
+/* What a micro-batch of a list takes: all of it, and reading its images alone. */
+typedef struct trial_steps {
+    trial_clock all, read;
+    size_t n_values;
+} trial_steps;
+
+/* Local. What a thread may do ahead. */
+static status try_reading(explainer *e, trial_clock *clock)
+{
+    const study *s = e->stage->study;
+    const size_t n = study_batches(&s->explained, s->config->micro_batch);
+    for (size_t i = 0; i < 2 && e->stage->noted != NULL; i++) {
+        const trial_moment started = trial_now();
+        TRY(batch_read(e->scratch, s->reference_data, &s->explained, ((size_t)e->stage->comm->rank + i) % n, s->config->micro_batch,
+                       &e->model->preprocess, e->stage->reference_mark, &e->batch));
+        trial_since(clock, started);
+        arena_reset(e->scratch);
+    }
+    return STATUS_OK;
+}
+
 /* Local. Micro-batches as they come, again and again, until the time is over. Ranks begin in different places. */
 static status try_batches(explainer *e, float *rows, double budget, trial_clock *clock)
 {
@@ -472,15 +497,15 @@ static status try_batches(explainer *e, float *rows, double budget, trial_clock 
     size_t asked = (size_t)c->comm->rank;
     expect(e, asked++ % n);
     while (clock->n == 0 || clock->sum < budget) {
-        const double started = log_seconds();
+        const trial_moment started = trial_now();
         expect(e, asked++ % n);
         TRY(explain_batch(e, rows));
-        trial_lap(clock, log_seconds() - started);
+        trial_since(clock, started);
     }
     return STATUS_OK;
 }
 
-static status try_explainer(stage_ctx *c, arena *a, arena *scratch, size_t model, size_t criterion, double budget, trial_clock *clock)
+static status try_explainer(stage_ctx *c, arena *a, arena *scratch, size_t model, size_t criterion, double budget, trial_steps *steps)
 {
     explainer e;
     float *rows = NULL;
@@ -491,10 +516,38 @@ static status try_explainer(stage_ctx *c, arena *a, arena *scratch, size_t model
     }
     st = explainer_ready(c, a, st, &e);
     if (status_ok(st)) {
-        st = try_batches(&e, rows, budget, clock);
+        steps->n_values = e.n_values;
+        st = try_reading(&e, &steps->read);
+    }
+    if (status_ok(st)) {
+        st = try_batches(&e, rows, budget, &steps->all);
     }
     batch_source_close(&e.images);
     return comm_agree(c->comm, st);
+}
+
+/* For who wants to know how the list would do on other ranks. `images`: of a micro-batch, in those of one that was tried. */
+static status note_list(const stage_ctx *c, const trial_steps *t, double images)
+{
+    const study *s = c->study;
+    const size_t micro_batch = s->config->micro_batch;
+    if (c->noted == NULL) {
+        return STATUS_OK;
+    }
+    double *seconds;
+    work_part *part;
+    TRY_ALLOC(seconds, c->noted->arena, 1);
+    TRY_ALLOC(part, c->noted->arena, 1);
+    const double read = images * trial_used(&t->read), all = images * trial_used(&t->all);
+    const double own = s->config->decode_threads == 0 ? all - read : all;
+    *seconds = own > 0.0 ? own : 0.0;
+    *part = (work_part){.n = study_batches(&s->explained, micro_batch), .n_kinds = 1, .seconds = seconds, .read_seconds = read, .ticks = 1};
+    return work_note(c->noted, &(work_list){.stage = stage_attribute.name,
+                                            .n_parts = 1,
+                                            .part = part,
+                                            .stretch = 1,
+                                            .payload = rows_at(s) + micro_batch * t->n_values * sizeof(float),
+                                            .summed = s->n_references * t->n_values * sizeof(exact_sum)});
 }
 
 /* Collective. Seconds for one image. */
@@ -502,7 +555,7 @@ static status try_pair(const stage_ctx *c, arena *a, arena *scratch, size_t mode
 {
     static const double walk_costs = 3.0; /* of a pass, in forward passes, roughly */
     trial t;
-    trial_clock clock = {0};
+    trial_steps steps = {.n_values = 0};
     uint64_t parameters, macs;
     stage_ctx mine = *c;
     graph_cost(c->study->models[model].graph, &parameters, &macs, NULL, NULL);
@@ -510,9 +563,9 @@ static status try_pair(const stage_ctx *c, arena *a, arena *scratch, size_t mode
     trial_open(c->study, passes * walk_costs * (double)macs, budget / 2.0, &t);
     mine.study = &t.study;
     arena_release(a);
-    TRY(try_explainer(&mine, a, scratch, model, criterion, budget, &clock));
-    *seconds = trial_mean(&clock) / (double)t.config.micro_batch;
-    return STATUS_OK;
+    TRY(try_explainer(&mine, a, scratch, model, criterion, budget, &steps));
+    *seconds = trial_mean(&steps.all) / (double)t.config.micro_batch;
+    return note_list(c, &steps, (double)c->study->config->micro_batch / (double)t.config.micro_batch);
 }
 
 /* For how many criteria images are explained. */

@@ -4,6 +4,9 @@
 
 #include "stages/counters.h"
 #include "stages/evaluate_parts.h"
+#include "stages/work_list.h"
+
+extern const stage_def stage_evaluate;
 
 static size_t images_bytes(const study *s, size_t model)
 {
@@ -117,20 +120,20 @@ static status try_once(stage_ctx *c, evaluator *e, size_t round, uint8_t *alive,
     for (size_t i = 0; i < m->graph->n_components; i++) {
         alive[i] = tried == WHOLE || (i + round / TRIED) % 2;
     }
-    const double started = log_seconds();
+    const trial_moment started = trial_now();
     TRY(batch_read(e->scratch, s->evaluation_data, &set->samples, (round + (size_t)c->comm->rank) % n, s->config->micro_batch,
                    &m->evaluation_preprocess, c->evaluation_mark, &e->run[0]));
-    trial_lap(&t->read, log_seconds() - started);
-    const double before_cut = log_seconds();
+    trial_since(&t->read, started);
+    const trial_moment before_cut = trial_now();
     TRY(pruned_cut(&e->pruned, alive, tried == WHOLE));
-    trial_lap(&t->cut[tried], log_seconds() - before_cut);
-    const double before_pass = log_seconds();
+    trial_since(&t->cut[tried], before_cut);
+    const trial_moment before_pass = trial_now();
     TRY(evaluate_batch(e, &e->sets[0], &e->run[0], tried == WHOLE, e->unpruned, 1, counter));
-    trial_lap(&t->pass[tried], log_seconds() - before_pass);
+    trial_since(&t->pass[tried], before_pass);
     arena_reset(e->scratch);
-    const double before_cost = log_seconds();
+    const trial_moment before_cost = trial_now();
     TRY(graph_cost_left(e->scratch, m->graph, alive, &parameters, &t->macs[tried]));
-    trial_lap(&t->cost, log_seconds() - before_cost);
+    trial_since(&t->cost, before_cost);
     return STATUS_OK;
 }
 
@@ -149,10 +152,10 @@ static status try_rounds(stage_ctx *c, arena *a, evaluator *e, double budget, tr
     return STATUS_OK;
 }
 
-/* Seconds at so many multiply-adds, on the line through both measurements, and no less than nothing. */
-static double on_line(const trial_clock at[TRIED], const uint64_t macs[TRIED], double x)
+/* Seconds (of which kind, `mean` says) at so many multiply-adds, on the line through both measurements, and no less than nothing. */
+static double on_line(const trial_clock at[TRIED], const uint64_t macs[TRIED], double x, double (*mean)(const trial_clock *c))
 {
-    const double whole = trial_mean(&at[WHOLE]), half = trial_mean(&at[HALF]);
+    const double whole = mean(&at[WHOLE]), half = mean(&at[HALF]);
     const double slope = macs[WHOLE] > macs[HALF] ? (whole - half) / (double)(macs[WHOLE] - macs[HALF]) : 0.0;
     return fmax(0.0, half + slope * (x - (double)macs[HALF]));
 }
@@ -172,12 +175,75 @@ static status trial_total(const stage_ctx *c, arena *scratch, const evaluator *e
         for (size_t u = first; u < end; u = masks_end(l, u)) {
             double macs = 0.0;
             TRY(masks_macs(scratch, s, e->model, &l->use[u], c->prune.removed, &macs));
-            computing += passes * on_line(t->pass, t->macs, macs) + runs * on_line(t->cut, t->macs, macs);
+            computing += passes * on_line(t->pass, t->macs, macs, trial_mean) + runs * on_line(t->cut, t->macs, macs, trial_mean);
             computing += trial_mean(&t->cost); /* every rank works this out for itself */
         }
         *seconds += s->config->decode_threads == 0 ? reading + computing : fmax(reading, computing);
     }
     return STATUS_OK;
+}
+
+/* The lists of a model for who wants to know how they would do on other ranks: a part for every set. `images`: of a micro-batch, in those of one
+ * that was tried. */
+typedef struct set_parts {
+    size_t n;
+    work_part *whole, *pruned; /* [n] */
+    size_t payload;            /* of counters */
+    size_t points;
+} set_parts;
+
+static status note_set(const stage_ctx *c, arena *scratch, const evaluator *e, const trial_steps *t, double images, size_t first, set_parts *out)
+{
+    const study *s = c->study;
+    const mask_list *l = &e->masks;
+    const size_t end = masks_set_end(l, first), evaluation = l->use[first].evaluation;
+    const size_t batches = study_batches(&s->evaluations[evaluation].samples, s->config->micro_batch), runs = evaluate_runs(s, e->model, evaluation);
+    const size_t counters = counters_size(&s->evaluations[evaluation]) * sizeof(int64_t);
+    const double run = (double)batches / (double)runs, read = images * trial_used(&t->read);
+    double *whole, *cut;
+    size_t n = 0;
+    TRY_ALLOC(whole, c->noted->arena, 1);
+    TRY_ALLOC(cut, c->noted->arena, masks_distinct(l, first, end));
+    *whole = images * trial_used(&t->pass[WHOLE]);
+    for (size_t u = first; u < end; u = masks_end(l, u)) {
+        double macs = 0.0;
+        if (l->use[u].rate > 0) {
+            TRY(masks_macs(scratch, s, e->model, &l->use[u], c->prune.removed, &macs));
+            cut[n++] = run * images * on_line(t->pass, t->macs, macs, trial_used) + on_line(t->cut, t->macs, macs, trial_used);
+        }
+    }
+    out->whole[out->n] = (work_part){.n = batches, .n_kinds = 1, .seconds = whole, .read_seconds = read, .ticks = 1};
+    out->pruned[out->n++] = (work_part){.n = runs * n, .n_kinds = n, .seconds = cut, .read_seconds = run * read, .ticks = (size_t)ceil(run)};
+    out->payload = counters > out->payload ? counters : out->payload;
+    out->points += n + 1;
+    return STATUS_OK;
+}
+
+static status note_lists(const stage_ctx *c, arena *scratch, const evaluator *e, const trial_steps *t, size_t tried)
+{
+    const size_t micro_batch = c->study->config->micro_batch;
+    const double images = (double)micro_batch / (double)tried;
+    set_parts sets = {.n = 0};
+    size_t predictions = 0;
+    if (c->noted == NULL) {
+        return STATUS_OK;
+    }
+    TRY_ALLOC(sets.whole, c->noted->arena, e->n_sets);
+    TRY_ALLOC(sets.pruned, c->noted->arena, e->n_sets);
+    for (size_t first = 0; first < e->masks.n; first = masks_set_end(&e->masks, first)) {
+        TRY(note_set(c, scratch, e, t, images, first, &sets));
+        predictions += sets.whole[sets.n - 1].n * micro_batch;
+    }
+    work_list list = {.stage = stage_evaluate.name, .n_parts = sets.n, .part = sets.whole, .stretch = 1, .payload = sets.payload,
+                      .summed = predictions * sizeof(uint32_t)};
+    list.payload += forecast_block(micro_batch, sizeof(noted_mark)) + forecast_block(micro_batch, sizeof(uint32_t));
+    TRY(work_note(c->noted, &list));
+    list.part = sets.pruned;
+    list.stretch = EVALUATE_STRETCH;
+    list.payload = sets.payload;
+    list.summed = e->n_counters * sizeof(int64_t);
+    list.every_rank = (double)sets.points * trial_used(&t->cost);
+    return work_note(c->noted, &list);
 }
 
 static status try_model(stage_ctx *c, arena *a, arena *small, arena *images, size_t model, double budget, double *seconds)
@@ -193,7 +259,8 @@ static status try_model(stage_ctx *c, arena *a, arena *small, arena *images, siz
     arena_release(a);
     TRY(evaluator_open(&mine, a, small, images, model, &e));
     TRY(try_rounds(&mine, a, &e, budget, &steps));
-    return trial_total(c, images, &e, &steps, narrow.config.micro_batch, seconds);
+    TRY(trial_total(c, images, &e, &steps, narrow.config.micro_batch, seconds));
+    return note_lists(c, images, &e, &steps, narrow.config.micro_batch);
 }
 
 status evaluate_trial(stage_ctx *c, arena *a, arena *images, double budget, double *seconds)

@@ -7,8 +7,6 @@
 #include "stages/curve_notes.h"
 #include "stages/evaluate_parts.h"
 
-enum { STRETCH = 16 }; /* masks of a run that one rank computes together: reading the run costs little beside them */
-
 /* ---- the unpruned network ---- */
 
 static const set_plan *set_of_whole(const evaluator *e, size_t item, size_t *index)
@@ -291,7 +289,7 @@ status evaluate_whole(evaluator *e, arena *a)
 status evaluate_pruned(evaluator *e, arena *a)
 {
     const item_list list = {.n = e->n_pruned,
-                            .stretch = STRETCH,
+                            .stretch = EVALUATE_STRETCH,
                             .most_payload = largest_payload(e),
                             .needed_by_all = e->stage->study->part == PART_TUNING, /* what comes next follows from it */
                             .context = e,
@@ -301,7 +299,7 @@ status evaluate_pruned(evaluator *e, arena *a)
                             .expect = pruned_expect,
                             .compute = pruned_compute,
                             .take = pruned_take};
-    return run_list(e, a, open_images(e, 2 * STRETCH * e->most_run, e->most_run) /* two blocks, of which each item may be of another run */, &list);
+    return run_list(e, a, open_images(e, 2 * EVALUATE_STRETCH * e->most_run, e->most_run) /* two blocks, of which each item may be of another run */, &list);
 }
 
 /* ---- for who looks on ---- */

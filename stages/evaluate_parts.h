@@ -54,6 +54,8 @@ typedef struct evaluator {
 } evaluator;
 #define NO_RUN ((size_t)-1)
 
+enum { EVALUATE_STRETCH = 16 }; /* masks of a run that one rank computes together: reading the run costs little beside them */
+
 /* `small`: of a pruned network. */
 MUST_CHECK status evaluator_open(stage_ctx *c, arena *a, arena *small, arena *scratch, size_t model, evaluator *out);
 /* The numbering alone, for a forecast: no counters, no networks. */

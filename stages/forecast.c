@@ -1,6 +1,9 @@
 #include "stages/forecast.h"
 
 #include <assert.h>
+#include <time.h>
+
+#include "core/log.h"
 
 void forecast_add(stage_forecast *f, const char *name, size_t bytes)
 {
@@ -50,7 +53,33 @@ void trial_lap(trial_clock *c, double seconds)
     c->n++;
 }
 
+static double mean(size_t n, double first, double sum)
+{
+    return n < 2 ? first : (sum - first) / (double)(n - 1);
+}
+
 double trial_mean(const trial_clock *c)
 {
-    return c->n < 2 ? c->first : (c->sum - c->first) / (double)(c->n - 1);
+    return mean(c->n, c->first, c->sum);
+}
+
+double trial_used(const trial_clock *c)
+{
+    return mean(c->n, c->first_used, c->used);
+}
+
+trial_moment trial_now(void)
+{
+    struct timespec t = {.tv_sec = 0};
+    (void)clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+    return (trial_moment){log_seconds(), (double)t.tv_sec + 1e-9 * (double)t.tv_nsec};
+}
+
+void trial_since(trial_clock *c, trial_moment begun)
+{
+    const trial_moment now = trial_now();
+    const double used = now.used - begun.used;
+    c->first_used = c->n == 0 ? used : c->first_used;
+    c->used += used;
+    trial_lap(c, now.at - begun.at);
 }

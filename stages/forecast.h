@@ -44,9 +44,17 @@ void trial_open(const study *s, double macs, double seconds, trial *out);
 /* Seconds of one thing that is done again and again; the first time warms up and counts only where it is the only one. */
 typedef struct trial_clock {
     double first, sum;
+    double first_used, used; /* the same in seconds of the processor that this thread used; only with trial_since() */
     size_t n;
 } trial_clock;
 void trial_lap(trial_clock *c, double seconds);
 double trial_mean(const trial_clock *c);
+double trial_used(const trial_clock *c); /* the mean of the processor's seconds: also where others use the machine */
+
+typedef struct trial_moment {
+    double at, used;
+} trial_moment;
+trial_moment trial_now(void);
+void trial_since(trial_clock *c, trial_moment begun); /* a lap from then to now */
 
 #endif

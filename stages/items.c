@@ -5,9 +5,9 @@
 #include "core/log.h"
 #include "stages/forecast.h"
 #include "stages/item_keys.h"
+#include "stages/items_block.h"
 
-enum { BLOCKS_A_RANK = 16, /* that a rank claims of a list, about: the last one is what the others may wait for */
-       ROUND_BLOCKS = 4 }; /* ... of another job's items, until it is looked again what that job has done meanwhile */
+enum { ROUND_BLOCKS = 4 }; /* stretches that a rank claims of another job's items, until it is looked again what that job has done meanwhile */
 
 /* A list on its way. `left` and what is known of each item are the same on all ranks. */
 typedef struct work {
@@ -168,8 +168,7 @@ static status compute_left(work *w, status restored)
     item_service *s = w->s;
     TRY(comm_agree(s->comm, restored));
     status st = STATUS_OK;
-    const size_t fair = w->n_left / ((size_t)s->comm->size * BLOCKS_A_RANK);
-    w->block = fair < 1 ? 1 : fair > w->list->stretch ? w->list->stretch : fair;
+    w->block = items_block(w->n_left, (size_t)s->comm->size, w->list->stretch);
     claims_begin(s->claims, (w->n_left + w->block - 1) / w->block);
     for (block b = claim(w); b.exists && !comm_alarm(s->comm, st);) {
         const block next = claim(w);

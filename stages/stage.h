@@ -86,6 +86,7 @@ typedef struct stage_ctx {
     item_service *items;          /* of all stages that deal out work; who only forecasts needs none */
     mask_cache *cache;            /* of masks that an earlier round of a search has evaluated; NULL: there is none */
     double image_seconds;         /* of this rank: waiting for images */
+    struct work_notes *noted; /* of trials: the lists of items that run() will have (stages/work_list.h); NULL: nobody wants them */
     const arena *watched; /* memory of a trial besides what it was given, for who measures; NULL: none */
     attribute_output attribute;
     prune_output prune;

@@ -1,8 +1,9 @@
 #ifndef PRUNING_LRP_TREE_H
 #define PRUNING_LRP_TREE_H
 /* Many criteria of the method lrp that differ in their rules alone, explained together (attribution/tree.h). What is summed over samples are the
- * values of the tree's nodes; a criterion's own sums are put together from them, bit for bit those that it has alone. Of the moments the
- * square is left out: who searches does not ask for it. */
+ * values of the tree's nodes; a criterion's own sums are put together from them, bit for bit those that it has alone with `absolute: token`. So are
+ * the scores of every `absolute` that is taken: `sum` and `never` do not read the moment AGGREGATE_ABSOLUTE, which is here always that of tokens.
+ * Of the moments the square is left out: who searches does not ask for it. */
 #include "attribution/tree.h"
 #include "pruning/criterion.h"
 
