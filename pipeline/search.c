@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "core/log.h"
+#include "io/config_search.h"
 #include "pipeline/gather.h"
 #include "pipeline/search_study.h"
 #include "search/importance.h"
@@ -360,7 +361,7 @@ static status describe(arena *a, arena *scratch, const target *t, size_t kind, r
                            .objective = c.objective, .error = c.error, .a_pr_mean = c.measure[OBJECTIVE_MEAN],
                            .a_pr_trapezoid = c.measure[OBJECTIVE_TRAPEZOID], .area_parameters = c.measure[OBJECTIVE_PARAMETERS],
                            .area_macs = c.measure[OBJECTIVE_MACS], .n_masks = t->n_masks, .n_evaluated = t->n_evaluated, .front = c.front,
-                           .held_out = c.held_out, .held_out_error = c.held_out_error};
+                           .held_out = c.held_out, .held_out_error = c.held_out_error, .maximised = search_objective_names[o->objective]};
     TRY(judge(a, scratch, t, kind, c.objective, out, &best));
     return rank_trials(a, scratch, t->n, c.objective, best, &out->rank);
 }
