@@ -375,7 +375,8 @@ static status holds_tars(arena *a, const char *root, bool *out)
 status dataset_list_any(arena *a, const char *root, const char *list, const dataset *other, char **text, size_t *size)
 {
     struct stat info;
-    bool tars = stat(root, &info) == 0 && S_ISREG(info.st_mode);
+    const size_t length = strlen(root);
+    bool tars = stat(root, &info) == 0 && S_ISREG(info.st_mode) && length > 4 && strcmp(root + length - 4, ".tar") == 0;
     const bool pack = !tars && pack_there(root);
     if (!tars && !pack) {
         TRY(holds_tars(a, root, &tars));

@@ -67,6 +67,16 @@ void journal_close(journal_writer **w)
     *w = NULL;
 }
 
+void journal_discard(journal_writer **w)
+{
+    if (*w != NULL && (*w)->fd >= 0) {
+        close_file(*w);
+        (void)unlink((*w)->path);
+        (void)rmdir((*w)->folder); /* the last of several does it */
+    }
+    *w = NULL;
+}
+
 static status cannot_write(const journal_writer *w)
 {
     return FAIL(ST_CANT_WRITE, "%s: finished work cannot be noted: %s; what was noted before is kept: make room, or whatever is missing, and run "

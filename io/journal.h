@@ -55,6 +55,7 @@ MUST_CHECK status journal_open(arena *a, const char *folder, const char *name, c
  * forced to the disk. */
 MUST_CHECK status journal_append(journal_writer *w, const journal_key *key, double seconds, const void *payload, size_t size);
 MUST_CHECK status journal_sync(journal_writer *w);
+void journal_discard(journal_writer **w); /* closes and removes the file, and the folder if nothing else is in it; *w becomes NULL; NULL is fine */
 void journal_close(journal_writer **w); /* without forcing anything; *w becomes NULL; NULL is fine */
 
 /* The folder of a result's journal: "<result>.journal". NULL: no memory. */

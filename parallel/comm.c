@@ -297,7 +297,8 @@ int comm_report(const comm *c, status local, bool verbose)
 {
     int rank = 0, code = local.code;
     /* A rank that only heard of a failure is asked only if nobody knows the cause. */
-    const bool known = first_failure(c, !status_ok(local) && local.code != ST_PEER, &rank);
+    const bool caused = !status_ok(local) && local.code != ST_PEER;
+    const bool known = first_failure(c, caused && local.code != ST_STOPPED, &rank) || first_failure(c, caused, &rank); /* a mistake before a stop */
     if (!known && !first_failure(c, !status_ok(local), &rank)) {
         return ST_OK;
     }

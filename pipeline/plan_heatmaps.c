@@ -13,10 +13,10 @@ static int compare_size(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-static status draw_class(arena *scratch, const study *s, size_t class, size_t each, size_t *sample)
+/* Out of the n images of the class that count in this study: beside a search they are not those that it judges by. */
+static status draw_class(arena *scratch, const study *s, size_t class, size_t n, const size_t of[], size_t each, size_t *sample)
 {
     const dataset *d = s->evaluation_data;
-    const size_t first = d->class_first[class], n = d->class_first[class + 1] - first;
     size_t *pool;
     if (n < each) {
         return FAIL(ST_CONFIG, "%s: heatmaps.images: expected at most %zu, the number of images of class '%s' in %s, found %zu",
@@ -26,7 +26,7 @@ static status draw_class(arena *scratch, const study *s, size_t class, size_t ea
     TRY_ALLOC(pool, scratch, n);
     rng_subset(0, RNG_HEATMAPS, (uint32_t)class, n, each, pool, sample);
     for (size_t i = 0; i < each; i++) {
-        sample[i] += first;
+        sample[i] = of[sample[i]];
     }
     qsort(sample, each, sizeof *sample, compare_size);
     return STATUS_OK;
@@ -44,8 +44,10 @@ status plan_heatmaps(arena *a, arena *scratch, study *s)
     for (size_t e = 0; e < s->n_evaluations; e++) {
         size_t *sample;
         TRY_ALLOC(sample, a, sets[e].n_classes * each);
+        const size_t *of = sets[e].samples.sample; /* class after class */
         for (size_t k = 0; k < sets[e].n_classes; k++) {
-            TRY(draw_class(scratch, s, sets[e].classes[k], each, sample + k * each));
+            TRY(draw_class(scratch, s, sets[e].classes[k], sets[e].class_total[k], of, each, sample + k * each));
+            of += sets[e].class_total[k];
         }
         sets[e].heatmaps = (sample_list){sets[e].n_classes * each, sample};
     }

@@ -215,22 +215,48 @@ static status share_name(resume *r, const char **file)
     return comm_agree(r->comm, *file == NULL ? (status){ST_ENVIRONMENT} : STATUS_OK);
 }
 
-/* Collective: rank 0 looks, all know. */
-static status share_index(resume *r)
+static status look(resume *r, arena *scratch, arena *next)
 {
     const void *data = NULL;
     size_t size = 0;
     journal_index index;
     status st = STATUS_OK;
     if (r->comm->rank == 0) {
-        st = journal_scan(r->arena, r->folder, r->identity, &index);
+        st = journal_scan(scratch, r->folder, r->identity, &index);
         if (status_ok(st)) {
-            st = journal_index_write(r->arena, &index, &data, &size);
+            st = journal_index_write(scratch, &index, &data, &size);
         }
     }
     TRY(comm_agree(r->comm, st));
-    TRY(comm_share_bytes(r->comm, r->arena, &data, &size));
-    return comm_agree(r->comm, journal_index_read(r->arena, data, size, &r->items.index));
+    TRY(comm_share_bytes(r->comm, scratch, &data, &size));
+    return comm_agree(r->comm, journal_index_read(next, data, size, &r->items.index));
+}
+
+/* Collective: rank 0 looks, all know. A job of an array may look very often. */
+static status share_index(resume *r)
+{
+    arena *scratch = NULL, *next = NULL;
+    status st = arena_open("index of a journal", &next);
+    if (status_ok(st)) {
+        st = arena_open("journal", &scratch);
+    }
+    st = comm_agree(r->comm, st);
+    if (status_ok(st)) {
+        st = look(r, scratch, next);
+    }
+    arena_close(&scratch);
+    if (!status_ok(st)) {
+        arena_close(&next);
+        return st;
+    }
+    arena_close(r->index);
+    *r->index = next;
+    return STATUS_OK;
+}
+
+static void close_index(void *thing)
+{
+    arena_close((arena **)thing);
 }
 
 static status rescan(item_service *s)
@@ -254,8 +280,8 @@ static void tell(const resume *r)
 status resume_open(comm *c, arena *a, const plan *p, const resume_options *o, resume *out)
 {
     const char *file = NULL;
-    *out = (resume){.comm = c, .arena = a, .folder = journal_folder(a, o->output)};
-    TRY(comm_agree(c, out->folder == NULL ? (status){ST_ENVIRONMENT} : STATUS_OK));
+    *out = (resume){.comm = c, .arena = a, .folder = journal_folder(a, o->output), .index = arena_alloc(a, 1, sizeof *out->index)};
+    TRY(comm_agree(c, out->folder == NULL || out->index == NULL ? (status){ST_ENVIRONMENT} : arena_at_end(a, close_index, out->index)));
     TRY(items_open(c, a, &out->items));
     stop_open(o->limit_seconds, &out->stop);
     out->stop.after = o->stop_after;
@@ -282,6 +308,18 @@ status resume_done(resume *r)
         status_clear();
     }
     return STATUS_OK;
+}
+
+status resume_failed(resume *r, status st)
+{
+    static const int64_t worth_milliseconds = 60000;
+    const bool keep = st.code == ST_STOPPED || st.code == ST_CANT_WRITE || r->items.n_tasks > 1;
+    int64_t sums[2] = {keep || r->items.index.n > 0, (int64_t)(1e3 * r->items.item_seconds)};
+    comm_sum_i64(r->comm, 2, sums);
+    if (sums[0] == 0 && sums[1] < worth_milliseconds) {
+        journal_discard(&r->items.writer);
+    }
+    return st;
 }
 
 status resume_note(resume *r, uint32_t stage, const void *data, size_t size)

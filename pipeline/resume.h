@@ -8,6 +8,7 @@
 typedef struct resume {
     comm *comm;
     arena *arena;
+    arena **index;        /* of items.index alone: the next look at the folder replaces it */
     char *folder;         /* of the journal */
     const char *name;     /* what its files' names begin with: no other run has it */
     const char *identity; /* what has to be the same for its work to be of use: lines of text */
@@ -34,6 +35,10 @@ MUST_CHECK status resume_duration(const char *text, double *seconds);
 MUST_CHECK status resume_open(comm *c, arena *a, const plan *p, const resume_options *o, resume *out);
 /* Collective: the result is written, the journal is of no more use. That it cannot be removed is a warning. */
 MUST_CHECK status resume_done(resume *r);
+
+/* Collective, when the stages have failed. What took less than a minute together is not worth keeping where the study or its inputs are to blame: whoever
+ * mends them shall not have to throw it away first. Returns st. */
+MUST_CHECK status resume_failed(resume *r, status st);
 
 /* Local, on rank 0: a frame of this run, for who looks on. */
 MUST_CHECK status resume_note(resume *r, uint32_t stage, const void *data, size_t size);

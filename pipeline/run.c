@@ -138,6 +138,7 @@ static status run_stages(comm *c, arena *a, plan *p, resume *j, bool share, prog
         const search_marks marks = {s->reference_mark, s->evaluation_mark};
         TRY(search_run(c, a, p, j, bar, &marks, found));
         TRY(comm_agree(c, search_extend(a, found, &p->study)));
+        TRY(comm_agree(c, c->rank == 0 ? watch_note(a, &p->study, j) : STATUS_OK)); /* there are more curves now */
     }
     return stages_run(s, bar, share, times);
 }
@@ -171,7 +172,8 @@ static status run_in(comm *c, arena *a, const run_options *o, int argc, char *co
     announce(c, &p.study);
     TRY(resume_open(c, a, &p, &with, &j));
     TRY(comm_agree(c, c->rank == 0 ? watch_note(a, &p.study, &j) : STATUS_OK));
-    TRY(run_stages(c, a, &p, &j, with.n_tasks > 0, &bar, times, &found, &s));
+    const status st = run_stages(c, a, &p, &j, with.n_tasks > 0, &bar, times, &found, &s);
+    TRY(status_ok(st) ? st : resume_failed(&j, st));
     if (o->n_items != NULL) {
         *o->n_items = computed(c, &j);
     }

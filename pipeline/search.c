@@ -50,7 +50,7 @@ static status run_stages(target *t, arena *round, size_t first, stage_ctx *c)
     static const char *const stages[] = {"attribute", "prune", "evaluate"};
     char what[64];
     *c = (stage_ctx){.comm = t->comm, .study = &t->tuning.study, .arena = round, .tick = progress_tick, .progress = t->bar, .items = &t->journal->items,
-                     .cache = &t->cache, .reference_mark = t->reference_mark, .evaluation_mark = t->evaluation_mark};
+                     .cache = t->tuning.space.options->method == SEARCH_EVERYTHING ? NULL : &t->cache, /* of earlier rounds */ .reference_mark = t->reference_mark, .evaluation_mark = t->evaluation_mark};
     for (size_t i = 0; i < COUNT(stages); i++) {
         size_t k = 0;
         while (strcmp(stage_table[k]->name, stages[i]) != 0) {
@@ -235,7 +235,6 @@ static status open_target(target *t, arena *scratch)
     TRY_ALLOC(t->point, t->a, t->room * t->tuning.space.space.n);
     TRY_ALLOC(t->measure, t->a, t->room * n_kinds(t) * (MEASURES + 1));
     TRY_ALLOC(t->round, t->a, t->room);
-    t->cache.arena = t->a;
     return STATUS_OK;
 }
 
@@ -455,8 +454,12 @@ static status search_target(target *t, size_t number, search_outcome *out)
     arena_close(&scratch);
     TRY(comm_agree(t->comm, st));
     t->journal->items.study = (uint32_t)number + 1;
-    st = run_target(t);
+    st = comm_agree(t->comm, arena_open("masks of a search", &t->cache.arena));
+    if (status_ok(st)) {
+        st = run_target(t);
+    }
     t->journal->items.study = 0;
+    arena_close(&t->cache.arena);
     TRY(st);
     TRY(comm_agree(t->comm, conclude(t->a, t, out)));
     for (size_t i = before; i < out->n_searches; i++) {

@@ -128,8 +128,9 @@ static status read_runs(arena *a, const journal_index *index, status_report *out
         if (!read_head(data, (size_t)index->entry[i].size, &n)) {
             return not_understood("a run");
         }
-        out->n_runs++;
-        if (latest == NULL || n.started > out->last.started) {
+        out->n_runs += i == 0 || !same_key(&index->entry[i], &index->entry[i - 1]);
+        /* A search adds curves to those that its run has noted at its start. */
+        if (latest == NULL || n.n_cells > out->last.n_cells || (n.n_cells == out->last.n_cells && n.started > out->last.started)) {
             out->last = n;
             latest = data;
         }
@@ -224,8 +225,8 @@ static status read_curves(arena *a, const journal_index *index, const size_t *cu
 static void look_at_files(const journal_index *index, double now, status_report *out)
 {
     double quiet = quiet_seconds;
-    for (size_t k = 0; k < STATUS_KINDS; k++) {
-        quiet = 4.0 * out->kind[k].slowest > quiet ? 4.0 * out->kind[k].slowest : quiet;
+    for (size_t i = 0; i < index->n; i++) {
+        quiet = 4.0 * index->entry[i].seconds > quiet ? 4.0 * index->entry[i].seconds : quiet;
     }
     for (size_t i = 0; i < index->n_files; i++) {
         struct stat info;

@@ -87,7 +87,7 @@ static void print_left(FILE *to, const status_report *r)
         bound = bound || r->kind[k].at_most;
     }
     if (left < 0.0) {
-        (void)fprintf(to, "\nNothing is finished yet.\n");
+        (void)fputs(r->search.done > 0 ? "" : "\nNothing is finished yet.\n", to);
         return;
     }
     const size_t ranks = r->running ? r->active : r->last.ranks;

@@ -110,6 +110,7 @@ static status compute(work *w, size_t item)
     }
     TRY(l->take(l->context, item, w->payload));
     stop_note(s->stop, seconds);
+    s->item_seconds += seconds;
     s->n_computed++;
     return STATUS_OK;
 }

@@ -28,6 +28,7 @@ typedef struct item_service {
     uint32_t study;          /* items of several studies share the journal (a search, and what it reports): which this is; 0: the only one, or the last */
     size_t n_restored, n_computed; /* of this rank */
     size_t n_missing;        /* items that other jobs of the array have to compute yet; the same on all ranks */
+    double item_seconds;     /* of this rank: computing items */
     double idle_seconds;     /* of this rank: waiting for other ranks to finish a list */
 } item_service;
 

@@ -9,6 +9,9 @@ static status run(comm *c, const cli *cl, int argc, char *const argv[])
     if (cl->array != NULL) {
         TRY(resume_array(cl->array, &o.resume.task, &o.resume.n_tasks));
     }
+    if (cl->array != NULL && cl->fresh) {
+        return FAIL(ST_USAGE, "--fresh: with --array it would throw away what the other jobs have done; remove the journal yourself before the first one starts");
+    }
     if (cl->time_limit != NULL) {
         TRY(resume_duration(cl->time_limit, &o.resume.limit_seconds));
     }

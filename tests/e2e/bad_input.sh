@@ -64,7 +64,7 @@ fresh() {
 
 nothing_left() {
     local after
-    after=$(find . | sort)
+    after=$(find . | grep -v "${may_stay:-^$}" | sort)
     [ "$before" = "$after" ] && return
     fail "files are left behind: $*"
     diff <(echo "$before") <(echo "$after") | sed 's/^/    /'
