@@ -72,7 +72,7 @@ typedef struct config_search {
     double split;             /* share of each class's evaluation images on which settings are judged */
     config_search_objective objective;
     const char *resolved;     /* the section as YAML that gives the same */
-    size_t report;            /* how many of the best settings get curves on the other images, as criteria tuned-1, tuned-2, ... */
+    size_t report;            /* how many of the best settings get curves on the other images, as criteria tuned-<model>-<kind>-1, -2, ... */
 } config_search;
 
 /* What becomes of the scores of single images. */

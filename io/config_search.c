@@ -89,11 +89,14 @@ static status read_tuning_seeds(arena *a, const yaml_node *at, const config *c, 
     for (size_t i = 0; i < c->n_seeds; i++) {
         largest = c->seeds[i] > largest ? c->seeds[i] : largest;
     }
+    if (!list && largest > (uint64_t)INT64_MAX - o->n_seeds) {
+        return FAIL(ST_CONFIG, "%s: search.seeds: expected a list, since seeds are below 2^63 and no %zu are left behind the largest of tasks.seeds, %" PRIu64,
+                    c->path, o->n_seeds, largest);
+    }
     for (size_t i = 0; i < o->n_seeds; i++) {
         seeds[i] = list ? read[i] : largest + 1 + i;
         if (is_in(seeds[i], c->n_seeds, c->seeds)) {
-            return at != NULL ? FAIL_AT(at, "expected seeds that are not in tasks.seeds, on which the best settings are judged again, found %" PRIu64, seeds[i])
-                              : FAIL(ST_CONFIG, "%s: search.seeds: no seeds are left behind the largest of tasks.seeds; state some", c->path);
+            return FAIL_AT(at, "expected seeds that are not in tasks.seeds, on which the best settings are judged again, found %" PRIu64, seeds[i]);
         }
     }
     o->seeds = seeds;

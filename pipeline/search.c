@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "core/log.h"
+#include "io/config_search.h"
 #include "pipeline/gather.h"
 #include "pipeline/search_study.h"
 #include "search/importance.h"
@@ -360,7 +361,7 @@ static status describe(arena *a, arena *scratch, const target *t, size_t kind, r
                            .objective = c.objective, .error = c.error, .a_pr_mean = c.measure[OBJECTIVE_MEAN],
                            .a_pr_trapezoid = c.measure[OBJECTIVE_TRAPEZOID], .area_parameters = c.measure[OBJECTIVE_PARAMETERS],
                            .area_macs = c.measure[OBJECTIVE_MACS], .n_masks = t->n_masks, .n_evaluated = t->n_evaluated, .front = c.front,
-                           .held_out = c.held_out, .held_out_error = c.held_out_error};
+                           .held_out = c.held_out, .held_out_error = c.held_out_error, .maximised = search_objective_names[o->objective]};
     TRY(judge(a, scratch, t, kind, c.objective, out, &best));
     return rank_trials(a, scratch, t->n, c.objective, best, &out->rank);
 }
@@ -376,6 +377,19 @@ static bool is_reported(const target *t, size_t kind, size_t which, const size_t
     return false;
 }
 
+/* tuned-<model>-<kind>-<place>: a name of a criterion has 64 characters, that of a model may have as many, so the number of the model stands for what
+ * is cut off. */
+static status tuned_name(arena *a, const target *t, component_kind kind, size_t place, const char **out)
+{
+    enum { LONGEST = 40, KEPT = 36 };
+    const char *model = t->tuning.model.config->name;
+    if (strlen(model) > LONGEST) {
+        TRY_TEXT(model, a, "%.*s.%zu", (int)KEPT, model, t->model);
+    }
+    TRY_TEXT(*out, a, "tuned-%s-%s-%zu", model, component_kind_name(kind), place);
+    return STATUS_OK;
+}
+
 /* The best settings as criteria of the study, for the model alone. */
 static status add_tuned(arena *a, const target *t, const result_search *r, size_t kind, size_t which, search_outcome *out)
 {
@@ -385,14 +399,14 @@ static status add_tuned(arena *a, const target *t, const result_search *r, size_
     *model = t->model;
     for (size_t k = 0; out->n_tuned - before < report && k < r->n_trials; k++) {
         size_t i = 0;
-        const char *name;
+        const char *name = NULL;
         while (r->rank[i] != k) {
             i++;
         }
         if (is_reported(t, kind, i, out->tuned_trial + before, out->n_tuned - before)) {
             continue;
         }
-        TRY_TEXT(name, a, "tuned-%.40s-%s-%zu", t->tuning.model.config->name, component_kind_name(r->kind), out->n_tuned - before + 1);
+        TRY(tuned_name(a, t, r->kind, out->n_tuned - before + 1, &name));
         config_criterion *c = &out->tuned[out->n_tuned];
         TRY(settings_criterion(a, &t->tuning.space, t->point + i * t->tuning.space.space.n, name, c));
         c->n_models = 1;

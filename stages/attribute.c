@@ -3,12 +3,9 @@
 
 #include "io/sha256.h"
 #include "parallel/node_weights.h"
-#include "pruning/lrp_tree.h"
-#include "stages/batch_source.h"
+#include "stages/attribute_parts.h"
 #include "stages/item_keys.h"
 #include "stages/marks.h"
-#include "stages/rows.h"
-#include "stages/stage.h"
 #include "stages/work_list.h"
 
 extern const stage_def stage_attribute;
@@ -42,32 +39,8 @@ size_t attribute_index(const study *s, size_t model, size_t criterion, size_t re
     return (model * s->config->n_criteria + same_scores(s->config, criterion)) * s->n_references + reference;
 }
 
-/* One (model, criterion) on this rank, or in a search all of a model's. An item is one of its micro-batches, a payload the marks of its images and
- * its rows. */
-typedef struct explainer {
-    stage_ctx *stage;
-    size_t model_index, criterion;
-    const study_model *model;
-    const criterion_def *method;
-    void *state;
-    size_t n_members;      /* criteria that a tree explains together */
-    const size_t *member;  /* [n_members] */
-    lrp_tree *tree;        /* of a search; NULL: one criterion by itself */
-    uint8_t digest[16];    /* of what the members' scores follow from */
-    size_t n_values; /* the length of a row */
-    size_t passes;   /* of a micro-batch through the network */
-    exact_sum *sums; /* [n_references, n_values] */
-    size_t *target;  /* [micro_batch] */
-    uint64_t *sample; /* [micro_batch] index in the data set */
-    row_keeper rows_kept; /* with `rows: keep` */
-    batch batch;
-    batch_source *images;
-    arena *scratch;       /* of one image */
-    weight_list weights;  /* that the ranks of a node share */
-} explainer;
-
 /* Where in a payload the rows [micro_batch, n_values] begin: aligned as an arena's blocks are. */
-static size_t rows_at(const study *s)
+size_t attribute_rows_at(const study *s)
 {
     return forecast_block(s->config->micro_batch, sizeof(noted_mark));
 }
@@ -120,8 +93,7 @@ static status open_tree(arena *a, explainer *e, weight_list *weights)
     return STATUS_OK;
 }
 
-/* Local. Explains nothing before explainer_ready(); to be closed whether it is open or not. */
-static status explainer_open(stage_ctx *c, arena *a, arena *scratch, size_t model, size_t n, const size_t criterion_of[], explainer *e)
+status explainer_open(stage_ctx *c, arena *a, arena *scratch, size_t model, size_t n, const size_t criterion_of[], explainer *e)
 {
     const study *s = c->study;
     const size_t criterion = criterion_of[0];
@@ -146,8 +118,7 @@ static status explainer_open(stage_ctx *c, arena *a, arena *scratch, size_t mode
     return e->tree != NULL ? STATUS_OK : e->method->open(a, &setup, &e->state);
 }
 
-/* Collective. */
-static status explainer_ready(const stage_ctx *c, arena *a, status opened, explainer *e)
+status explainer_ready(const stage_ctx *c, arena *a, status opened, explainer *e)
 {
     TRY(comm_agree(c->comm, opened));
     return node_weights_place(c->comm, a, &e->weights);
@@ -182,7 +153,7 @@ static void key_of(const void *context, size_t index, journal_key *out)
     memcpy(out->content, e->digest, sizeof out->content);
 }
 
-static void expect(void *context, size_t index)
+void explainer_expect(void *context, size_t index)
 {
     explainer *e = context;
     batch_source_ask(e->images, &e->stage->study->explained, &e->model->preprocess, index);
@@ -195,8 +166,7 @@ static void tick_claims(void *to)
     claims_tick(e->stage->items->claims);
 }
 
-/* The next micro-batch that was asked for. */
-static status explain_batch(explainer *e, float *rows)
+status explain_batch(explainer *e, float *rows)
 {
     const study *s = e->stage->study;
     const size_t micro_batch = s->config->micro_batch;
@@ -220,8 +190,8 @@ static status compute(void *context, size_t index, void *payload)
     explainer *e = context;
     const study *s = e->stage->study;
     (void)index; /* items are computed in the order in which they are expected */
-    memset(payload, 0, rows_at(s));
-    TRY(explain_batch(e, (float *)((char *)payload + rows_at(s))));
+    memset(payload, 0, attribute_rows_at(s));
+    TRY(explain_batch(e, (float *)((char *)payload + attribute_rows_at(s))));
     marks_note(s->reference_data, e->batch.n, e->batch.sample, e->stage->reference_mark, payload);
     return STATUS_OK;
 }
@@ -239,7 +209,7 @@ static status take(void *context, size_t index, const void *payload)
     explainer *e = context;
     const study *s = e->stage->study;
     const batch b = describe(e, index);
-    const float *rows = (const float *)((const char *)payload + rows_at(s));
+    const float *rows = (const float *)((const char *)payload + attribute_rows_at(s));
     marks_take(b.n, b.sample, payload, e->stage->reference_mark);
     for (size_t i = 0; i < b.n; i++) {
         const float *row = rows + i * e->n_values;
@@ -260,7 +230,7 @@ static size_t payload_of(const void *context, size_t index)
     const explainer *e = context;
     const study *s = e->stage->study;
     (void)index;
-    return rows_at(s) + s->config->micro_batch * e->n_values * sizeof(float);
+    return attribute_rows_at(s) + s->config->micro_batch * e->n_values * sizeof(float);
 }
 
 static double images_of(const void *context, size_t index)
@@ -281,7 +251,7 @@ static item_list items_of(explainer *e)
                        .key = key_of,
                        .payload = payload_of,
                        .images = images_of,
-                       .expect = expect,
+                       .expect = explainer_expect,
                        .compute = compute,
                        .take = take,
                        .check = check};
@@ -340,13 +310,6 @@ static status explain(stage_ctx *c, arena *a, arena *scratch, size_t model, size
     return reduce(c, &e, model, criterion, sums);
 }
 
-/* How often every micro-batch goes through a model's network for one criterion. */
-static size_t passes_of(const study *s, size_t model, size_t criterion)
-{
-    const criterion_setup setup = study_setup(s, model, criterion);
-    return criterion_passes(s->config->criteria[criterion].method, &setup);
-}
-
 static double work(const stage_ctx *c)
 {
     const study *s = c->study;
@@ -354,7 +317,7 @@ static double work(const stage_ctx *c)
     double passes = 0.0;
     for (size_t m = 0; m < s->n_models; m++) {
         for (size_t k = 0; k < s->config->n_criteria; k++) {
-            passes += attribute_explains(s, m, k) ? (double)passes_of(s, m, k) : 0.0;
+            passes += attribute_explains(s, m, k) ? (double)attribute_passes(s, m, k) : 0.0;
         }
     }
     return passes * (double)(batches * s->config->micro_batch) / (double)c->comm->size;
@@ -396,214 +359,6 @@ static status run_all(stage_ctx *c, arena *a, arena *scratch)
     return STATUS_OK;
 }
 
-/* What an explainer takes. Weights in the kernels' order are counted by themselves where ranks share memory. */
-static status forecast_memory(const stage_ctx *c, size_t model, size_t criterion, stage_forecast *out)
-{
-    const study *s = c->study;
-    const config_criterion *cc = &s->config->criteria[criterion];
-    const graph *g = s->models[model].graph;
-    weight_list weights = weights_open(NULL);
-    criterion_setup setup = study_setup(s, model, criterion);
-    setup.weights = node_weights_list(c->comm, &weights);
-    const size_t micro_batch = s->config->micro_batch, n_values = criterion_row(cc->method, &setup);
-    const size_t batches = study_batches(&s->explained, micro_batch);
-    const size_t sums = forecast_block(s->n_references * n_values, sizeof(exact_sum));
-    size_t method = 0;
-    TRY(cc->method->bytes(&setup, &method));
-    const size_t weight_bytes = weights.floats * sizeof(float);
-    out->shared = c->comm->node_size > 1 ? weight_bytes : 0;
-    forecast_add(out, "activations and relevance", method);
-    forecast_add(out, "weights in the order of the kernels", weight_bytes - out->shared);
-    forecast_add(out, "sums of relevance", sums);
-    forecast_add(out, "sums of other ranks", c->comm->size > 1 ? sums : 0);
-    forecast_add(out, "rows of relevance", items_bytes(batches, rows_at(s) + micro_batch * n_values * sizeof(float)));
-    forecast_add(out, "micro-batches read ahead",
-                 batch_source_bytes(micro_batch, shape_count(g->input), s->config->decode_threads, BATCHES_AHEAD));
-    forecast_add(out, "a micro-batch of images",
-                 forecast_block(micro_batch * shape_count(g->input), sizeof(float)) + 2 * forecast_block(micro_batch, sizeof(size_t)));
-    out->kept += forecast_block(s->n_references * n_values, sizeof(double));
-    rows_forecast(c, model, criterion, out);
-    return STATUS_OK;
-}
-
-/* Counts add up over models and criteria, which come one after the other; of memory the largest counts. */
-static status forecast_pair(const stage_ctx *c, size_t model, size_t criterion, stage_forecast *out)
-{
-    stage_forecast one = {0};
-    const size_t batches = study_batches(&c->study->explained, c->study->config->micro_batch);
-    TRY(forecast_memory(c, model, criterion, &one));
-    const size_t ranks = (size_t)c->comm->node_size;
-    if (ranks * forecast_bytes(&one) + one.shared > ranks * forecast_bytes(out) + out->shared) {
-        memcpy(out->part, one.part, sizeof out->part);
-        out->n_parts = one.n_parts;
-        out->shared = one.shared;
-    }
-    out->kept += one.kept;
-    out->items += batches;
-    out->passes += batches * passes_of(c->study, model, criterion);
-    out->images = c->study->explained.n;
-    return STATUS_OK;
-}
-
-static status forecast(stage_ctx *c, arena *scratch, stage_forecast *out)
-{
-    (void)scratch;
-    const study *s = c->study;
-    const size_t pairs = s->n_models * s->config->n_criteria;
-    *out = (stage_forecast){.kept = forecast_block(pairs * s->n_references, sizeof(double *)) + forecast_block(pairs, sizeof(float *))};
-    for (size_t m = 0; m < s->n_models; m++) {
-        for (size_t k = 0; k < s->config->n_criteria; k++) {
-            if (attribute_explains(s, m, k)) {
-                TRY(forecast_pair(c, m, k, out));
-            }
-        }
-    }
-    for (size_t i = 0; i < s->n_cells; i++) {
-        const study_cell *cell = &s->cells[i];
-        if (cell->reference != NO_REFERENCE) {
-            out->unshared += study_batches(&s->references[cell->reference].samples, s->config->micro_batch) *
-                             passes_of(s, cell->model, cell->criterion);
-        }
-    }
-    return STATUS_OK;
-}
-
-/* What a micro-batch of a list takes: all of it, and reading its images alone. */
-typedef struct trial_steps {
-    trial_clock all, read;
-    size_t n_values;
-} trial_steps;
-
-/* Local. What a thread may do ahead. */
-static status try_reading(explainer *e, trial_clock *clock)
-{
-    const study *s = e->stage->study;
-    const size_t n = study_batches(&s->explained, s->config->micro_batch);
-    for (size_t i = 0; i < 2 && e->stage->noted != NULL; i++) {
-        const trial_moment started = trial_now();
-        TRY(batch_read(e->scratch, s->reference_data, &s->explained, ((size_t)e->stage->comm->rank + i) % n, s->config->micro_batch,
-                       &e->model->preprocess, e->stage->reference_mark, &e->batch));
-        trial_since(clock, started);
-        arena_reset(e->scratch);
-    }
-    return STATUS_OK;
-}
-
-/* Local. Micro-batches as they come, again and again, until the time is over. Ranks begin in different places. */
-static status try_batches(explainer *e, float *rows, double budget, trial_clock *clock)
-{
-    const stage_ctx *c = e->stage;
-    const size_t n = study_batches(&c->study->explained, c->study->config->micro_batch);
-    size_t asked = (size_t)c->comm->rank;
-    expect(e, asked++ % n);
-    while (clock->n == 0 || clock->sum < budget) {
-        const trial_moment started = trial_now();
-        expect(e, asked++ % n);
-        TRY(explain_batch(e, rows));
-        trial_since(clock, started);
-    }
-    return STATUS_OK;
-}
-
-static status try_explainer(stage_ctx *c, arena *a, arena *scratch, size_t model, size_t criterion, double budget, trial_steps *steps)
-{
-    explainer e;
-    float *rows = NULL;
-    status st = explainer_open(c, a, scratch, model, 1, &criterion, &e);
-    if (status_ok(st)) {
-        rows = arena_alloc(a, c->study->config->micro_batch * e.n_values, sizeof *rows);
-        st = rows == NULL ? (status){ST_ENVIRONMENT} : STATUS_OK;
-    }
-    st = explainer_ready(c, a, st, &e);
-    if (status_ok(st)) {
-        steps->n_values = e.n_values;
-        st = try_reading(&e, &steps->read);
-    }
-    if (status_ok(st)) {
-        st = try_batches(&e, rows, budget, &steps->all);
-    }
-    batch_source_close(&e.images);
-    return comm_agree(c->comm, st);
-}
-
-/* For who wants to know how the list would do on other ranks. `images`: of a micro-batch, in those of one that was tried. */
-static status note_list(const stage_ctx *c, const trial_steps *t, double images)
-{
-    const study *s = c->study;
-    const size_t micro_batch = s->config->micro_batch;
-    if (c->noted == NULL) {
-        return STATUS_OK;
-    }
-    double *seconds;
-    work_part *part;
-    TRY_ALLOC(seconds, c->noted->arena, 1);
-    TRY_ALLOC(part, c->noted->arena, 1);
-    const double read = images * trial_used(&t->read), all = images * trial_used(&t->all);
-    const double own = s->config->decode_threads == 0 ? all - read : all;
-    *seconds = own > 0.0 ? own : 0.0;
-    *part = (work_part){.n = study_batches(&s->explained, micro_batch), .n_kinds = 1, .seconds = seconds, .read_seconds = read, .ticks = 1};
-    return work_note(c->noted, &(work_list){.stage = stage_attribute.name,
-                                            .n_parts = 1,
-                                            .part = part,
-                                            .stretch = 1,
-                                            .payload = rows_at(s) + micro_batch * t->n_values * sizeof(float),
-                                            .summed = s->n_references * t->n_values * sizeof(exact_sum)});
-}
-
-/* Collective. Seconds for one image. */
-static status try_pair(const stage_ctx *c, arena *a, arena *scratch, size_t model, size_t criterion, double budget, double *seconds)
-{
-    static const double walk_costs = 3.0; /* of a pass, in forward passes, roughly */
-    trial t;
-    trial_steps steps = {.n_values = 0};
-    uint64_t parameters, macs;
-    stage_ctx mine = *c;
-    graph_cost(c->study->models[model].graph, &parameters, &macs, NULL, NULL);
-    const double passes = (double)passes_of(c->study, model, criterion);
-    trial_open(c->study, passes * walk_costs * (double)macs, budget / 2.0, &t);
-    mine.study = &t.study;
-    arena_release(a);
-    TRY(try_explainer(&mine, a, scratch, model, criterion, budget, &steps));
-    *seconds = trial_mean(&steps.all) / (double)t.config.micro_batch;
-    return note_list(c, &steps, (double)c->study->config->micro_batch / (double)t.config.micro_batch);
-}
-
-/* For how many criteria images are explained. */
-static size_t explaining(const study *s, size_t model)
-{
-    size_t n = 0;
-    for (size_t k = 0; k < s->config->n_criteria; k++) {
-        n += attribute_explains(s, model, k);
-    }
-    return n;
-}
-
-/* Every criterion is tried: parameters and rules decide what one costs. */
-static status try_model(stage_ctx *c, arena *a, arena *scratch, size_t model, double budget, double *seconds)
-{
-    const study *s = c->study;
-    const config *cfg = s->config;
-    const size_t batches = study_batches(&s->explained, cfg->micro_batch);
-    for (size_t k = 0; k < cfg->n_criteria; k++) {
-        double one = 0.0;
-        if (attribute_explains(s, model, k)) {
-            TRY(try_pair(c, a, scratch, model, k, budget, &one));
-            *seconds += one * (double)(forecast_share(batches, c->comm->size) * cfg->micro_batch);
-        }
-    }
-    return STATUS_OK;
-}
-
-static status try_all(stage_ctx *c, arena *a, arena *images, double budget, double *seconds)
-{
-    const study *s = c->study;
-    *seconds = 0.0;
-    for (size_t m = 0; m < s->n_models; m++) {
-        TRY(try_model(c, a, images, m, budget / (double)(s->n_models * (explaining(s, m) + 1)), seconds));
-    }
-    return STATUS_OK;
-}
-
 static status run(stage_ctx *c)
 {
     arena *a = NULL, *scratch = NULL;
@@ -625,6 +380,6 @@ const stage_def stage_attribute = {
     .help = "explain the reference images and add up the relevance of every component",
     .work = work,
     .run = run,
-    .forecast = forecast,
-    .trial = try_all,
+    .forecast = attribute_forecast,
+    .trial = attribute_trial,
 };

@@ -100,6 +100,30 @@ static void counted_seeds_follow_those_of_the_study(void **state)
     const char *text = arena_text(memory, "%ssearch: {seeds: 2}\n", changed("seeds: 3", "seeds: [5, 90, 7]"));
     const config_search *s = &parsed(text, 0, NULL)->search;
     assert_true(s->n_seeds == 2 && s->seeds[0] == 91 && s->seeds[1] == 92);
+    const char *last = arena_text(memory, "%ssearch: {seeds: 2}\n", changed("seeds: 3", "seeds: [9223372036854775805]"));
+    s = &parsed(last, 0, NULL)->search;
+    assert_true(s->seeds[1] == INT64_MAX);
+    (void)parsed(parsed(last, 0, NULL)->resolved, 0, NULL);
+}
+
+/* Seeds are below 2^63, also those that nobody wrote. */
+static void too_large_seeds_leave_none_to_search(void **state)
+{
+    (void)state;
+    static const char *const lines[] = {"search: {}\n", "search: {seeds: 2}\n"};
+    for (size_t i = 0; i < COUNT(lines); i++) {
+        const char *text = arena_text(memory, "%s%s", changed("seeds: 3", "seeds: [1, 9223372036854775806]"), lines[i]);
+        config *c;
+        assert_fails(parse(text, strlen(text), 0, NULL, &c), ST_CONFIG, "search.seeds: expected a list", "9223372036854775806", NULL);
+    }
+}
+
+/* Whatever number of references a study may have, its search may have. */
+static void many_references_are_read_again(void **state)
+{
+    (void)state;
+    const config *c = parsed(arena_text(memory, "%ssearch: {}\n", changed("references: [5, 10]", "references: [5, 1000000]")), 0, NULL);
+    assert_int_equal(parsed(c->resolved, 0, NULL)->search.references, 1000000);
 }
 
 static void every_method_and_objective_has_its_name(void **state)
@@ -200,6 +224,8 @@ static void bad_sections_are_placed(void **state)
         {"search: {seeds: []}\n", "24:17: search.seeds: expected a list of 1 to 10000 elements, found 0"},
         {"search: {seeds: [9, 9]}\n", "24:21: search.seeds[1]: expected distinct seeds, found 9 again; it is [0] already"},
         {"search: {seeds: [5, 2]}\n", "24:17: search.seeds: expected seeds that are not in tasks.seeds, on which the best settings are judged again, found 2"},
+        {"search: {seeds: [-1]}\n", "24:18: search.seeds[0]: expected an integer in [0, 2^63), found -1"},
+        {"search: {seeds: [9223372036854775808]}\n", "search.seeds[0]: expected an integer in [0, 2^63), found 9223372036854775808"},
         {"search: {seeds: {}}\n", "24:17: search.seeds: expected a list of seeds or a count"},
         {"search: {references: 7}\n", "24:22: search.references: expected one of tasks.references, found 7"},
         {"search: {references: [5]}\n", "24:22: search.references: expected an integer"},
@@ -264,6 +290,8 @@ int main(void)
         TEST(defaults),
         TEST(every_key_counts),
         TEST(counted_seeds_follow_those_of_the_study),
+        TEST(too_large_seeds_leave_none_to_search),
+        TEST(many_references_are_read_again),
         TEST(every_method_and_objective_has_its_name),
         TEST(a_resolved_study_is_the_same),
         TEST(bad_sections_are_placed),

@@ -1,0 +1,224 @@
+/* What the attribute stage will do, take and last. */
+#include <string.h>
+
+#include "parallel/node_weights.h"
+#include "stages/attribute_parts.h"
+#include "stages/items.h"
+#include "stages/work_list.h"
+
+extern const stage_def stage_attribute;
+
+/* How often every micro-batch goes through a model's network for one criterion. */
+size_t attribute_passes(const study *s, size_t model, size_t criterion)
+{
+    const criterion_setup setup = study_setup(s, model, criterion);
+    return criterion_passes(s->config->criteria[criterion].method, &setup);
+}
+
+/* What an explainer takes. Weights in the kernels' order are counted by themselves where ranks share memory. */
+static status forecast_memory(const stage_ctx *c, size_t model, size_t criterion, stage_forecast *out)
+{
+    const study *s = c->study;
+    const config_criterion *cc = &s->config->criteria[criterion];
+    const graph *g = s->models[model].graph;
+    weight_list weights = weights_open(NULL);
+    criterion_setup setup = study_setup(s, model, criterion);
+    setup.weights = node_weights_list(c->comm, &weights);
+    const size_t micro_batch = s->config->micro_batch, n_values = criterion_row(cc->method, &setup);
+    const size_t batches = study_batches(&s->explained, micro_batch);
+    const size_t sums = forecast_block(s->n_references * n_values, sizeof(exact_sum));
+    size_t method = 0;
+    TRY(cc->method->bytes(&setup, &method));
+    const size_t weight_bytes = weights.floats * sizeof(float);
+    out->shared = c->comm->node_size > 1 ? weight_bytes : 0;
+    forecast_add(out, "activations and relevance", method);
+    forecast_add(out, "weights in the order of the kernels", weight_bytes - out->shared);
+    forecast_add(out, "sums of relevance", sums);
+    forecast_add(out, "sums of other ranks", c->comm->size > 1 ? sums : 0);
+    forecast_add(out, "rows of relevance", items_bytes(batches, attribute_rows_at(s) + micro_batch * n_values * sizeof(float)));
+    forecast_add(out, "micro-batches read ahead",
+                 batch_source_bytes(micro_batch, shape_count(g->input), s->config->decode_threads, BATCHES_AHEAD));
+    forecast_add(out, "a micro-batch of images",
+                 forecast_block(micro_batch * shape_count(g->input), sizeof(float)) + 2 * forecast_block(micro_batch, sizeof(size_t)));
+    out->kept += forecast_block(s->n_references * n_values, sizeof(double));
+    rows_forecast(c, model, criterion, out);
+    return STATUS_OK;
+}
+
+/* Counts add up over models and criteria, which come one after the other; of memory the largest counts. */
+static status forecast_pair(const stage_ctx *c, size_t model, size_t criterion, stage_forecast *out)
+{
+    stage_forecast one = {0};
+    const size_t batches = study_batches(&c->study->explained, c->study->config->micro_batch);
+    TRY(forecast_memory(c, model, criterion, &one));
+    const size_t ranks = (size_t)c->comm->node_size;
+    if (ranks * forecast_bytes(&one) + one.shared > ranks * forecast_bytes(out) + out->shared) {
+        memcpy(out->part, one.part, sizeof out->part);
+        out->n_parts = one.n_parts;
+        out->shared = one.shared;
+    }
+    out->kept += one.kept;
+    out->items += batches;
+    out->passes += batches * attribute_passes(c->study, model, criterion);
+    out->images = c->study->explained.n;
+    return STATUS_OK;
+}
+
+status attribute_forecast(stage_ctx *c, arena *scratch, stage_forecast *out)
+{
+    (void)scratch;
+    const study *s = c->study;
+    const size_t pairs = s->n_models * s->config->n_criteria;
+    *out = (stage_forecast){.kept = forecast_block(pairs * s->n_references, sizeof(double *)) + forecast_block(pairs, sizeof(float *))};
+    for (size_t m = 0; m < s->n_models; m++) {
+        for (size_t k = 0; k < s->config->n_criteria; k++) {
+            if (attribute_explains(s, m, k)) {
+                TRY(forecast_pair(c, m, k, out));
+            }
+        }
+    }
+    for (size_t i = 0; i < s->n_cells; i++) {
+        const study_cell *cell = &s->cells[i];
+        if (cell->reference != NO_REFERENCE) {
+            out->unshared += study_batches(&s->references[cell->reference].samples, s->config->micro_batch) *
+                             attribute_passes(s, cell->model, cell->criterion);
+        }
+    }
+    return STATUS_OK;
+}
+
+/* What a micro-batch of a list takes: all of it, and reading its images alone. */
+typedef struct trial_steps {
+    trial_clock all, read;
+    size_t n_values;
+} trial_steps;
+
+/* Local. What a thread may do ahead. */
+static status try_reading(explainer *e, trial_clock *clock)
+{
+    const study *s = e->stage->study;
+    const size_t n = study_batches(&s->explained, s->config->micro_batch);
+    for (size_t i = 0; i < 2 && e->stage->noted != NULL; i++) {
+        const trial_moment started = trial_now();
+        TRY(batch_read(e->scratch, s->reference_data, &s->explained, ((size_t)e->stage->comm->rank + i) % n, s->config->micro_batch,
+                       &e->model->preprocess, e->stage->reference_mark, &e->batch));
+        trial_since(clock, started);
+        arena_reset(e->scratch);
+    }
+    return STATUS_OK;
+}
+
+/* Local. Micro-batches as they come, again and again, until the time is over. Ranks begin in different places. */
+static status try_batches(explainer *e, float *rows, double budget, trial_clock *clock)
+{
+    const stage_ctx *c = e->stage;
+    const size_t n = study_batches(&c->study->explained, c->study->config->micro_batch);
+    size_t asked = (size_t)c->comm->rank;
+    explainer_expect(e, asked++ % n);
+    while (clock->n == 0 || clock->sum < budget) {
+        const trial_moment started = trial_now();
+        explainer_expect(e, asked++ % n);
+        TRY(explain_batch(e, rows));
+        trial_since(clock, started);
+    }
+    return STATUS_OK;
+}
+
+static status try_explainer(stage_ctx *c, arena *a, arena *scratch, size_t model, size_t criterion, double budget, trial_steps *steps)
+{
+    explainer e;
+    float *rows = NULL;
+    status st = explainer_open(c, a, scratch, model, 1, &criterion, &e);
+    if (status_ok(st)) {
+        rows = arena_alloc(a, c->study->config->micro_batch * e.n_values, sizeof *rows);
+        st = rows == NULL ? (status){ST_ENVIRONMENT} : STATUS_OK;
+    }
+    st = explainer_ready(c, a, st, &e);
+    if (status_ok(st)) {
+        steps->n_values = e.n_values;
+        st = try_reading(&e, &steps->read);
+    }
+    if (status_ok(st)) {
+        st = try_batches(&e, rows, budget, &steps->all);
+    }
+    batch_source_close(&e.images);
+    return comm_agree(c->comm, st);
+}
+
+/* For who wants to know how the list would do on other ranks. `images`: of a micro-batch, in those of one that was tried. */
+static status note_list(const stage_ctx *c, const trial_steps *t, double images)
+{
+    const study *s = c->study;
+    const size_t micro_batch = s->config->micro_batch;
+    if (c->noted == NULL) {
+        return STATUS_OK;
+    }
+    double *seconds;
+    work_part *part;
+    TRY_ALLOC(seconds, c->noted->arena, 1);
+    TRY_ALLOC(part, c->noted->arena, 1);
+    const double read = images * trial_used(&t->read), all = images * trial_used(&t->all);
+    const double own = s->config->decode_threads == 0 ? all - read : all;
+    *seconds = own > 0.0 ? own : 0.0;
+    *part = (work_part){.n = study_batches(&s->explained, micro_batch), .n_kinds = 1, .seconds = seconds, .read_seconds = read, .ticks = 1};
+    return work_note(c->noted, &(work_list){.stage = stage_attribute.name,
+                                            .n_parts = 1,
+                                            .part = part,
+                                            .stretch = 1,
+                                            .payload = attribute_rows_at(s) + micro_batch * t->n_values * sizeof(float),
+                                            .summed = s->n_references * t->n_values * sizeof(exact_sum)});
+}
+
+/* Collective. Seconds for one image. */
+static status try_pair(const stage_ctx *c, arena *a, arena *scratch, size_t model, size_t criterion, double budget, double *seconds)
+{
+    static const double walk_costs = 3.0; /* of a pass, in forward passes, roughly */
+    trial t;
+    trial_steps steps = {.n_values = 0};
+    uint64_t parameters, macs;
+    stage_ctx mine = *c;
+    graph_cost(c->study->models[model].graph, &parameters, &macs, NULL, NULL);
+    const double passes = (double)attribute_passes(c->study, model, criterion);
+    trial_open(c->study, passes * walk_costs * (double)macs, budget / 2.0, &t);
+    mine.study = &t.study;
+    arena_release(a);
+    TRY(try_explainer(&mine, a, scratch, model, criterion, budget, &steps));
+    *seconds = trial_mean(&steps.all) / (double)t.config.micro_batch;
+    return note_list(c, &steps, (double)c->study->config->micro_batch / (double)t.config.micro_batch);
+}
+
+/* For how many criteria images are explained. */
+static size_t explaining(const study *s, size_t model)
+{
+    size_t n = 0;
+    for (size_t k = 0; k < s->config->n_criteria; k++) {
+        n += attribute_explains(s, model, k);
+    }
+    return n;
+}
+
+/* Every criterion is tried: parameters and rules decide what one costs. */
+static status try_model(stage_ctx *c, arena *a, arena *scratch, size_t model, double budget, double *seconds)
+{
+    const study *s = c->study;
+    const config *cfg = s->config;
+    const size_t batches = study_batches(&s->explained, cfg->micro_batch);
+    for (size_t k = 0; k < cfg->n_criteria; k++) {
+        double one = 0.0;
+        if (attribute_explains(s, model, k)) {
+            TRY(try_pair(c, a, scratch, model, k, budget, &one));
+            *seconds += one * (double)(forecast_share(batches, c->comm->size) * cfg->micro_batch);
+        }
+    }
+    return STATUS_OK;
+}
+
+status attribute_trial(stage_ctx *c, arena *a, arena *images, double budget, double *seconds)
+{
+    const study *s = c->study;
+    *seconds = 0.0;
+    for (size_t m = 0; m < s->n_models; m++) {
+        TRY(try_model(c, a, images, m, budget / (double)(s->n_models * (explaining(s, m) + 1)), seconds));
+    }
+    return STATUS_OK;
+}
