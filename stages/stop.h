@@ -13,7 +13,7 @@ typedef struct stop {
     long after;     /* stops after so many items of this rank, as if a signal had come: for `pollard verify`; < 0: never */
 } stop;
 
-/* From now on USR1, USR2, TERM, HUP and INT ask the program to stop; a second INT or TERM ends it at once. */
+/* From now on USR1, USR2, TERM, HUP and INT ask the program to stop; the same INT or TERM once more ends it at once. */
 void stop_listen(void);
 bool stop_asked(void); /* has a signal come? */
 /* Local. limit_seconds from now, 0: what the batch system says (SLURM_JOB_END_TIME). */

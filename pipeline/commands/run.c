@@ -49,7 +49,7 @@ const command_def command_run = {
             "/provenance: one rank per core, one thread each.\n"
             "\n"
             "Nothing is lost: what is finished goes to a journal beside the result, RESULT.h5.journal. A run that was killed, or that "
-            "stopped because its time was nearly over or on a signal (USR1, USR2, TERM, HUP; exit code 75), goes on when the same command is given "
+            "stopped because its time was nearly over or on a signal (USR1, USR2, TERM, HUP, INT; exit code 75), goes on when the same command is given "
             "again, on any number of ranks. The journal is removed when the result is there. `pollard status RESULT.h5` says how far it is.\n"
             "\n"
             "Many jobs can share a study: `--array I/N` does the I-th of N shares, and `pollard merge` joins them.\n"
