@@ -27,7 +27,7 @@ def columns_of(name, level, kind, m, kinds):
 
 def check_spectrum(group, s, data):
     _, _, model, criterion = group.split("/")
-    check_sets(group, s, data)
+    check_sets(group, s, data, False)
     m, rows = data[f"/models/{model}"], data.get(f"/rows/{model}/{criterion}")
     kinds = sorted({t.split("/")[3] for t in data if t.startswith(f"/tracks/{model}/")})
     levels = s.level.values.tolist()
