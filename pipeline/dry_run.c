@@ -36,12 +36,16 @@ static status forecast_stages(stage_ctx *ctx, arena *scratch, stage_forecast out
     return STATUS_OK;
 }
 
-static status try_stages(comm *c, arena *a, stage_ctx *ctx, arena *work, arena *images, double budget, double seconds[])
+static status try_stages(comm *c, arena *a, stage_ctx *ctx, arena *work, arena *images, const stage_forecast forecast[], double budget, double seconds[])
 {
+    size_t busy = 0;
+    for (size_t i = 0; i < stage_count; i++) {
+        busy += !forecast[i].idle;
+    }
     for (size_t i = 0; i < stage_count; i++) {
         double mine = 0.0;
         const double *all;
-        TRY(comm_agree(c, stage_table[i]->trial(ctx, work, images, budget / (double)stage_count, &mine)));
+        TRY(comm_agree(c, stage_table[i]->trial(ctx, work, images, budget / (double)busy, &mine)));
         TRY(comm_gather_f64(c, a, mine, &all));
         for (int rank = 0; rank < c->size; rank++) {
             seconds[i] = all[rank] > seconds[i] ? all[rank] : seconds[i];
@@ -83,7 +87,7 @@ static status forecast(comm *c, arena *a, arena *work, arena *images, sampler *s
     out->tried = out->node.fits;
     if (out->tried) {
         const double started = log_seconds();
-        TRY(try_stages(c, a, &ctx, work, images, budget, seconds));
+        TRY(try_stages(c, a, &ctx, work, images, stage, budget, seconds));
         out->trial_seconds = log_seconds() - started;
         out->memory.now = dry_run_taken();
         dry_run_memory_sum(stage, s, c->rank == 0, &out->memory);

@@ -1,6 +1,4 @@
 /* What the attribute stage will do, take and last. */
-#include <string.h>
-
 #include "parallel/node_weights.h"
 #include "stages/attribute_parts.h"
 #include "stages/items.h"
@@ -51,12 +49,7 @@ static status forecast_pair(const stage_ctx *c, size_t model, size_t criterion, 
     stage_forecast one = {0};
     const size_t batches = study_batches(&c->study->explained, c->study->config->micro_batch);
     TRY(forecast_memory(c, model, criterion, &one));
-    const size_t ranks = (size_t)c->comm->node_size;
-    if (ranks * forecast_bytes(&one) + one.shared > ranks * forecast_bytes(out) + out->shared) {
-        memcpy(out->part, one.part, sizeof out->part);
-        out->n_parts = one.n_parts;
-        out->shared = one.shared;
-    }
+    forecast_keep_most(out, &one, c->comm->node_size);
     out->kept += one.kept;
     out->items += batches;
     out->passes += batches * attribute_passes(c->study, model, criterion);
@@ -184,7 +177,7 @@ static status try_pair(const stage_ctx *c, arena *a, arena *scratch, size_t mode
     arena_release(a);
     TRY(try_explainer(&mine, a, scratch, model, criterion, budget, &steps));
     *seconds = trial_mean(&steps.all) / (double)t.config.micro_batch;
-    return note_list(c, &steps, (double)c->study->config->micro_batch / (double)t.config.micro_batch);
+    return comm_agree(c->comm, note_list(c, &steps, (double)c->study->config->micro_batch / (double)t.config.micro_batch));
 }
 
 /* For how many criteria images are explained. */

@@ -1,6 +1,5 @@
 /* What the evaluate stage will do, take and last. */
 #include <math.h>
-#include <string.h>
 
 #include "stages/counters.h"
 #include "stages/evaluate_parts.h"
@@ -67,10 +66,7 @@ static status forecast_model(stage_ctx *c, arena *scratch, size_t model, stage_f
     forecast_add(&one, "items", bookkeeping(&e));
     forecast_add(&one, "counters", counters);
     forecast_add(&one, "counters of other ranks", c->comm->size > 1 ? counters : 0);
-    if (forecast_bytes(&one) > forecast_bytes(out)) {
-        memcpy(out->part, one.part, sizeof out->part);
-        out->n_parts = one.n_parts;
-    }
+    forecast_keep_most(out, &one, c->comm->node_size);
     return STATUS_OK;
 }
 
@@ -80,11 +76,7 @@ static status count_images(const study *s, arena *scratch, size_t *out)
     arena_reset(scratch);
     TRY_ALLOC(read, scratch, s->evaluation_data->n_samples);
     for (size_t i = 0; i < s->n_evaluations; i++) {
-        const sample_list *list = &s->evaluations[i].samples;
-        for (size_t k = 0; k < list->n; k++) {
-            *out += !read[list->sample[k]];
-            read[list->sample[k]] = 1;
-        }
+        *out += forecast_unread(&s->evaluations[i].samples, read);
     }
     return STATUS_OK;
 }
@@ -100,13 +92,11 @@ status evaluate_forecast(stage_ctx *c, arena *scratch, stage_forecast *out)
     return STATUS_OK;
 }
 
-/* What one model's steps take, measured with the whole network and with half of its components; between and beyond them time is taken
- * to follow the multiply-adds that are left. */
-enum { WHOLE, HALF, TRIED };
+/* What one model's steps take with each of its networks (trial_network). */
 typedef struct trial_steps {
-    trial_clock read, cut[TRIED], pass[TRIED]; /* a micro-batch; a network; a micro-batch */
-    trial_clock cost;                          /* what is left of a network, once per mask */
-    uint64_t macs[TRIED];
+    trial_clock read, cut[TRIAL_NETWORKS], pass[TRIAL_NETWORKS]; /* a micro-batch; a network; a micro-batch */
+    trial_clock cost;                                            /* what is left of a network, once per mask */
+    uint64_t macs[TRIAL_NETWORKS];
 } trial_steps;
 
 /* Reads a micro-batch, and sends it through one of the two networks. */
@@ -115,20 +105,18 @@ static status try_once(stage_ctx *c, evaluator *e, size_t round, uint8_t *alive,
     const study *s = c->study;
     const study_evaluation *set = e->sets[0].set;
     const study_model *m = &s->models[e->model];
-    const size_t n = study_batches(&set->samples, s->config->micro_batch), tried = round % TRIED;
+    const size_t n = study_batches(&set->samples, s->config->micro_batch);
+    const size_t tried = trial_network(round, m->graph->n_components, alive);
     uint64_t parameters;
-    for (size_t i = 0; i < m->graph->n_components; i++) {
-        alive[i] = tried == WHOLE || (i + round / TRIED) % 2;
-    }
     const trial_moment started = trial_now();
     TRY(batch_read(e->scratch, s->evaluation_data, &set->samples, (round + (size_t)c->comm->rank) % n, s->config->micro_batch,
                    &m->evaluation_preprocess, c->evaluation_mark, &e->run[0]));
     trial_since(&t->read, started);
     const trial_moment before_cut = trial_now();
-    TRY(pruned_cut(&e->pruned, alive, tried == WHOLE));
+    TRY(pruned_cut(&e->pruned, alive, tried == TRIAL_WHOLE));
     trial_since(&t->cut[tried], before_cut);
     const trial_moment before_pass = trial_now();
-    TRY(evaluate_batch(e, &e->sets[0], &e->run[0], tried == WHOLE, e->unpruned, 1, counter));
+    TRY(evaluate_batch(e, &e->sets[0], &e->run[0], tried == TRIAL_WHOLE, e->unpruned, 1, counter));
     trial_since(&t->pass[tried], before_pass);
     arena_reset(e->scratch);
     const trial_moment before_cost = trial_now();
@@ -146,18 +134,10 @@ static status try_rounds(stage_ctx *c, arena *a, evaluator *e, double budget, tr
     TRY_ALLOC(counter, a, counters_size(set));
     pruned_want(&e->pruned, set->n_classes, set->classes);
     const double started = log_seconds();
-    for (size_t round = 0; round < TRIED || log_seconds() - started < budget; round++) {
+    for (size_t round = 0; round < TRIAL_NETWORKS || log_seconds() - started < budget; round++) {
         TRY(try_once(c, e, round, alive, counter, t));
     }
     return STATUS_OK;
-}
-
-/* Seconds (of which kind, `mean` says) at so many multiply-adds, on the line through both measurements, and no less than nothing. */
-static double on_line(const trial_clock at[TRIED], const uint64_t macs[TRIED], double x, double (*mean)(const trial_clock *c))
-{
-    const double whole = mean(&at[WHOLE]), half = mean(&at[HALF]);
-    const double slope = macs[WHOLE] > macs[HALF] ? (whole - half) / (double)(macs[WHOLE] - macs[HALF]) : 0.0;
-    return fmax(0.0, half + slope * (x - (double)macs[HALF]));
 }
 
 /* What every distinct mask leaves of its network: *out [masks], at the first use of each. */
@@ -184,7 +164,7 @@ static void trial_total(const stage_ctx *c, const evaluator *e, const trial_step
         double computing = 0.0;
         end = masks_set_end(l, first);
         for (size_t u = first; u < end; u = masks_end(l, u)) {
-            computing += passes * on_line(t->pass, t->macs, macs[u], trial_mean) + runs * on_line(t->cut, t->macs, macs[u], trial_mean);
+            computing += passes * trial_line(t->pass, t->macs, macs[u], trial_mean) + runs * trial_line(t->cut, t->macs, macs[u], trial_mean);
             computing += trial_mean(&t->cost); /* every rank works this out for itself */
         }
         *seconds += s->config->decode_threads == 0 ? reading + computing : fmax(reading, computing);
@@ -212,10 +192,10 @@ static status note_set(const stage_ctx *c, const evaluator *e, const trial_steps
     size_t n = 0;
     TRY_ALLOC(whole, c->noted->arena, 1);
     TRY_ALLOC(cut, c->noted->arena, masks_distinct(l, first, end));
-    *whole = images * trial_used(&t->pass[WHOLE]);
+    *whole = images * trial_used(&t->pass[TRIAL_WHOLE]);
     for (size_t u = first; u < end; u = masks_end(l, u)) {
         if (l->use[u].rate > 0) {
-            cut[n++] = run * images * on_line(t->pass, t->macs, macs[u], trial_used) + on_line(t->cut, t->macs, macs[u], trial_used);
+            cut[n++] = run * images * trial_line(t->pass, t->macs, macs[u], trial_used) + trial_line(t->cut, t->macs, macs[u], trial_used);
         }
     }
     out->whole[out->n] = (work_part){.n = batches, .n_kinds = 1, .seconds = whole, .read_seconds = read, .ticks = 1};

@@ -1,6 +1,8 @@
 #include "stages/forecast.h"
 
 #include <assert.h>
+#include <math.h>
+#include <string.h>
 #include <time.h>
 
 #include "core/log.h"
@@ -20,6 +22,16 @@ size_t forecast_bytes(const stage_forecast *f)
     return sum;
 }
 
+void forecast_keep_most(stage_forecast *out, const stage_forecast *one, int ranks)
+{
+    const size_t n = (size_t)ranks;
+    if (n * forecast_bytes(one) + one->shared > n * forecast_bytes(out) + out->shared) {
+        memcpy(out->part, one->part, sizeof out->part);
+        out->n_parts = one->n_parts;
+        out->shared = one->shared;
+    }
+}
+
 size_t forecast_block(size_t count, size_t size)
 {
     enum { ALIGNMENT = 64 }; /* core/arena.h */
@@ -30,6 +42,16 @@ size_t forecast_block(size_t count, size_t size)
 size_t forecast_share(size_t items, int ranks)
 {
     return (items + (size_t)ranks - 1) / (size_t)ranks;
+}
+
+size_t forecast_unread(const sample_list *l, uint8_t read[])
+{
+    size_t n = 0;
+    for (size_t k = 0; k < l->n; k++) {
+        n += !read[l->sample[k]];
+        read[l->sample[k]] = 1;
+    }
+    return n;
 }
 
 static const double slow_core = 4e9; /* multiply-adds a second: the guess only chooses how much is tried at once */
@@ -82,4 +104,20 @@ void trial_since(trial_clock *c, trial_moment begun)
     c->first_used = c->n == 0 ? used : c->first_used;
     c->used += used;
     trial_lap(c, now.at - begun.at);
+}
+
+size_t trial_network(size_t round, size_t n_components, uint8_t alive[])
+{
+    const size_t tried = round % TRIAL_NETWORKS;
+    for (size_t i = 0; i < n_components; i++) {
+        alive[i] = tried == TRIAL_WHOLE || (i + round / TRIAL_NETWORKS) % 2;
+    }
+    return tried;
+}
+
+double trial_line(const trial_clock at[TRIAL_NETWORKS], const uint64_t macs[TRIAL_NETWORKS], double x, double (*mean_of)(const trial_clock *c))
+{
+    const double whole = mean_of(&at[TRIAL_WHOLE]), half = mean_of(&at[TRIAL_HALF]);
+    const double slope = macs[TRIAL_WHOLE] > macs[TRIAL_HALF] ? (whole - half) / (double)(macs[TRIAL_WHOLE] - macs[TRIAL_HALF]) : 0.0;
+    return fmax(0.0, half + slope * (x - (double)macs[TRIAL_HALF]));
 }

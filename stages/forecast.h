@@ -29,9 +29,12 @@ typedef struct stage_forecast {
 
 void forecast_add(stage_forecast *f, const char *name, size_t bytes);
 size_t forecast_bytes(const stage_forecast *f); /* all parts */
+/* What comes one after the other needs the memory of the largest: *out has it of what was before and `one`, on a node of so many ranks. */
+void forecast_keep_most(stage_forecast *out, const stage_forecast *one, int ranks);
 
 size_t forecast_block(size_t count, size_t size); /* what an arena takes for an array */
 size_t forecast_share(size_t items, int ranks);   /* the most that one rank gets of a list */
+size_t forecast_unread(const sample_list *l, uint8_t read[]); /* samples of the list that are not in `read` yet, which then has them */
 
 /* A study as it is, with micro-batches so small that a trial of one does not take long. */
 typedef struct trial {
@@ -56,5 +59,12 @@ typedef struct trial_moment {
 } trial_moment;
 trial_moment trial_now(void);
 void trial_since(trial_clock *c, trial_moment begun); /* a lap from then to now */
+
+/* What is tried in turn: the whole network, and one with half of its components. Between and beyond them time is taken to follow the
+ * multiply-adds that are left. */
+enum { TRIAL_WHOLE, TRIAL_HALF, TRIAL_NETWORKS };
+size_t trial_network(size_t round, size_t n_components, uint8_t alive[]); /* which of them; `alive` [n_components] is written */
+/* Seconds (of which kind, `mean_of` says) at so many multiply-adds, on the line through both, and no less than nothing. */
+double trial_line(const trial_clock at[TRIAL_NETWORKS], const uint64_t macs[TRIAL_NETWORKS], double x, double (*mean_of)(const trial_clock *c));
 
 #endif

@@ -77,12 +77,7 @@ static status forecast_model(const stage_ctx *c, arena *scratch, size_t model, s
     for (size_t k = 0; k < w.n_lists; k++) {
         out->file += w.lists[k].n_masks * w.lists[k].samples->n * w.pixels * sizeof(float);
     }
-    const size_t ranks = (size_t)c->comm->node_size;
-    if (ranks * forecast_bytes(&one) + one.shared > ranks * forecast_bytes(out) + out->shared) {
-        memcpy(out->part, one.part, sizeof out->part);
-        out->n_parts = one.n_parts;
-        out->shared = one.shared;
-    }
+    forecast_keep_most(out, &one, c->comm->node_size);
     return STATUS_OK;
 }
 
@@ -92,11 +87,7 @@ static status count_images(const study *s, arena *scratch, size_t *out)
     arena_reset(scratch);
     TRY_ALLOC(read, scratch, s->evaluation_data->n_samples);
     for (size_t i = 0; i < s->n_evaluations; i++) {
-        const sample_list *list = &s->evaluations[i].heatmaps;
-        for (size_t k = 0; k < list->n; k++) {
-            *out += !read[list->sample[k]];
-            read[list->sample[k]] = 1;
-        }
+        *out += forecast_unread(&s->evaluations[i].heatmaps, read);
     }
     return STATUS_OK;
 }
@@ -117,23 +108,18 @@ status heatmaps_forecast(stage_ctx *c, arena *scratch, stage_forecast *out)
     return STATUS_OK;
 }
 
-/* A model's whole network and one with half of its components, each cut out and walked; between and beyond them time is taken to follow the
- * multiply-adds that are left. */
-enum { WHOLE, HALF, TRIED };
+/* A model's networks (trial_network), each cut out and walked. */
 typedef struct trial_steps {
-    trial_clock take, build[TRIED], walk[TRIED]; /* take: reading and explaining by the unpruned network */
-    uint64_t macs[TRIED];
+    trial_clock take, build[TRIAL_NETWORKS], walk[TRIAL_NETWORKS]; /* take: reading and explaining by the unpruned network */
+    uint64_t macs[TRIAL_NETWORKS];
 } trial_steps;
 
 static status try_once(stage_ctx *c, heatmapper *h, const heatmap_work *w, size_t round, uint8_t *alive, arena *scratch, trial_steps *t)
 {
     const graph *g = c->study->models[w->model].graph;
-    const size_t tried = round % TRIED;
+    const size_t tried = trial_network(round, g->n_components, alive);
     uint64_t parameters;
     double build = 0.0, walk_seconds = 0.0;
-    for (size_t i = 0; i < g->n_components; i++) {
-        alive[i] = tried == WHOLE || (i + round / TRIED) % 2;
-    }
     const double started = log_seconds();
     TRY(heatmaps_try(h, w->lists, round % w->lists->n_batches, alive, &build, &walk_seconds));
     if (w->lists->n_batches > 1 || round == 0) { /* else it is at hand already */
@@ -143,14 +129,6 @@ static status try_once(stage_ctx *c, heatmapper *h, const heatmap_work *w, size_
     trial_lap(&t->walk[tried], walk_seconds);
     arena_reset(scratch);
     return graph_cost_left(scratch, g, alive, &parameters, &t->macs[tried]);
-}
-
-/* Seconds at so many multiply-adds, on the line through both measurements, and no less than nothing. */
-static double on_line(const trial_clock at[TRIED], const uint64_t macs[TRIED], double x)
-{
-    const double whole = trial_mean(&at[WHOLE]), half = trial_mean(&at[HALF]);
-    const double slope = macs[WHOLE] > macs[HALF] ? (whole - half) / (double)(macs[WHOLE] - macs[HALF]) : 0.0;
-    return fmax(0.0, half + slope * (x - (double)macs[HALF]));
 }
 
 /* All items of the model, of `w` with the study's own micro-batches, on this rank's share. */
@@ -164,7 +142,7 @@ static status trial_total(const stage_ctx *c, arena *scratch, const heatmap_work
         for (size_t m = 1; m < l->n_masks; m++) { /* the first removes nothing, which is known by then */
             double macs = 0.0;
             TRY(masks_macs(scratch, c->study, w->model, &w->masks.use[l->mask[m]], c->prune.removed, &macs));
-            masks += on_line(t->build, t->macs, macs) + images * on_line(t->walk, t->macs, macs);
+            masks += trial_line(t->build, t->macs, macs, trial_mean) + images * trial_line(t->walk, t->macs, macs, trial_mean);
         }
         sum += (double)l->n_batches * (masks + (double)l->n_groups * images * trial_mean(&t->take));
     }
@@ -189,7 +167,7 @@ static status try_model(stage_ctx *c, stage_ctx *mine, arena *a, arena *small, a
     }
     TRY(heatmaps_ready(mine, a, st, h));
     const double started = log_seconds();
-    for (size_t round = 0; status_ok(st) && w.n_lists > 0 && (round < TRIED || log_seconds() - started < budget); round++) {
+    for (size_t round = 0; status_ok(st) && w.n_lists > 0 && (round < TRIAL_NETWORKS || log_seconds() - started < budget); round++) {
         st = try_once(mine, h, &w, round, alive, scratch, &steps);
     }
     return status_ok(st) ? trial_total(c, scratch, &all, &steps, tried, seconds) : st;

@@ -1,6 +1,4 @@
 /* What the spectrum stage will do, take and last. */
-#include <string.h>
-
 #include "core/rng.h"
 #include "parallel/eigen.h"
 #include "parallel/node_copy.h"
@@ -28,10 +26,10 @@ static size_t kept_bytes(const study *s, const study_model *m, size_t n_parts, s
 }
 
 /* Lists of a pair. */
-static size_t list_bytes(const stage_ctx *c, const study_model *m, size_t n_parts)
+static size_t list_bytes(const stage_ctx *c, size_t n_parts)
 {
     const study *s = c->study;
-    size_t sum = parts_bytes(m) + forecast_block(s->n_references * n_parts, sizeof(spectrum_task)) +
+    size_t sum = forecast_block(s->n_references * n_parts, sizeof(spectrum_task)) +
                  forecast_block((size_t)c->comm->size, sizeof(double)) + forecast_block(s->n_references, sizeof(size_t *));
     for (size_t r = 0; r < s->n_references; r++) {
         sum += forecast_block(s->references[r].samples.n, sizeof(size_t));
@@ -59,14 +57,9 @@ static status forecast_pair(const stage_ctx *c, arena *scratch, size_t model, st
     one.shared = node_copy_shared(c->comm, rows_pair_bytes(s, model));
     forecast_add(&one, "scores of single images", node_copy_bytes(c->comm, rows_pair_bytes(s, model)));
     forecast_add(&one, "a matrix and its eigenvalues", most);
-    forecast_add(&one, "lists of matrices and images", list_bytes(c, m, n_parts));
+    forecast_add(&one, "lists of matrices and images", list_bytes(c, n_parts));
     forecast_add(&one, "eigenvalues of other ranks", c->comm->size > 1 ? forecast_block(n_values, sizeof(double)) : 0);
-    const size_t ranks = (size_t)c->comm->node_size;
-    if (ranks * forecast_bytes(&one) + one.shared > ranks * forecast_bytes(out) + out->shared) {
-        memcpy(out->part, one.part, sizeof out->part);
-        out->n_parts = one.n_parts;
-        out->shared = one.shared;
-    }
+    forecast_keep_most(out, &one, c->comm->node_size);
     out->items += n;
     out->kept += kept_bytes(s, m, n_parts, n_values);
     return STATUS_OK;
@@ -76,8 +69,8 @@ status spectrum_forecast(stage_ctx *c, arena *scratch, stage_forecast *out)
 {
     const study *s = c->study;
     const size_t n = s->n_models * s->config->n_criteria;
-    *out = (stage_forecast){.shared_what = "scores of single images"};
-    if (!s->config->spectrum) {
+    *out = (stage_forecast){.idle = !s->config->spectrum, .shared_what = "scores of single images"};
+    if (out->idle) {
         return STATUS_OK;
     }
     out->kept = forecast_block(n, sizeof(spectrum_pair));
