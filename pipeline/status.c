@@ -23,7 +23,7 @@ static void count_done(const journal_index *index, status_report *out)
 {
     for (size_t i = 0; i < index->n; i++) {
         const journal_entry *e = &index->entry[i];
-        status_kind *to = e->key.stage >= ITEM_STUDY ? &out->search : NULL;
+        status_kind *to = e->key.stage >= ITEM_STUDY ? &out->search : e->key.stage == ITEM_HEATMAPS ? &out->heatmaps : NULL;
         for (size_t k = 0; k < STATUS_KINDS; k++) {
             to = e->key.stage == stage_of[k] ? &out->kind[k] : to;
         }
@@ -42,14 +42,18 @@ static status not_understood(const char *what)
     return FAIL(ST_DATA, "the journal's note about %s is not what this program writes; is it of another version?", what);
 }
 
+/* *out: NULL where the note is damaged, as one whose writer was killed may be. A run passes over it, and so do we. */
 static status load_note(arena *a, const journal_index *index, const journal_entry *e, unsigned char **out)
 {
     enum { MOST = 1 << 30 };
+    unsigned char *data;
+    *out = NULL;
     if (e->size > MOST) {
         return not_understood("its size");
     }
-    TRY_ALLOC(*out, a, (size_t)e->size);
-    return journal_load(index, &e->key, *out, (size_t)e->size) ? STATUS_OK : not_understood("a run");
+    TRY_ALLOC(data, a, (size_t)e->size);
+    *out = journal_load(index, &e->key, data, (size_t)e->size) ? data : NULL;
+    return STATUS_OK;
 }
 
 static void end_text(char *text, size_t size)
@@ -125,6 +129,9 @@ static status read_runs(arena *a, const journal_index *index, status_report *out
             continue;
         }
         TRY(load_note(a, index, &index->entry[i], &data));
+        if (data == NULL) {
+            continue;
+        }
         if (!read_head(data, (size_t)index->entry[i].size, &n)) {
             return not_understood("a run");
         }
@@ -136,7 +143,7 @@ static status read_runs(arena *a, const journal_index *index, status_report *out
         }
     }
     if (latest == NULL) {
-        return FAIL(ST_NO_INPUT, "no run has noted anything yet; try again in a moment");
+        return FAIL(ST_NO_INPUT, "no run has noted anything yet that can be read; try again in a moment");
     }
     const char **text = NULL;
     double *rates;
@@ -185,10 +192,9 @@ static status add_point(arena *scratch, const journal_index *index, uint32_t mod
 }
 
 /* A model's points, and of how many items they are made. */
-static status read_model(arena *a, arena *scratch, const journal_index *index, const journal_entry *e, const size_t *curve_of, status_report *out)
+static status read_model(arena *scratch, const journal_index *index, const journal_entry *e, const unsigned char *data, const size_t *curve_of,
+                         status_report *out)
 {
-    unsigned char *data;
-    TRY(load_note(a, index, e, &data));
     const curve_note *notes = (const curve_note *)data;
     const size_t n = (size_t)e->size / sizeof *notes;
     for (size_t i = 0; i < n; i++) {
@@ -208,8 +214,12 @@ static status read_curves(arena *a, const journal_index *index, const size_t *cu
     status st = STATUS_OK;
     for (size_t i = 0; i < index->n && status_ok(st); i++) {
         const journal_entry *e = &index->entry[i];
+        unsigned char *data = NULL;
         if (e->key.stage == ITEM_CURVES && (i == 0 || !same_key(e, e - 1))) { /* several jobs may have noted the same */
-            st = read_model(a, scratch, index, e, curve_of, out);
+            st = load_note(a, index, e, &data);
+        }
+        if (data != NULL) {
+            st = read_model(scratch, index, e, data, curve_of, out);
             models++;
         }
     }
@@ -252,6 +262,15 @@ status status_read(arena *a, const journal_index *index, double now, status_repo
     return STATUS_OK;
 }
 
+bool status_shares_done(const status_report *r)
+{
+    bool done = r->last.n_tasks > 1 && r->search.done == 0 && r->heatmaps.done == 0; /* how much there is of those is not known */
+    for (size_t k = 0; k < STATUS_KINDS; k++) {
+        done = done && !r->kind[k].at_most && r->kind[k].done >= r->kind[k].of;
+    }
+    return done;
+}
+
 static status show(arena *a, const char *result, FILE *to)
 {
     journal_index index;
@@ -275,6 +294,9 @@ static status show(arena *a, const char *result, FILE *to)
     const double seconds = (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
     TRY(status_read(a, &index, seconds, &r));
     status_print(to, result, &r, seconds);
+    if (status_shares_done(&r)) {
+        return FAIL(ST_STOPPED, "%s: the jobs of the array have computed all of it; `pollard merge` writes the result", result);
+    }
     return r.running ? FAIL(ST_STOPPED, "%s: not complete yet", result)
                      : FAIL(ST_STOPPED, "%s: not complete, and nobody works on it: run the same command again to go on", result);
 }

@@ -30,7 +30,7 @@ typedef struct status_report {
     size_t active;       /* ranks that have noted something lately */
     bool running;
     status_kind kind[STATUS_KINDS];
-    status_kind search; /* items of a search, of any kind; `of` is not known */
+    status_kind search, heatmaps; /* items of a search, of any kind, and of heatmaps; `of` is not known */
     size_t n_curves;
     status_curve *curve;
 } status_report;
@@ -38,6 +38,7 @@ typedef struct status_report {
 /* Local, no MPI. The folder is not changed, and may be written to meanwhile. now: seconds of the epoch. Errors: ST_DATA where the journal is of
  * a program that this one does not understand; ST_NO_INPUT where no run has said anything yet. */
 MUST_CHECK status status_read(arena *a, const journal_index *index, double now, status_report *out);
+bool status_shares_done(const status_report *r); /* an array that waits for `pollard merge` alone */
 void status_print(FILE *to, const char *result, const status_report *r, double now);
 
 /* The command: ST_STOPPED where the result is not there yet. */

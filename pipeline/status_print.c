@@ -43,7 +43,8 @@ static void print_run(FILE *to, const char *result, const status_report *r, doub
 {
     char ago[32];
     duration_text(ago, sizeof ago, now - r->changed);
-    (void)fprintf(to, "%s: study %s, %s\n", result, r->last.study, r->running ? "running" : "stopped");
+    (void)fprintf(to, "%s: study %s, %s\n", result, r->last.study,
+                  status_shares_done(r) ? "computed, not merged" : r->running ? "running" : "stopped");
     print_time(to, "  last start: ", r->last.started);
     (void)fprintf(to, ", %u rank%s on %s", r->last.ranks, r->last.ranks == 1 ? "" : "s", r->last.host);
     if (r->last.job[0] != '\0') {
@@ -67,12 +68,13 @@ static void print_kinds(FILE *to, const status_report *r)
     }
 }
 
-/* How much there is of a search is not known before its end, and the rest is counted without the settings that it finds. */
-static void print_search(FILE *to, const status_report *r)
+/* How much there is of these is not known before: a search's rest is counted without the settings that it finds, and how many networks want
+ * heatmaps depends on which masks are equal. */
+static void print_uncounted(FILE *to, const char *what, const status_kind *k)
 {
-    if (r->search.done > 0) {
-        (void)fprintf(to, "\nThe search has finished %zu items, in %.1f s of one rank; what follows does not count what it may yet need.\n", r->search.done,
-                      r->search.seconds);
+    if (k->done > 0) {
+        (void)fprintf(to, "\n%s: %zu items are done, in %.1f s of one rank; what follows does not count what is yet to come of them.\n", what, k->done,
+                      k->seconds);
     }
 }
 
@@ -87,7 +89,7 @@ static void print_left(FILE *to, const status_report *r)
         bound = bound || r->kind[k].at_most;
     }
     if (left < 0.0) {
-        (void)fputs(r->search.done > 0 ? "" : "\nNothing is finished yet.\n", to);
+        (void)fputs(r->search.done + r->heatmaps.done > 0 ? "" : "\nNothing is finished yet.\n", to);
         return;
     }
     const size_t ranks = r->running ? r->active : r->last.ranks;
@@ -152,7 +154,8 @@ void status_print(FILE *to, const char *result, const status_report *r, double n
 {
     print_run(to, result, r, now);
     print_kinds(to, r);
-    print_search(to, r);
+    print_uncounted(to, "search", &r->search);
+    print_uncounted(to, "heatmaps", &r->heatmaps);
     print_left(to, r);
     print_curves(to, r);
 }

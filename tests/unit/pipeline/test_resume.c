@@ -1,11 +1,14 @@
 /* Words of the command line about resuming, when to stop, and what a journal says to who looks on. */
 #include "support/support.h"
 
+#include <fcntl.h>
 #include <math.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "pipeline/duration.h"
 #include "pipeline/resume.h"
@@ -242,6 +245,43 @@ static void status_counts_and_averages(void **state)
     status_print(stderr, "made.h5", &r, (double)time(NULL));
 }
 
+/* The last bytes of a frame that was appended are lost, as when its writer is killed. */
+static void damage_last(void)
+{
+    journal_index index;
+    struct stat info;
+    assert_ok(journal_sync(writer));
+    assert_ok(journal_scan(memory, folder, NULL, &index));
+    assert_int_equal(stat(index.file[0], &info), 0);
+    const int fd = open(index.file[0], O_WRONLY);
+    assert_true(fd >= 0 && pwrite(fd, "\xff\xff\xff", 3, info.st_size - 3) == 3 && close(fd) == 0);
+}
+
+static void damaged_notes_are_passed_over(void **state)
+{
+    (void)state;
+    status_report r;
+    note_run(50.0, 9);
+    note_run(100.0, 2);
+    damage_last();
+    assert_ok(read_status(&r));
+    assert_true(r.last.ranks == 9 && r.last.started == 50.0);
+    note_curves();
+    damage_last();
+    assert_ok(read_status(&r));
+    assert_true(r.kind[STATUS_PRUNED].at_most && r.kind[STATUS_PRUNED].of == 99);
+}
+
+static void status_of_heatmaps(void **state)
+{
+    (void)state;
+    status_report r;
+    note_run(100.0, 2);
+    note(ITEM_HEATMAPS, 0, 3, 0, 1.5, "maps", 4);
+    assert_ok(read_status(&r));
+    assert_true(r.heatmaps.done == 1 && r.heatmaps.seconds == 1.5 && r.search.done == 0);
+}
+
 static void status_of_nothing(void **state)
 {
     (void)state;
@@ -294,6 +334,8 @@ int main(void)
         cmocka_unit_test(slurm_says_when),
         cmocka_unit_test(items_are_counted_down),
         cmocka_unit_test_setup_teardown(status_counts_and_averages, open_journal, close_journal),
+        cmocka_unit_test_setup_teardown(damaged_notes_are_passed_over, open_journal, close_journal),
+        cmocka_unit_test_setup_teardown(status_of_heatmaps, open_journal, close_journal),
         cmocka_unit_test_setup_teardown(status_of_nothing, open_journal, close_journal),
         cmocka_unit_test_setup_teardown(hostile_notes_are_refused, open_journal, close_journal),
         cmocka_unit_test(a_signal_stops), /* the last: it stays asked */
