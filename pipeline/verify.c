@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "core/log.h"
+#include "io/files.h"
 #include "io/results_same.h"
 #include "pipeline/run.h"
 
@@ -20,11 +21,11 @@ typedef struct verify {
     bool stopped;         /* the last run was */
 } verify;
 
-/* A run that is asked to stop is no failure here, unless the user has asked too. */
-static status settle(verify *v, status st)
+/* A run that verify itself interrupts is no failure, unless the user has asked too. */
+static status settle(verify *v, bool interrupted, status st)
 {
     int64_t stopped = st.code == ST_STOPPED;
-    if ((st.code == ST_STOPPED && !stop_asked()) || st.code == ST_PEER) {
+    if ((interrupted && st.code == ST_STOPPED && !stop_asked()) || st.code == ST_PEER) {
         status_clear();
         st = STATUS_OK;
     }
@@ -47,7 +48,7 @@ static status run_once(verify *v, int ranks, const char *output, bool fresh, lon
         v->items = v->straight == NULL ? items : v->items;
     }
     comm_part_end(&part);
-    return settle(v, st);
+    return settle(v, stop_after >= 0, st);
 }
 
 static void say(const verify *v, const char *fmt, ...) PRINTF_LIKE(2, 3);
@@ -63,6 +64,38 @@ static void say(const verify *v, const char *fmt, ...)
     (void)fflush(stdout);
 }
 
+/* The study of the best settings, which a search writes beside its result. */
+static const char *tuned(verify *v, const char *result)
+{
+    return arena_text(v->a, "%s.tuned.yaml", result);
+}
+
+static status compare_tuned(verify *v, const char *output, bool *same, char what[RESULTS_SAME_BYTES])
+{
+    enum { MOST = 1 << 26 };
+    const char *path[] = {tuned(v, v->straight), tuned(v, output)};
+    file_bytes bytes[2] = {{NULL, 0}, {NULL, 0}};
+    if (path[0] == NULL || path[1] == NULL) {
+        return (status){ST_ENVIRONMENT};
+    }
+    const bool any = access(path[0], F_OK) == 0 || access(path[1], F_OK) == 0; /* then both are */
+    for (size_t i = 0; any && i < COUNT(path); i++) {
+        TRY(file_read(v->a, path[i], MOST, &bytes[i]));
+    }
+    *same = bytes[0].size == bytes[1].size && (bytes[0].size == 0 || memcmp(bytes[0].data, bytes[1].data, bytes[0].size) == 0);
+    (void)snprintf(what, RESULTS_SAME_BYTES, "%s", *same ? "" : "the studies of the best settings, *.tuned.yaml");
+    return STATUS_OK;
+}
+
+static void remove_files(verify *v, const char *output)
+{
+    const char *beside = tuned(v, output);
+    (void)unlink(output);
+    if (beside != NULL) {
+        (void)unlink(beside);
+    }
+}
+
 /* Rank 0 compares. The files go where they are the same. */
 static status compare(verify *v, const char *output)
 {
@@ -71,6 +104,9 @@ static status compare(verify *v, const char *output)
         bool same = false;
         char what[RESULTS_SAME_BYTES];
         st = results_same(v->straight, output, &same, what);
+        if (status_ok(st) && same) {
+            st = compare_tuned(v, output, &same, what);
+        }
         if (status_ok(st) && !same) {
             st = FAIL(ST_BUG,
                       "%s and %s differ: %s; expected the same but for /provenance. Nodes with unlike processors or libraries can be the cause: "
@@ -78,7 +114,7 @@ static status compare(verify *v, const char *output)
                       v->straight, output, what);
         }
         if (same) {
-            (void)unlink(output);
+            remove_files(v, output);
         }
     }
     return comm_agree(v->comm, st);
@@ -136,9 +172,10 @@ static status verify_in(verify *v, const char *base)
     }
     TRY(interrupted(v, all, few, other));
     if (v->comm->rank == 0) {
-        (void)unlink(one);
+        remove_files(v, one);
     }
-    say(v, "All results are the same, apart from /provenance.\n");
+    say(v, all > 1 ? "All results are the same, apart from /provenance.\n"
+                   : "Interruptions change nothing here, apart from /provenance; numbers of ranks were not compared.\n");
     return STATUS_OK;
 }
 

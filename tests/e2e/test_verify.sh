@@ -9,7 +9,14 @@ ranks 3 verify "$config" "${tiny[@]}" >out 2>err && pass || { fail "verify on th
 grep -q '^straight, 3 ranks' out && grep -Eq '^straight, 2 ranks .* the same$' out && grep -Eq '^straight, 1 rank .* the same$' out &&
     grep -Eq '^interrupted twice: 3, 2, 3 ranks .* the same$' out && grep -q '^All results are the same' out && pass || { fail "what verify says"; cat out; }
 [ -z "$(ls -A | grep -vx -e out -e err)" ] && pass || fail "verify leaves $(ls -A)"
-"$POLLARD" verify "$config" "${tiny[@]}" >out 2>err && grep -q '^one rank alone' out && grep -q '^interrupted twice' out && pass || { fail "verify on one rank"; cat out err; }
+"$POLLARD" verify "$config" "${tiny[@]}" >out 2>err && grep -q '^one rank alone' out && grep -q '^interrupted twice' out &&
+    grep -q '^Interruptions change nothing.*were not compared' out && pass || { fail "verify on one rank"; cat out err; }
+
+# What a search writes beside its result is compared and removed too.
+{ sed "s#\.\./examples#$SOURCE/examples#" "$config" && echo 'search: {trials: 2, method: random}'; } >search.yaml
+ranks 2 verify search.yaml "${tiny[@]}" >out 2>err && grep -q '^All results are the same' out && pass || { fail "verify of a search"; cat out err; }
+[ -z "$(ls -A | grep -vx -e out -e err -e search.yaml)" ] && pass || fail "verify of a search leaves $(ls -A)"
+rm -f search.yaml
 
 # A result that is another for one of the runs: kernels that one of the ranks alone has.
 if [ -n "$("$POLLARD" version | grep -o oneDNN)" ]; then
@@ -41,6 +48,8 @@ grep -q '^r.h5: study digits' out && grep -Eq '^  last start: .*2 ranks on .*arr
 "$POLLARD" merge "$config" "${small[@]}" -o r.h5 >out 2>err
 [ $? = 66 ] && grep -Eq '[0-9]+ of [0-9]+ items' err && [ ! -e r.h5 ] && pass || { fail "merge of half a study"; cat err; }
 ranks 1 run "$config" "${small[@]}" -o r.h5 --array 2/2 >out 2>err && grep -q 'Everything is there' out && pass || { fail "the other half"; cat out err; }
+"$POLLARD" status r.h5 >out 2>err
+[ $? = 75 ] && grep -q '^r.h5: study digits, computed, not merged' out && grep -q 'pollard merge' err && pass || { fail "status of both halves"; cat out err; }
 ranks 3 merge "$config" "${small[@]}" -o r.h5 >out 2>err && [ ! -e r.h5.journal ] && pass || { fail "merge"; cat err; }
 "$POLLARD" status r.h5 >out && grep -q '^r.h5: complete' out && pass || fail "status of a result"
 "$POLLARD" inspect r.h5 | grep -Eq '^ *items_computed +0$' && pass || fail "merge has computed something"
