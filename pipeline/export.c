@@ -41,11 +41,8 @@ static status read_study(exporter *e)
     config *cfg = NULL;
     const status st = config_parse(e->a, m->config_path, text, 0, NULL, &cfg);
     if (!status_ok(st)) {
-        char why[512];
-        (void)snprintf(why, sizeof why, "%s", status_message());
-        status_clear();
-        return FAIL(st.code == ST_CONFIG ? ST_DATA : st.code, "%s: the study in /provenance/config_resolved cannot be read: %s", e->cl->file,
-                    why);
+        return status_about((status){st.code == ST_CONFIG ? ST_DATA : st.code}, "%s: the study in /provenance/config_resolved cannot be read",
+                            e->cl->file);
     }
     e->config = cfg;
     for (size_t i = 0; i < cfg->n_models; i++) {

@@ -98,10 +98,7 @@ static status check_criteria(const study *s)
             const criterion_setup setup = study_setup(s, m, k);
             const status st = study_wants(s, m, k) ? criterion_check(cc->method, &setup) : STATUS_OK;
             if (!status_ok(st)) {
-                char why[512];
-                (void)snprintf(why, sizeof why, "%s", status_message());
-                status_clear();
-                return FAIL(st.code, "%s: criterion '%s' on model '%s': %s", s->config->path, cc->name, s->models[m].config->name, why);
+                return status_about(st, "%s: criterion '%s' on model '%s'", s->config->path, cc->name, s->models[m].config->name);
             }
         }
     }

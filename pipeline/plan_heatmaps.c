@@ -68,10 +68,7 @@ status plan_heatmaps_check(arena *scratch, const study *s)
             st = walk_needs_with(setup.graph, c, setup.backend, setup.batch, &(walk_options){.to_input = true}, &bytes);
         }
         if (!status_ok(st)) {
-            char why[512];
-            (void)snprintf(why, sizeof why, "%s", status_message());
-            status_clear();
-            return FAIL(st.code, "%s: heatmaps: on model '%s': %s", s->config->path, s->models[m].config->name, why);
+            return status_about(st, "%s: heatmaps: on model '%s'", s->config->path, s->models[m].config->name);
         }
     }
     return STATUS_OK;

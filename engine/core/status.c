@@ -33,6 +33,20 @@ status status_frame(status st, const char *file, int line, const char *function)
     return st;
 }
 
+status status_about(status st, const char *fmt, ...)
+{
+    status_trace whole = trace;
+    va_list args;
+    va_start(args, fmt);
+    (void)vsnprintf(whole.message, sizeof whole.message, fmt, args);
+    va_end(args);
+    const size_t n = strlen(whole.message);
+    (void)snprintf(whole.message + n, sizeof whole.message - n, ": %s", trace.message);
+    text_make_printable(whole.message);
+    trace = whole;
+    return st;
+}
+
 status status_first(status a, status b)
 {
     return status_ok(a) ? b : a;

@@ -51,6 +51,9 @@ status status_frame(status st, const char *file, int line, const char *function)
 /* The first of two outcomes that is not OK: for clean-up that can itself fail. */
 status status_first(status a, status b);
 
+/* A failure with words before its message that say what it is about: "WORDS: message". */
+status status_about(status st, const char *fmt, ...) PRINTF_LIKE(2, 3);
+
 const char *status_message(void);                 /* "" while nothing failed */
 void status_print_trace(FILE *to);                /* one line a frame, for --verbose and bugs */
 void status_clear(void);
