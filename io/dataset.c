@@ -368,17 +368,19 @@ static status holds_tars(arena *a, const char *root, bool *out)
     if (stat(root, &info) != 0 || !S_ISDIR(info.st_mode)) {
         return STATUS_OK; /* dataset_list() says what is wrong */
     }
-    TRY(search(a, root, CLASS_FOLDERS, &classes));
-    return classes.n > 0 ? STATUS_OK : tar_shards_there(root, out);
+    TRY(tar_shards_there(root, out));
+    if (*out) {
+        TRY(search(a, root, CLASS_FOLDERS, &classes));
+        *out = classes.n == 0;
+    }
+    return STATUS_OK;
 }
 
 status dataset_list_any(arena *a, const char *root, const char *list, const dataset *other, char **text, size_t *size)
 {
-    struct stat info;
-    const size_t length = strlen(root);
-    bool tars = stat(root, &info) == 0 && S_ISREG(info.st_mode) && length > 4 && strcmp(root + length - 4, ".tar") == 0;
+    bool tars = tar_is_file(root);
     const bool pack = !tars && pack_there(root);
-    if (!tars && !pack) {
+    if (!tars && !pack && list == NULL) { /* a list says what is meant, whatever else lies in the folder */
         TRY(holds_tars(a, root, &tars));
     }
     if (list != NULL && (tars || pack)) {

@@ -86,24 +86,6 @@ char *dataset_name(arena *a, const dataset *d, size_t sample)
 
 /* ---- shards ---- */
 
-static status read_at(int fd, const char *name, uint64_t offset, size_t size, void *data)
-{
-    for (size_t done = 0; done < size;) {
-        const ssize_t n = pread(fd, (char *)data + done, size - done, (off_t)(offset + done));
-        if (n < 0 && errno == EINTR) {
-            continue;
-        }
-        if (n < 0) {
-            return FAIL(ST_NO_INPUT, "%s: cannot be read: %s", name, strerror(errno));
-        }
-        if (n == 0) {
-            return FAIL(ST_DATA, "%s: the file ends after %zu of %zu bytes; was it changed or cut off?", name, done, size);
-        }
-        done += (size_t)n;
-    }
-    return STATUS_OK;
-}
-
 static status check_shard(const dataset *d, size_t shard, const char *path, int fd, pack_trailer *t)
 {
     struct stat info;
@@ -120,7 +102,7 @@ static status check_shard(const dataset *d, size_t shard, const char *path, int 
     if (bytes < sizeof *t) {
         return FAIL(ST_DATA, "%s: expected a shard of a pack, found %ju bytes; make the pack again", path, (uintmax_t)bytes);
     }
-    TRY(read_at(fd, path, bytes - sizeof *t, sizeof *t, t));
+    TRY(file_read_at(fd, path, bytes - sizeof *t, sizeof *t, t));
     TRY(pack_trailer_check(path, t, bytes, d->identity));
     const size_t first = d->shard[shard].first, end = shard + 1 < d->n_shards ? d->shard[shard + 1].first : d->n_samples;
     if (t->first != first || t->images != end - first) {
@@ -195,7 +177,7 @@ static status read_bytes(arena *scratch, int fd, uint64_t offset, size_t size, d
 {
     unsigned char *data = arena_alloc(scratch, size + 1, 1);
     out->bytes = (file_bytes){data, size};
-    return data == NULL ? (status){ST_ENVIRONMENT} : read_at(fd, out->name, offset, size, data);
+    return data == NULL ? (status){ST_ENVIRONMENT} : file_read_at(fd, out->name, offset, size, data);
 }
 
 /* Bounds alone: for who looks without reading all. */
@@ -203,7 +185,7 @@ static status read_record(const dataset *d, const handle *x, size_t sample, cons
 {
     const pack_trailer *t = &x->trailer;
     const size_t row = sample - (size_t)t->first, fixed = 3 * d->stored[0] * d->stored[1];
-    TRY(read_at(x->fd, name, t->record + row * sizeof *r, sizeof *r, r));
+    TRY(file_read_at(x->fd, name, t->record + row * sizeof *r, sizeof *r, r));
     if (r->size > SHARD_IMAGE_MOST || r->size > t->size || r->offset > t->size - r->size || (d->steps != NULL && r->size != fixed) ||
         (d->steps == NULL && r->size != r->original)) {
         return FAIL(ST_DATA, "%s: its record in the pack is damaged; make the pack again, or look for more damage with `pollard pack --verify`", name);
@@ -267,7 +249,7 @@ static status peek_file(const char *name, size_t most, unsigned char start[], si
     }
     *size = (uint64_t)info.st_size;
     *n = *size < most ? (size_t)*size : most;
-    const status st = read_at(fd, name, 0, *n, start);
+    const status st = file_read_at(fd, name, 0, *n, start);
     (void)close(fd);
     return st;
 }
@@ -286,7 +268,7 @@ static status peek_shard(const dataset *d, const handle *x, size_t sample, const
         offset = x->trailer.data + r.offset;
     }
     *n = *size < most ? (size_t)*size : most;
-    return read_at(x->fd, name, offset, *n, start);
+    return file_read_at(x->fd, name, offset, *n, start);
 }
 
 status dataset_peek(arena *scratch, const dataset *d, size_t sample, size_t most, unsigned char start[], size_t *n, uint64_t *size)
@@ -311,7 +293,8 @@ bool dataset_look(const dataset *d, size_t sample, dataset_stamp *out)
     char path[PATH_BYTES];
     struct stat info;
     const char *name = d->kind == DATASET_FILES ? d->path[sample] : d->shard[dataset_shard_of(d, sample)].name;
-    const int n = name[0] == '\0' ? snprintf(path, sizeof path, "%s", d->root) : snprintf(path, sizeof path, "%s/%s", d->root, name);
+    const bool whole = name[0] == '/'; /* as path_join() has it */
+    const int n = name[0] == '\0' ? snprintf(path, sizeof path, "%s", d->root) : snprintf(path, sizeof path, "%s%s%s", whole ? "" : d->root, whole ? "" : "/", name);
     if (n < 0 || n >= PATH_BYTES || stat(path, &info) != 0) {
         return false; /* or a name that no file can have */
     }

@@ -49,6 +49,24 @@ status file_read(arena *a, const char *path, size_t most, file_bytes *out)
     return st;
 }
 
+status file_read_at(int fd, const char *name, uint64_t offset, size_t size, void *data)
+{
+    for (size_t done = 0; done < size;) {
+        const ssize_t n = pread(fd, (char *)data + done, size - done, (off_t)(offset + done));
+        if (n < 0 && errno == EINTR) {
+            continue;
+        }
+        if (n < 0) {
+            return FAIL(ST_NO_INPUT, "%s: cannot be read: %s", name, strerror(errno));
+        }
+        if (n == 0) {
+            return FAIL(ST_DATA, "%s: the file ends after %zu of %zu bytes; was it changed or cut off?", name, done, size);
+        }
+        done += (size_t)n;
+    }
+    return STATUS_OK;
+}
+
 /* Makes `folder` and its parents. */
 static status make_folders(const char *folder)
 {

@@ -15,6 +15,9 @@ typedef struct file_bytes {
 /* Errors: ST_NO_INPUT (missing, a folder, unreadable), ST_DATA (larger than `most` bytes). */
 MUST_CHECK status file_read(arena *a, const char *path, size_t most, file_bytes *out);
 
+/* A piece of an open file, which messages call `name`. Errors: ST_NO_INPUT, ST_DATA (the file is shorter). */
+MUST_CHECK status file_read_at(int fd, const char *name, uint64_t offset, size_t size, void *data);
+
 /* Writes tmp file beside it, fsync, rename, fsync of the folder. Errors: ST_CANT_WRITE; then nothing is left behind. */
 MUST_CHECK status file_write_atomic(const char *path, const void *data, size_t size);
 /* The same of what does not lie in memory as a whole: `next` gives one part after the other, each valid until it is called again, `total`

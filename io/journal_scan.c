@@ -113,6 +113,7 @@ static status scan_frames(arena *a, const source *s, uint32_t file, entries *to,
             TRY(add_entry(a, to, &e));
         }
         if (frame_padded(h.size) > s->size - at - FRAME_BYTES) { /* the padding is not there yet */
+            passed = false;
             break;
         }
     }

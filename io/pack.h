@@ -50,6 +50,8 @@ char *pack_shard_path(arena *a, const char *folder, size_t shard); /* NULL when 
 /* Makes one shard under another name and renames it. `scratch` is reset; `images` for one image at a time. Errors: those of the images,
  * ST_CANT_WRITE. */
 MUST_CHECK status pack_write_shard(arena *scratch, arena *image, const pack_plan *p, const char *folder, size_t shard);
+/* Is there a whole shard of another pack under its name? */
+bool pack_shard_is_others(arena *scratch, const pack_plan *p, const char *folder, size_t shard);
 /* Is it there, of this pack and undamaged? */
 bool pack_has_shard(arena *scratch, const pack_plan *p, const char *folder, size_t shard);
 /* Last of all. Errors: ST_CANT_WRITE. */

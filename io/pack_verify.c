@@ -75,6 +75,29 @@ bool pack_has_shard(arena *scratch, const pack_plan *p, const char *folder, size
     return status_ok(st) && same;
 }
 
+static bool is_whole(const char *path, const pack_trailer *t, uint64_t bytes)
+{
+    const status st = pack_trailer_check(path, t, bytes, t->identity);
+    status_clear();
+    return status_ok(st);
+}
+
+bool pack_shard_is_others(arena *scratch, const pack_plan *p, const char *folder, size_t shard)
+{
+    pack_trailer t;
+    struct stat info;
+    arena_reset(scratch);
+    const char *path = pack_shard_path(scratch, folder, shard);
+    const int fd = path == NULL ? -1 : open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    const bool whole = fd >= 0 && fstat(fd, &info) == 0 && S_ISREG(info.st_mode) && info.st_size >= (off_t)sizeof t &&
+                       pread(fd, &t, sizeof t, info.st_size - (off_t)sizeof t) == (ssize_t)sizeof t;
+    if (fd >= 0) {
+        (void)close(fd);
+    }
+    return whole && memcmp(t.identity, p->identity, sizeof t.identity) != 0 &&
+           is_whole(path, &t, (uint64_t)info.st_size);
+}
+
 /* Of an original file the SHA-256 too, which a study takes from the record. */
 static status check_image(arena *scratch, const dataset *d, size_t sample, bool *same)
 {

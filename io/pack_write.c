@@ -161,6 +161,14 @@ cleanup:
     return h5_close(st, f, &p);
 }
 
+/* Where an array lies in the file; an empty one lies nowhere. */
+static status place_of(const h5_file *f, const char *name, hid_t array, uint64_t bytes, uint64_t *at)
+{
+    const haddr_t found = H5Dget_offset(array);
+    *at = found == HADDR_UNDEF ? 0 : found;
+    return found == HADDR_UNDEF && bytes > 0 ? h5_fail(f, name, __FILE__, __LINE__, __func__) : STATUS_OK;
+}
+
 static status put_records(const h5_group *g, const shard *s, uint64_t *at)
 {
     const h5_file *f = g->file;
@@ -169,7 +177,7 @@ static status put_records(const h5_group *g, const shard *s, uint64_t *at)
     TRY_OR(cleanup, st, record_type(f, &type));
     TRY_OR(cleanup, st, make_array(g, "record", type, s->n, &array));
     H5_OR(cleanup, st, f, "record", H5Dwrite(array, type, H5S_ALL, H5S_ALL, H5P_DEFAULT, s->record));
-    *at = H5Dget_offset(array);
+    TRY_OR(cleanup, st, place_of(f, "record", array, s->n, at));
 cleanup:
     st = h5_close(st, f, &array);
     return h5_close(st, f, &type);
@@ -200,7 +208,7 @@ static status put_data(const h5_group *g, const shard *s, uint64_t *at)
     for (size_t i = 0; i < s->n; i++) {
         TRY_OR(cleanup, st, put_piece(f, array, space, s->record[i].offset, s->record[i].size, s->data[i]));
     }
-    *at = H5Dget_offset(array);
+    TRY_OR(cleanup, st, place_of(f, "data", array, s->size, at));
 cleanup:
     st = h5_close(st, f, &space);
     return h5_close(st, f, &array);

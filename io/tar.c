@@ -28,6 +28,12 @@ static status bad(const walker *w, const char *what)
     return FAIL(ST_DATA, "%s: byte %ju: %s; the archive is cut off or damaged, make it again", w->from->path, (uintmax_t)w->at, what);
 }
 
+/* Of GNU tar, old and new: its bytes are not there as they are. */
+static status sparse(const walker *w)
+{
+    return FAIL(ST_DATA, "%s: byte %ju: a sparse file; make the archive without --sparse", w->from->path, (uintmax_t)w->at);
+}
+
 /* One block; headers that follow each other closely cost one read. */
 static status block(walker *w, uint64_t at, const unsigned char **out)
 {
@@ -144,7 +150,7 @@ static status read_pax(walker *w, size_t size)
             w->has_size = true;
             w->long_size = bytes;
         } else if (*value == '=' && strncmp(key, "GNU.sparse", 10) == 0) {
-            return bad(w, "a sparse file, whose bytes are not there as they are");
+            return sparse(w);
         }
         at += length;
     }
@@ -161,8 +167,11 @@ static status read_extension(walker *w, char type, uint64_t content, uint64_t si
     TRY(w->from->read(w->from->context, content, (size_t)size, w->pax));
     w->pax[size] = '\0';
     if (type == 'L') {
-        memcpy(w->long_name, w->pax, (size_t)size);
-        w->long_name[size < TAR_LONGEST_NAME ? size : TAR_LONGEST_NAME] = '\0';
+        const size_t n = strlen((const char *)w->pax); /* a zero behind the name may be counted */
+        if (n > TAR_LONGEST_NAME || (n != size && n + 1 != size)) {
+            return bad(w, "a name holds a zero byte or more than 4096 bytes");
+        }
+        memcpy(w->long_name, w->pax, n + 1);
         return STATUS_OK;
     }
     return read_pax(w, (size_t)size);
@@ -235,6 +244,9 @@ static status step(walker *w, tar_visit *visit, void *context, bool *over)
     const uint64_t content = w->at + BLOCK, bytes = empty ? 0 : size;
     if (bytes > w->from->size - content) {
         return bad(w, "a member is longer than the file");
+    }
+    if (type == 'S') {
+        return sparse(w);
     }
     if (extension) {
         TRY(read_extension(w, type, content, bytes));

@@ -11,7 +11,7 @@ typedef struct tar_source {
     void *context;
 } tar_source;
 
-typedef enum tar_kind { TAR_FILE, TAR_LINK, TAR_OTHER /* folders, devices; sparse files, whose bytes are not there as they are */ } tar_kind;
+typedef enum tar_kind { TAR_FILE, TAR_LINK, TAR_OTHER /* folders, devices */ } tar_kind;
 
 typedef struct tar_member {
     const char *name; /* until the next one; without "./" before it; relative, no component is ".." */
@@ -21,8 +21,8 @@ typedef struct tar_member {
 
 typedef status tar_visit(void *context, const tar_member *m);
 
-/* Calls visit() for one member after the other. Errors: ST_DATA (no tar, cut off, damaged header, a name that leads out of the folder, bytes
- * behind the end) with the place in the file; those of visit() and of the source. */
+/* Calls visit() for one member after the other. Errors: ST_DATA (no tar, cut off, damaged header, a sparse file, a name that leads out of the folder,
+ * bytes behind the end) with the place in the file; those of visit() and of the source. */
 MUST_CHECK status tar_read(const tar_source *source, tar_visit *visit, void *context);
 
 enum { TAR_LONGEST_NAME = 4096 };

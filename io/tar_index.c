@@ -65,6 +65,13 @@ static status find_tars(arena *a, const char *folder, size_t *n, const char **na
     return st;
 }
 
+bool tar_is_file(const char *path)
+{
+    struct stat info;
+    const char *slash = strrchr(path, '/');
+    return is_tar_name(slash == NULL ? path : slash + 1) && stat(path, &info) == 0 && S_ISREG(info.st_mode);
+}
+
 status tar_shards_there(const char *folder, bool *out)
 {
     size_t n = 0;
@@ -126,8 +133,11 @@ static status stamp_shards(arena *a, shards *s)
     for (size_t i = 0; i < s->n; i++) {
         struct stat info;
         TRY_TEXT(s->path[i], a, "%s%s%s", s->root, s->alone ? "" : "/", s->alone ? "" : s->name[i]);
-        if (stat(s->path[i], &info) != 0 || !S_ISREG(info.st_mode)) {
-            return FAIL(ST_NO_INPUT, "%s: cannot be read as a tar file: %s", s->path[i], strerror(errno));
+        if (stat(s->path[i], &info) != 0) {
+            return FAIL(ST_NO_INPUT, "%s: cannot be looked at: %s", s->path[i], strerror(errno));
+        }
+        if (!S_ISREG(info.st_mode)) {
+            return FAIL(ST_NO_INPUT, "%s: expected a tar file, found %s", s->path[i], S_ISDIR(info.st_mode) ? "a folder" : "something else");
         }
         s->bytes[i] = (uint64_t)info.st_size;
         to = put(to, s->stamp + room, "T %jd %jd %ld %s\n", (intmax_t)info.st_size, (intmax_t)info.st_mtim.tv_sec, info.st_mtim.tv_nsec, s->name[i]);
@@ -138,20 +148,15 @@ static status stamp_shards(arena *a, shards *s)
 
 /* ---- reading the tars ---- */
 
-static status read_file(void *context, uint64_t offset, size_t n, void *data)
+typedef struct open_tar {
+    const char *path;
+    int fd;
+} open_tar;
+
+static status read_tar(void *context, uint64_t offset, size_t n, void *data)
 {
-    const int fd = *(const int *)context;
-    for (size_t done = 0; done < n;) {
-        const ssize_t got = pread(fd, (char *)data + done, n - done, (off_t)(offset + done));
-        if (got < 0 && errno == EINTR) {
-            continue;
-        }
-        if (got <= 0) {
-            return FAIL(ST_NO_INPUT, "a tar file cannot be read at byte %ju: %s", (uintmax_t)(offset + done), got < 0 ? strerror(errno) : "it has become shorter");
-        }
-        done += (size_t)got;
-    }
-    return STATUS_OK;
+    const open_tar *t = context;
+    return file_read_at(t->fd, t->path, offset, n, data);
 }
 
 static status collect_all(arena *a, const shards *s, tar_samples *out)
@@ -159,13 +164,13 @@ static status collect_all(arena *a, const shards *s, tar_samples *out)
     tar_collector *c;
     TRY(tar_collect_open(a, s->path, &c));
     for (size_t i = 0; i < s->n; i++) {
-        int fd = open(s->path[i], O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-        if (fd < 0) {
+        open_tar t = {s->path[i], open(s->path[i], O_RDONLY | O_CLOEXEC | O_NONBLOCK)};
+        if (t.fd < 0) {
             return FAIL(ST_NO_INPUT, "%s: cannot be opened: %s", s->path[i], strerror(errno));
         }
-        const tar_source source = {s->path[i], s->bytes[i], read_file, &fd};
+        const tar_source source = {s->path[i], s->bytes[i], read_tar, &t};
         const status st = tar_collect(c, i, &source);
-        (void)close(fd);
+        (void)close(t.fd);
         TRY(st);
     }
     return tar_collect_end(c, s->root, out);
@@ -248,7 +253,7 @@ static bool load_index(arena *a, const shards *s, const char *path, tar_samples 
     return false;
 }
 
-/* Where an index may be: beside the shards, or where only this user's are. */
+/* Where an index may be: beside the shards, or where only this user's are. *out: NULL where there is no such place. */
 static status index_path(arena *a, const char *root, bool alone, bool beside, char **out)
 {
     uint8_t digest[32];
@@ -264,8 +269,10 @@ static status index_path(arena *a, const char *root, bool alone, bool beside, ch
         TRY_TEXT(*out, a, "%s%s.pollard-tar-index", root, alone ? "" : "/");
     } else if (cache != NULL && cache[0] == '/') {
         TRY_TEXT(*out, a, "%s/pollard/%.32s.tar-index", cache, name);
+    } else if (home != NULL && home[0] == '/') {
+        TRY_TEXT(*out, a, "%s/.cache/pollard/%.32s.tar-index", home, name);
     } else {
-        TRY_TEXT(*out, a, "%s/.cache/pollard/%.32s.tar-index", home != NULL && home[0] == '/' ? home : "/tmp", name);
+        *out = NULL;
     }
     return STATUS_OK;
 }
@@ -279,9 +286,9 @@ static status store_index(arena *a, const shards *s, const tar_samples *t, const
         return STATUS_OK;
     }
     status_clear();
-    if (!status_ok(file_write_atomic(cached, text, size))) {
-        log_line(LOG_WARNING, "data=%s no index can be stored, neither beside the shards nor at %s: %s; their headers are read at every start", s->root,
-                 cached, status_message());
+    if (cached == NULL || !status_ok(file_write_atomic(cached, text, size))) {
+        log_line(LOG_WARNING, "data=%s no index can be written, neither beside the shards nor at %s; their headers are read at every start", s->root,
+                 cached == NULL ? "$XDG_CACHE_HOME, which is not set, as HOME is not" : cached);
         status_clear();
     }
     return STATUS_OK;
@@ -293,7 +300,7 @@ static status find_samples(arena *a, const shards *s, tar_samples *out)
     char *beside, *cached;
     TRY(index_path(a, s->root, s->alone, true, &beside));
     TRY(index_path(a, s->root, s->alone, false, &cached));
-    if (load_index(a, s, beside, out) || load_index(a, s, cached, out)) {
+    if (load_index(a, s, beside, out) || (cached != NULL && load_index(a, s, cached, out))) {
         return STATUS_OK;
     }
     const double started = log_seconds();

@@ -8,6 +8,7 @@
  * where that cannot be written below $XDG_CACHE_HOME or ~/.cache, and read again until size or time of a shard changes. */
 #include "io/files.h"
 
+bool tar_is_file(const char *path);                                   /* a file *.tar? */
 MUST_CHECK status tar_shards_there(const char *folder, bool *out); /* any *.tar in it? */
 /* The listing for dataset_parse(); class_name [n_classes]: of the other data set, for numbers as labels. Errors: ST_NO_INPUT, ST_DATA. */
 MUST_CHECK status tar_list(arena *a, const char *root, size_t n_classes, const char *const class_name[], char **text, size_t *size);

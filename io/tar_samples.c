@@ -104,8 +104,10 @@ static status check_label(const tar_collector *c, const tar_member *m, char *tex
         }
     }
     *out = text;
-    return text[0] != '\0' ? STATUS_OK
-                           : FAIL(ST_DATA, "%s: %s: expected the class of its image, a name or a number in one line", c->source->path, m->name);
+    return text[0] != '\0' && text[0] != '.' && strchr(text, '/') == NULL
+               ? STATUS_OK
+               : FAIL(ST_DATA, "%s: %s: expected the class of its image, a name or a number in one line, without / and without a point before it",
+                      c->source->path, m->name);
 }
 
 static status take_cls(tar_collector *c, const tar_member *m)

@@ -7,6 +7,7 @@
 #include "io/checkpoint.h"
 #include "io/file_kind.h"
 #include "io/results.h"
+#include "io/tar_index.h"
 #include "io/text_table.h"
 #include "nn/arch.h"
 #include "nn/op.h"
@@ -113,7 +114,7 @@ status inspect_file(const char *path, FILE *to)
 {
     arena *a = NULL;
     struct stat info;
-    if ((stat(path, &info) == 0 && S_ISDIR(info.st_mode)) || inspect_is_tar(path)) {
+    if ((stat(path, &info) == 0 && S_ISDIR(info.st_mode)) || tar_is_file(path)) {
         return inspect_data(path, to);
     }
     TRY(arena_open("inspect", &a));

@@ -29,13 +29,6 @@ typedef struct survey {
     const char *odd[MOST_ODD];
 } survey;
 
-bool inspect_is_tar(const char *path)
-{
-    struct stat info;
-    const size_t n = strlen(path);
-    return n > 4 && strcmp(path + n - 4, ".tar") == 0 && stat(path, &info) == 0 && S_ISREG(info.st_mode);
-}
-
 static status printable(arena *a, const char *text, const char **out)
 {
     return text_printable(a, text, SIZE_MAX, out);

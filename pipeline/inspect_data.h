@@ -6,7 +6,6 @@
 
 #include "core/status.h"
 
-bool inspect_is_tar(const char *path); /* begins like a tar */
 /* Classes with their images and bytes, sizes, formats, what is odd, five examples. Looks at the beginning of every image. */
 MUST_CHECK status inspect_data(const char *path, FILE *to);
 

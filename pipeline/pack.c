@@ -61,6 +61,14 @@ static status share_recipe(packing *k, const cli *cl)
 
 /* ---- making ---- */
 
+static status other_pack(const packing *k)
+{
+    return FAIL(ST_CANT_WRITE,
+                "%s: there is another pack: of other images, with other preprocessing or another number of images per shard; choose another folder "
+                "with -o, or remove it",
+                k->folder);
+}
+
 /* Another data set's pack in this folder would lose its shards. */
 static status check_folder(packing *k)
 {
@@ -79,11 +87,8 @@ static status check_folder(packing *k)
     if (status_ok(st) && memcmp(there->identity, k->plan.identity, sizeof there->identity) == 0) {
         return STATUS_OK;
     }
-    status_clear();
-    return FAIL(ST_CANT_WRITE,
-                "%s: there is another pack: of other images, with other preprocessing or another number of images per shard; choose another folder "
-                "with -o, or remove it",
-                k->folder);
+    return status_ok(st) ? other_pack(k)
+                         : status_about((status){ST_CANT_WRITE}, "%s: the pack that is there cannot be read; remove this file to have it made again", path);
 }
 
 static void say_progress(packing *k, size_t shard)
@@ -103,6 +108,9 @@ static status one_shard(packing *k, size_t shard)
     if (pack_has_shard(k->scratch, &k->plan, k->folder, shard)) {
         k->kept++;
         return STATUS_OK;
+    }
+    if (pack_shard_is_others(k->scratch, &k->plan, k->folder, shard)) { /* which was interrupted, or there would be its index */
+        return other_pack(k);
     }
     k->made++;
     return pack_write_shard(k->scratch, k->images, &k->plan, k->folder, shard);

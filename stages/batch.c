@@ -12,7 +12,11 @@ status batch_read_image(arena *scratch, const dataset *d, size_t sample, const p
     TRY(dataset_read(scratch, d, sample, &from));
     memcpy(mark->sha256, from.sha256, sizeof mark->sha256);
     mark->bytes = from.original;
-    if (from.decoded) { /* by the same steps: preprocess_check_steps() */
+    if (from.decoded) { /* by the same steps: preprocess_check_steps(); but a pack's index may say one size in words and another in numbers */
+        if (from.bytes.size != batch_image_size(p)) {
+            return FAIL(ST_DATA, "%s: expected a decoded image of 3 x %zu x %zu bytes, as its steps say, found %zu; make the pack again", from.name,
+                        p->output[0], p->output[1], from.bytes.size);
+        }
         preprocess_normalise(p, from.bytes.data, out);
         return STATUS_OK;
     }

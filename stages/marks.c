@@ -4,12 +4,21 @@
 
 #include "io/dataset_read.h"
 
+/* As dataset_look(); images of one shard that follow each other are of one file, which is asked once. */
+static bool look(const dataset *d, const size_t sample[], size_t i, bool there, dataset_stamp *now)
+{
+    const bool again = i > 0 && d->kind != DATASET_FILES && dataset_shard_of(d, sample[i]) == dataset_shard_of(d, sample[i - 1]);
+    return again ? there : dataset_look(d, sample[i], now);
+}
+
 void marks_note(const dataset *d, size_t n, const size_t sample[], const file_mark mark[], noted_mark out[])
 {
     dataset_stamp now;
+    bool there = false;
     for (size_t i = 0; i < n; i++) {
         out[i] = (noted_mark){.mark = mark[sample[i]]};
-        if (dataset_look(d, sample[i], &now)) {
+        there = look(d, sample, i, there, &now);
+        if (there) {
             out[i].seconds = now.seconds;
             out[i].nanoseconds = now.nanoseconds;
         }
@@ -25,10 +34,12 @@ static bool is_unchanged(const dataset *d, const dataset_stamp *now, const noted
 
 status marks_check(arena *scratch, const dataset *d, size_t n, const size_t sample[], const noted_mark noted[])
 {
+    dataset_stamp now;
+    bool there = false;
     for (size_t i = 0; i < n; i++) {
-        dataset_stamp now;
         dataset_image found;
-        if (dataset_look(d, sample[i], &now) && is_unchanged(d, &now, &noted[i])) {
+        there = look(d, sample, i, there, &now);
+        if (there && is_unchanged(d, &now, &noted[i])) {
             continue;
         }
         arena_reset(scratch);

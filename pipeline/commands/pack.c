@@ -48,7 +48,7 @@ const command_def command_pack = {
     .summary = "put a data set into few large files",
     .text = "Reads the images of SOURCE (a folder per class, a folder with --list, tar shards or another pack of original files) and writes them into "
             "HDF5 shards of a fixed number of images, each by one rank, and an index. A study takes the folder as data.reference or "
-            "data.evaluation and gives the same results as from SOURCE.\n"
+            "data.evaluation and gives the same results as from SOURCE. Classes that are numbers become names: pack both data sets then.\n"
             "\n"
             "The same command goes on after any interruption: shards that are complete and undamaged stay. What a shard holds does not depend on "
             "the number of ranks.",

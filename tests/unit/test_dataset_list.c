@@ -152,6 +152,13 @@ static void a_flat_folder_is_read(void **state)
     assert_string_equal(d->class_name[2], "n03");
     assert_string_equal(d->path[d->class_first[2]], "val_1.JPEG");
     assert_int_equal(d->label[3], 2);
+    /* The archive that the images came in still lies beside them. */
+    (void)snprintf(path, sizeof path, "%s/val.tar", root);
+    write_file(path, "");
+    (void)snprintf(path, sizeof path, "%s/labels.txt", root);
+    assert_ok(dataset_list_any(a, root, path, &other, &text, &size));
+    assert_ok(dataset_parse(a, root, text, size, &d));
+    assert_int_equal(d->n_samples, COUNT(files));
     (void)snprintf(path, sizeof path, "%s/nothing.txt", root);
     assert_fails(dataset_list_samples(a, root, path, NULL, &text, &size), ST_NO_INPUT, "nothing.txt", NULL);
 }

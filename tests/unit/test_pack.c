@@ -3,6 +3,7 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "io/dataset_read.h"
@@ -46,6 +47,10 @@ static const char *make_pack(const char *name, const preprocess *p)
         assert_true(pack_has_shard(scratch, &plan, folder, i));
     }
     assert_false(pack_there(folder));
+    plan.identity[0] ^= 1; /* whole shards, though there is no index yet */
+    assert_true(pack_shard_is_others(scratch, &plan, folder, 0) && !pack_has_shard(scratch, &plan, folder, 0));
+    plan.identity[0] ^= 1;
+    assert_false(pack_shard_is_others(scratch, &plan, folder, 0));
     assert_ok(pack_write_index(scratch, &plan, folder));
     assert_true(pack_there(folder));
     return folder;
@@ -102,6 +107,27 @@ static void test_same_pixels(void **state)
         preprocess_normalise(&recipe, x.bytes.data, from_pixels);
         assert_memory_equal(from_file, from_pixels, sizeof from_file);
     }
+}
+
+/* Packed or not, an image that is no bytes long is one. */
+static void test_empty_files(void **state)
+{
+    (void)state;
+    const char *root = arena_text(a, "%s/empty", scratch_folder()), *folder = arena_text(a, "%s/empty.pack", scratch_folder());
+    pack_plan plan;
+    dataset *from, *d;
+    dataset_image x;
+    assert_true(mkdir(root, 0700) == 0 && mkdir(arena_text(a, "%s/only", root), 0700) == 0);
+    FILE *f = fopen(arena_text(a, "%s/only/1.png", root), "w");
+    assert_true(f != NULL && fclose(f) == 0);
+    assert_ok(dataset_open(a, root, &from));
+    assert_ok(pack_plan_build(a, from, NULL, PER_SHARD, &plan));
+    assert_ok(pack_write_shard(scratch, images, &plan, folder, 0));
+    assert_true(pack_has_shard(scratch, &plan, folder, 0));
+    assert_ok(pack_write_index(scratch, &plan, folder));
+    assert_ok(dataset_open(a, folder, &d));
+    assert_ok(dataset_read(scratch, d, 0, &x));
+    assert_int_equal(x.bytes.size, 0);
 }
 
 enum { THREADS = 4, FEW = 5 }; /* FEW images a shard: more shards than stay open */
@@ -307,6 +333,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_same_files, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_same_pixels, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_empty_files, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_threads, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_hostile, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_listing, set_up, tear_down),

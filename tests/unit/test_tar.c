@@ -158,6 +158,52 @@ static void test_long(void **state)
     }
 }
 
+/* A name is all of its bytes, with or without a zero behind them. */
+static void test_long_names(void **state)
+{
+    (void)state;
+    static tape t;
+    tar_samples s;
+    unsigned char *h = add(&t, "././@LongLink", 'L', "gnu/long.png..");
+    add(&t, "gnu/lo", '0', "x");
+    end(&t);
+    memcpy(h + BLOCK, "gnu/long.png\0", 13);
+    (void)snprintf((char *)h + 124, 12, "%011o", 13U);
+    seal(h);
+    assert_ok(collect(&t, &s));
+    assert_string_equal(s.list[0].path, "gnu/long.png");
+    (void)snprintf((char *)h + 124, 12, "%011o", 14U);
+    seal(h);
+    assert_fails(collect(&t, &s), ST_DATA, "x.tar", "zero byte", NULL);
+}
+
+static void test_sparse(void **state)
+{
+    (void)state;
+    static tape t;
+    tar_samples s;
+    add(&t, "PaxHeaders/x", 'x', "22 GNU.sparse.major=1\n");
+    add(&t, "a/1.png", '0', "y");
+    end(&t);
+    assert_fails(collect(&t, &s), ST_DATA, "x.tar", "a sparse file; make the archive without", NULL);
+}
+
+/* Classes are named as folders are. */
+static void test_labels_refused(void **state)
+{
+    (void)state;
+    static const char *const wrong[] = {"a/b", "..", ".x", "/", " .hidden\n"};
+    for (size_t i = 0; i < COUNT(wrong); i++) {
+        static tape t;
+        tar_samples s;
+        memset(&t, 0, sizeof t);
+        add(&t, "1.png", '0', "x");
+        add(&t, "1.cls", '0', wrong[i]);
+        end(&t);
+        assert_fails(collect(&t, &s), ST_DATA, "x.tar", "1.cls", "expected the class", NULL);
+    }
+}
+
 typedef struct damage {
     size_t at;
     const char *bytes;
@@ -182,6 +228,7 @@ static void test_hostile(void **state)
         {124, "\x80\x7f\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff", true, "found"},
         {124, "\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff", true, "found"},
         {156, "x", true, "pax header"},
+        {156, "S", true, "a sparse file; make the archive without"},
         {148, "000000", false, "found"},
     };
     for (size_t i = 0; i < COUNT(all); i++) {
@@ -259,6 +306,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_folders, set_up, tear_down), cmocka_unit_test_setup_teardown(test_labels, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_long, set_up, tear_down),    cmocka_unit_test_setup_teardown(test_hostile, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_long_names, set_up, tear_down), cmocka_unit_test_setup_teardown(test_sparse, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_labels_refused, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_refused, set_up, tear_down), cmocka_unit_test_setup_teardown(test_cut, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
