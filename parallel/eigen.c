@@ -114,10 +114,9 @@ typedef struct share {
 
 static status share_open(arena *a, const eigen_matrix *m, int context, grid g, share *out)
 {
-    static const int tile = EIGEN_TILE, zero = 0, one = 1, ask = -1;
+    static const int tile = EIGEN_TILE, zero = 0;
     const int order = (int)m->order;
     int info = 0;
-    double wanted = 0.0;
     *out = (share){.grid = g};
     TRY_ALLOC(out->both, a, 2 * m->order);
     if (g.row < 0) {
@@ -131,11 +130,13 @@ static status share_open(arena *a, const eigen_matrix *m, int context, grid g, s
     TRY_ALLOC(out->d, a, out->width + 1);
     TRY_ALLOC(out->e, a, out->width + 1);
     TRY_ALLOC(out->tau, a, out->width + 1);
-    pdsytrd_("L", &order, out->a, &one, &one, out->descriptor, out->d, out->e, out->tau, &wanted, &ask, &info, 1);
-    const int least = EIGEN_TILE * (lld + 1) > 3 * EIGEN_TILE ? EIGEN_TILE * (lld + 1) : 3 * EIGEN_TILE; /* as documented */
-    out->n_work = (int)wanted > least ? (int)wanted : least;
+    if (info != 0) {
+        return FAIL(ST_BUG, "a matrix of order %d: ScaLAPACK does not take it (descinit says %d)", order, info);
+    }
+    /* As documented. pdsytrd would say it too, but is collective when it does, and a rank without memory is not here any more. */
+    out->n_work = EIGEN_TILE * (lld + 1) > 3 * EIGEN_TILE ? EIGEN_TILE * (lld + 1) : 3 * EIGEN_TILE;
     TRY_ALLOC(out->work, a, (size_t)out->n_work);
-    return info == 0 ? STATUS_OK : FAIL(ST_BUG, "a matrix of order %d: ScaLAPACK does not take it (pdsytrd says %d)", order, info);
+    return STATUS_OK;
 }
 
 /* All ranks of the grid. */

@@ -8,6 +8,7 @@ enum {
     ITEM_PRUNED = 3,  /* evaluate: model, evaluation set, run of micro-batches; content: 128 bits of the mask's digest */
     ITEM_HEATMAPS = 4, /* heatmaps: model, item */
     ITEM_TREE = 5,     /* attribute in a search: model, criterion of the first, micro-batch; content: digest of what is explained together */
+    ITEM_SPECTRUM = 6, /* spectrum: model, criterion, matrix; the payload is its eigenvalues */
     ITEM_RUN = 100,   /* a run: pipeline/watch.h; content: what its files' names begin with */
     ITEM_STUDY = 1000, /* is added for the studies of a search (item_service.study) */
     ITEM_CURVES = 101 /* which masks make which curves: stages/curve_notes.h; model */

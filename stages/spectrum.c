@@ -6,6 +6,8 @@
 
 #include "parallel/eigen.h"
 #include "parallel/node_copy.h"
+#include "stages/item_keys.h"
+#include "stages/items.h"
 #include "stages/rows.h"
 
 static const char what[] = "scores of single images";
@@ -30,13 +32,12 @@ const spectrum_pair *spectrum_of_pair(const stage_ctx *c, size_t model, size_t c
 }
 
 /* Room for what comes out, on every rank. */
-static status pair_open(const stage_ctx *c, size_t model, size_t n_tasks, const spectrum_task tasks[], spectrum_pair *out, solver *v)
+static status pair_open(const stage_ctx *c, size_t n_tasks, const spectrum_task tasks[], spectrum_pair *out, solver *v)
 {
     const study *s = c->study;
     size_t *order;
     const double **values;
     uint8_t *over_ranks;
-    TRY(spectrum_parts(c->arena, &s->models[model], &out->n_parts, &out->parts));
     const size_t n = s->n_references * out->n_parts;
     TRY_ALLOC(order, c->arena, n);
     TRY_ALLOC(values, c->arena, n);
@@ -84,12 +85,46 @@ static double *values_of(const solver *v, const spectrum_task *t)
     return v->values + (v->pair->values[t->index] - v->values);
 }
 
+/* ---- what was solved before, and what is noted ---- */
+
+static journal_key key_of(const solver *v, const spectrum_task *t)
+{
+    return (journal_key){ITEM_SPECTRUM, (uint32_t)v->model, (uint32_t)v->criterion, (uint32_t)t->index, {0}};
+}
+
+static bool restore(const solver *v, const spectrum_task *t)
+{
+    item_service *items = v->c->items;
+    const journal_key key = key_of(v, t);
+    const bool known = items->index.n > 0 && journal_load(&items->index, &key, values_of(v, t), t->order * sizeof(double));
+    items->n_restored += known;
+    return known;
+}
+
+static status note(const solver *v, const spectrum_task *t, double seconds)
+{
+    item_service *items = v->c->items;
+    const journal_key key = key_of(v, t);
+    stop_note(items->stop, seconds);
+    items->item_seconds += seconds;
+    items->n_computed++;
+    return items->writer == NULL ? STATUS_OK : journal_append(items->writer, &key, seconds, values_of(v, t), t->order * sizeof(double));
+}
+
+/* ---- solving ---- */
+
 static status solve_alone(const solver *v, arena *a, const spectrum_task *t)
 {
     gram g;
+    const double started = log_seconds();
+    if (restore(v, t)) {
+        return STATUS_OK;
+    }
+    TRY(stop_check(v->c->items->stop));
     arena_release(a);
     TRY(open_matrix(v, a, t, &g));
-    return gram_eigenvalues(a, &g, values_of(v, t));
+    TRY(gram_eigenvalues(a, &g, values_of(v, t)));
+    return note(v, t, log_seconds() - started);
 }
 
 static void fill(const void *context, size_t i, size_t p, size_t j, size_t q, double *to, size_t ldc)
@@ -97,21 +132,31 @@ static void fill(const void *context, size_t i, size_t p, size_t j, size_t q, do
     gram_fill(context, i, p, j, q, to, ldc);
 }
 
-/* Collective. */
+/* Collective. Rank 0 has the eigenvalues. */
 static status solve_together(const solver *v, arena *a, const spectrum_task *t)
 {
+    comm *c = v->c->comm;
     gram g;
-    arena_release(a);
-    TRY(comm_agree(v->c->comm, open_matrix(v, a, t, &g)));
-    const eigen_matrix m = {.order = t->order, .context = &g, .fill = fill};
-    TRY(eigen_values(v->c->comm, a, &m, values_of(v, t)));
-    if (v->c->comm->rank == 0) {
-        gram_to_covariance(&g, values_of(v, t));
+    const double started = log_seconds();
+    int64_t known = c->rank == 0 && restore(v, t);
+    comm_sum_i64(c, 1, &known);
+    if (known > 0) {
+        return STATUS_OK;
     }
-    return STATUS_OK;
+    TRY(comm_agree(c, stop_check(v->c->items->stop)));
+    arena_release(a);
+    TRY(comm_agree(c, open_matrix(v, a, t, &g)));
+    const eigen_matrix m = {.order = t->order, .context = &g, .fill = fill};
+    TRY(eigen_values(c, a, &m, values_of(v, t)));
+    status st = STATUS_OK;
+    if (c->rank == 0) {
+        gram_to_covariance(&g, values_of(v, t));
+        st = note(v, t, log_seconds() - started);
+    }
+    return comm_agree(c, st);
 }
 
-/* This rank's matrices; ends early when another rank has failed. Then those of all ranks. */
+/* This rank's matrices; ends early when another rank has failed or is to stop. Then those of all ranks. */
 static status solve_all(const solver *v, arena *a, size_t n, const spectrum_task tasks[])
 {
     comm *c = v->c->comm;
@@ -151,17 +196,15 @@ static status prepare(stage_ctx *c, arena *lasting, size_t model, spectrum_pair 
 {
     const study *s = c->study;
     const size_t **sample;
-    const spectrum_part *parts;
-    size_t n_parts = 0;
-    TRY(spectrum_parts(lasting, &s->models[model], &n_parts, &parts));
-    TRY(spectrum_tasks(lasting, s, c->comm->size, n_parts, parts, n, tasks));
+    TRY(spectrum_parts(c->arena, &s->models[model], &pair->n_parts, &pair->parts));
+    TRY(spectrum_tasks(lasting, s, c->comm->size, pair->n_parts, pair->parts, n, tasks));
     TRY_ALLOC(sample, lasting, s->n_references);
     for (size_t r = 0; r < s->n_references; r++) {
         TRY(spectrum_samples(lasting, s, r, &sample[r]));
     }
     v->sample = sample;
     v->pair = pair;
-    return pair_open(c, model, *n, *tasks, pair, v);
+    return pair_open(c, *n, *tasks, pair, v);
 }
 
 static status solve_pair(stage_ctx *c, arena *lasting, arena *a, size_t model, size_t criterion, spectrum_pair *out)
@@ -216,6 +259,9 @@ static status run(stage_ctx *c)
     st = comm_agree(c->comm, st);
     if (status_ok(st)) {
         st = solve_pairs(c, lasting, a);
+    }
+    if (!status_ok(st) && c->items->writer != NULL) {
+        st = status_first(st, journal_sync(c->items->writer));
     }
     arena_close(&a);
     arena_close(&lasting);
