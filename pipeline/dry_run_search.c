@@ -11,15 +11,15 @@ static status print_model(arena *a, FILE *to, const study *s, size_t model)
     const status st = search_study_open(a, scratch, s, model, ALL_KINDS, &t);
     arena_close(&scratch);
     TRY(st);
-    const size_t all = t.space.space.n_continuous > 0 ? SIZE_MAX : space_combinations(&t.space.space);
-    const size_t settings = o->method == SEARCH_EVERYTHING || all < o->trials ? all : o->trials;
-    const size_t curves = settings * t.study.n_tasks * t.model.n_kinds * (o->method == SEARCH_EVERYTHING ? 1 : t.model.n_kinds);
-    size_t images = 0;
+    size_t settings = 0, images = 0;
+    TRY(search_study_trials(&t, &settings));
+    const bool by_kind = o->method != SEARCH_EVERYTHING && t.model.n_kinds > 1; /* each kind of components has a search of its own */
+    const size_t curves = settings * t.study.n_tasks * t.model.n_kinds;
     for (size_t i = 0; i < t.study.n_tasks; i++) {
         images += t.study.evaluations[t.study.tasks[i].evaluation].samples.n;
     }
-    (void)fprintf(to, "  %s: %zu settings, %zu explained images, %zu curves of %zu rates: at most %.4g images through pruned networks\n",
-                  t.model.config->name, settings, t.study.explained.n, curves, s->config->n_rates,
+    (void)fprintf(to, "  %s: %zu settings%s, %zu explained images, %zu curves of %zu rates: at most %.4g images through pruned networks\n",
+                  t.model.config->name, settings, by_kind ? " for each kind of components" : "", t.study.explained.n, curves, s->config->n_rates,
                   (double)images / (double)t.study.n_tasks * (double)curves * (double)s->config->n_rates);
     return STATUS_OK;
 }

@@ -223,15 +223,8 @@ static status run_target(target *t)
 
 static status open_target(target *t, arena *scratch)
 {
-    const config_search *o = &t->study->config->search;
-    enum { MOST_TRIALS = 4096 };
     TRY(search_study_open(t->a, scratch, t->study, t->model, t->kind, &t->tuning));
-    const size_t all = t->tuning.space.space.n_continuous > 0 ? SIZE_MAX : space_combinations(&t->tuning.space.space);
-    if (o->method == SEARCH_EVERYTHING && all > MOST_TRIALS) {
-        return FAIL(ST_CONFIG, "%s: search: expected at most %d settings with the method exhaustive, found %zu; take fewer rules, or method: bayes",
-                    t->study->config->path, MOST_TRIALS, all);
-    }
-    t->room = o->method == SEARCH_EVERYTHING || all < o->trials ? all : o->trials;
+    TRY(search_study_trials(&t->tuning, &t->room));
     TRY_ALLOC(t->point, t->a, t->room * t->tuning.space.space.n);
     TRY_ALLOC(t->measure, t->a, t->room * n_kinds(t) * (MEASURES + 1));
     TRY_ALLOC(t->round, t->a, t->room);

@@ -51,3 +51,17 @@ status search_study_settings(arena *a, search_study *s, size_t n, const double p
     s->config.scoring = scoring;
     return plan_cells(a, &s->study);
 }
+
+status search_study_trials(const search_study *s, size_t *out)
+{
+    enum { MOST_TRIALS = 4096 };
+    const config_search *o = s->space.options;
+    const space *p = &s->space.space;
+    const size_t all = p->n_continuous > 0 ? SIZE_MAX : space_combinations(p);
+    if (o->method == SEARCH_EVERYTHING && all > MOST_TRIALS) {
+        return FAIL(ST_CONFIG, "%s: search: expected at most %d settings with the method exhaustive, found %zu; take fewer rules, or method: bayes",
+                    s->config.path, MOST_TRIALS, all);
+    }
+    *out = o->method == SEARCH_EVERYTHING || all < o->trials ? all : o->trials;
+    return STATUS_OK;
+}

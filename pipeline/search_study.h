@@ -15,6 +15,8 @@ typedef struct search_study {
 /* Local. kind: index into the model's kinds; ALL_KINDS: all of them. Errors: ST_CONFIG. */
 #define ALL_KINDS ((size_t)-1)
 MUST_CHECK status search_study_open(arena *a, arena *scratch, const study *s, size_t model, size_t kind, search_study *out);
+/* Local. How many settings are tried. Errors: ST_CONFIG (more than an exhaustive search takes). */
+MUST_CHECK status search_study_trials(const search_study *s, size_t *out);
 /* Local. The settings points [n, space.n] become the criteria. `a`: of the round. */
 MUST_CHECK status search_study_settings(arena *a, search_study *s, size_t n, const double points[]);
 
