@@ -92,15 +92,13 @@ static status compare(comm *c, arena *a, const char *what, const char *mine, con
 
 status alike_check(comm *c, arena *a, const backend_def *backend)
 {
-    char name[256] = "unknown", mpi[MPI_MAX_LIBRARY_VERSION_STRING] = "";
+    char name[256] = "unknown";
     const char *const *host;
-    int length = 0;
     (void)gethostname(name, sizeof name - 1);
-    (void)MPI_Get_library_version(mpi, &length);
-    mpi[strcspn(mpi, "\n")] = '\0';
     TRY(comm_gather_text(c, a, name, &host));
     TRY(compare(c, a, "the program", arena_text(a, "%s, compiler %s", provenance_program(), __VERSION__), host, false));
-    TRY(compare(c, a, "the MPI library", mpi, host, false));
+    TRY(compare(c, a, "the MPI library", provenance_mpi(a), host, false));
+    TRY(compare(c, a, "the set of libraries", provenance_solvers(a), host, false));
     TRY(compare(c, a, "the set of readers", io_versions(a), host, false));
     return compare(c, a, "the backend", backend->version(), host, true);
 }

@@ -12,7 +12,7 @@
 #include "revision.h"
 #include "search/box.h"
 
-static const char *mpi_version(arena *a)
+const char *provenance_mpi(arena *a)
 {
     char text[MPI_MAX_LIBRARY_VERSION_STRING] = "";
     int length = 0;
@@ -26,14 +26,19 @@ const char *provenance_program(void)
     return "pollard " POLLARD_VERSION " (" POLLARD_REVISION ")";
 }
 
+const char *provenance_solvers(arena *a)
+{
+    const char *lapack = dense_version(a), *nlopt = box_library(a);
+    return lapack == NULL || nlopt == NULL ? NULL : arena_text(a, "LAPACK %s\nScaLAPACK %s\n%s", lapack, eigen_version(), nlopt);
+}
+
 const char *provenance_version(arena *a, const backend_def *b)
 {
-    const char *mpi = mpi_version(a), *io = io_versions(a), *lapack = dense_version(a), *nlopt = box_library(a);
-    if (mpi == NULL || io == NULL || lapack == NULL || nlopt == NULL) {
+    const char *mpi = provenance_mpi(a), *io = io_versions(a), *solvers = provenance_solvers(a);
+    if (mpi == NULL || io == NULL || solvers == NULL) {
         return NULL;
     }
-    return arena_text(a, "%s\ncompiler %s\nMPI %s\n%s %s\nLAPACK %s\nScaLAPACK %s\n%s\n%s", provenance_program(), __VERSION__, mpi,
-                      b->name, b->version(), lapack, eigen_version(), nlopt, io);
+    return arena_text(a, "%s\ncompiler %s\nMPI %s\n%s %s\n%s\n%s", provenance_program(), __VERSION__, mpi, b->name, b->version(), solvers, io);
 }
 
 const char *provenance_word(arena *a, const char *word)

@@ -23,7 +23,10 @@ typedef struct provenance_run {
 } provenance_run;
 
 const char *provenance_program(void); /* "pollard 0.1.0 (4d4d8e8)" */
-/* Several lines: ours, compiler, libraries, among them the backend's with the kernels it chose. NULL when memory is gone. */
+/* All NULL when memory is gone. The libraries of linear algebra and of fits have a line each. */
+const char *provenance_mpi(arena *a);
+const char *provenance_solvers(arena *a);
+/* Several lines: ours, compiler, libraries, among them the backend's with the kernels it chose. */
 const char *provenance_version(arena *a, const backend_def *backend);
 
 /* A word as a shell reads it: quoted where it holds other than plain characters. NULL when memory is gone. */
