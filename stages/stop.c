@@ -56,7 +56,8 @@ void stop_open(double limit_seconds, stop *out)
 status stop_check(stop *s)
 {
     if (stop_asked()) {
-        return FAIL(ST_STOPPED, "stopped on request (signal %d); what was finished is kept: run the same command again to go on", (int)asked);
+        return FAIL(ST_STOPPED, "stopped on request (signal %d, %s); what was finished is kept: run the same command again to go on", (int)asked,
+                    strsignal((int)asked));
     }
     if (s->after == 0) {
         return FAIL(ST_STOPPED, "stopped on request; what was finished is kept: run the same command again to go on");
