@@ -7,8 +7,8 @@
 #include "io/files.h"
 #include "io/results.h"
 #include "pipeline/dry_run.h"
+#include "pipeline/duration.h"
 #include "pipeline/launcher.h"
-#include "pipeline/resume.h"
 #include "pipeline/submit_parts.h"
 
 static const double trial_seconds = 4.0, most_seconds = 24.0 * 3600.0;
@@ -43,15 +43,6 @@ static status check_launcher(const char *text)
     return STATUS_OK;
 }
 
-static status read_time(const char *text, double *seconds)
-{
-    if (!status_ok(resume_duration(text, seconds))) {
-        status_clear();
-        return FAIL(ST_USAGE, "--time: expected a duration such as 45m, 1h30m or 12:00:00, found '%s'", text);
-    }
-    return STATUS_OK;
-}
-
 static status read_words(const cli *cl, job *out)
 {
     job_shape *s = &out->shape;
@@ -69,7 +60,7 @@ static status read_words(const cli *cl, job *out)
         TRY(read_count("--array", cl->array, &s->shares));
     }
     if (cl->time != NULL) {
-        TRY(read_time(cl->time, &s->seconds));
+        TRY(duration_read("--time", cl->time, &s->seconds));
     }
     out->launcher = cl->launcher == NULL ? "srun" : cl->launcher;
     return STATUS_OK;

@@ -43,14 +43,14 @@ static void durations_are_read(void **state)
     double seconds = 0.0;
     for (size_t i = 0; i < COUNT(good); i++) {
         if (good[i].seconds < 0.0) {
-            assert_fails(resume_duration(good[i].text, &seconds), ST_USAGE, "--time-limit", good[i].text, NULL);
+            assert_fails(duration_read("--time-limit", good[i].text, &seconds), ST_USAGE, "--time-limit: ", good[i].text, NULL);
             continue;
         }
-        assert_ok(resume_duration(good[i].text, &seconds));
+        assert_ok(duration_read("--time", good[i].text, &seconds));
         assert_true(seconds == good[i].seconds);
     }
     for (size_t i = 0; i < COUNT(wrong); i++) {
-        assert_fails(resume_duration(wrong[i], &seconds), ST_USAGE, "--time-limit", "duration", NULL);
+        assert_fails(duration_read("--time", wrong[i], &seconds), ST_USAGE, "--time: ", "duration", NULL);
     }
 }
 
