@@ -1,35 +1,27 @@
 #include "pipeline/resume.h"
 
-#include <errno.h>
 #include <inttypes.h>
-#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "core/log.h"
 #include "io/sha256.h"
+#include "pipeline/count.h"
 #include "pipeline/provenance.h"
 
 /* ---- words of the command line ---- */
 
 status resume_array(const char *text, size_t *task, size_t *n_tasks)
 {
-    unsigned long long i = 0, n = 0;
-    char *end = NULL, *slash = NULL;
     enum { MOST = 1000000 };
-    errno = 0;
-    if (text[0] >= '0' && text[0] <= '9') {
-        i = strtoull(text, &slash, 10);
-    }
-    if (slash != NULL && *slash == '/' && slash[1] >= '0' && slash[1] <= '9') {
-        n = strtoull(slash + 1, &end, 10);
-    }
-    if (end == NULL || *end != '\0' || errno != 0 || n < 1 || n > MOST || i < 1 || i > n) {
+    const char *slash = NULL, *end = NULL;
+    size_t i = 0, n = 0;
+    if (!count_at(text, MOST, &i, &slash) || *slash != '/' || !count_at(slash + 1, MOST, &n, &end) || *end != '\0' || i > n) {
         return FAIL(ST_USAGE, "--array: expected I/N with 1 <= I <= N <= %d, as in 2/5, found '%s'", MOST, text);
     }
-    *task = (size_t)i - 1;
-    *n_tasks = (size_t)n;
+    *task = i - 1;
+    *n_tasks = n;
     return STATUS_OK;
 }
 

@@ -1,11 +1,11 @@
 #include <ctype.h>
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "io/files.h"
 #include "io/results.h"
+#include "pipeline/count.h"
 #include "pipeline/dry_run.h"
 #include "pipeline/duration.h"
 #include "pipeline/launcher.h"
@@ -14,17 +14,6 @@
 static const double trial_seconds = 4.0, most_seconds = 24.0 * 3600.0;
 
 /* ---- words of the command line ---- */
-
-static status read_count(const char *option, const char *text, size_t *out)
-{
-    char *end;
-    const unsigned long long n = text[0] >= '0' && text[0] <= '9' ? strtoull(text, &end, 10) : 0;
-    if (n < 1 || n > SUBMIT_MOST || *end != '\0') {
-        return FAIL(ST_USAGE, "%s: expected a number from 1 to %d, found '%s'", option, SUBMIT_MOST, text);
-    }
-    *out = (size_t)n;
-    return STATUS_OK;
-}
 
 /* They become words of a job script and of a shell. */
 static status check_plain(const char *option, const char *text)
@@ -51,13 +40,13 @@ static status read_words(const cli *cl, job *out)
     TRY(check_launcher(cl->launcher));
     s->nodes = 1;
     if (cl->nodes != NULL) {
-        TRY(read_count("--nodes", cl->nodes, &s->nodes));
+        TRY(count_read("--nodes", cl->nodes, SUBMIT_MOST, &s->nodes));
     }
     if (cl->ranks_per_node != NULL) {
-        TRY(read_count("--ranks-per-node", cl->ranks_per_node, &s->per_node));
+        TRY(count_read("--ranks-per-node", cl->ranks_per_node, SUBMIT_MOST, &s->per_node));
     }
     if (cl->array != NULL) {
-        TRY(read_count("--array", cl->array, &s->shares));
+        TRY(count_read("--array", cl->array, SUBMIT_MOST, &s->shares));
     }
     if (cl->time != NULL) {
         TRY(duration_read("--time", cl->time, &s->seconds));

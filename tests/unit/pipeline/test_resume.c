@@ -7,6 +7,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "pipeline/count.h"
 #include "pipeline/duration.h"
 #include "pipeline/resume.h"
 #include "pipeline/status.h"
@@ -29,6 +30,23 @@ static void shares_of_an_array(void **state)
     for (size_t i = 0; i < COUNT(wrong); i++) {
         assert_fails(resume_array(wrong[i], &task, &n), ST_USAGE, "--array", "I/N", NULL);
     }
+}
+
+static void numbers_are_read(void **state)
+{
+    (void)state;
+    static const char *const wrong[] = {"", "0", "-1", "+1", " 1", "1 ", "1x", "1,2", "x", "65", "4294967297", "18446744073709551617", "99999999999999999999999"};
+    const char *behind = NULL;
+    size_t n = 7;
+    for (size_t i = 0; i < COUNT(wrong); i++) {
+        assert_fails(count_read("--nodes", wrong[i], 64, &n), ST_USAGE, "--nodes: ", "1 to 64", wrong[i], NULL);
+        assert_int_equal(n, 7);
+    }
+    assert_ok(count_read("--nodes", "64", 64, &n));
+    assert_int_equal(n, 64);
+    assert_true(count_at("12,345", 64, &n, &behind));
+    assert_int_equal(n, 12);
+    assert_string_equal(behind, ",345");
 }
 
 static void durations_are_read(void **state)
@@ -288,6 +306,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(shares_of_an_array),
+        cmocka_unit_test(numbers_are_read),
         cmocka_unit_test(durations_are_read),
         cmocka_unit_test(durations_are_written),
         cmocka_unit_test(time_runs_out),
