@@ -214,6 +214,24 @@ static status find_program(arena *a, const char **out)
     return STATUS_OK;
 }
 
+/* The shares are in the queue already: whoever starts again has to know of them. */
+static status go_merge(arena *a, const char *id, const char *merge, char last[64])
+{
+    char why[STATUS_MESSAGE_BYTES];
+    const char *options = arena_text(a, "--dependency=afterok:%s --kill-on-invalid-dep=yes", id);
+    if (options == NULL) {
+        return (status){ST_ENVIRONMENT};
+    }
+    const status st = submit_sbatch(a, options, merge, last);
+    if (status_ok(st)) {
+        return STATUS_OK;
+    }
+    (void)snprintf(why, sizeof why, "%s", status_message());
+    status_clear();
+    return FAIL(st.code, "job %s, the shares, is in the queue without the job that joins them: `sbatch %s %s` submits that one, `scancel %s` ends the shares. %s", id,
+                options, merge, id, why);
+}
+
 static status go(arena *a, const job *j, const char *script, const char *merge)
 {
     char id[64], last[64];
@@ -222,11 +240,7 @@ static status go(arena *a, const job *j, const char *script, const char *merge)
         (void)printf("Job %s. `pollard status %s` says how far it is; `scancel %s` stops it, and the same command goes on.\n", id, j->output, id);
         return STATUS_OK;
     }
-    const char *options = arena_text(a, "--dependency=afterok:%s --kill-on-invalid-dep=yes", id);
-    if (options == NULL) {
-        return (status){ST_ENVIRONMENT};
-    }
-    TRY(submit_sbatch(a, options, merge, last));
+    TRY(go_merge(a, id, merge, last));
     (void)printf("Jobs %s (%zu shares) and %s, which joins them. `pollard status %s` says how far they are; `scancel %s` stops them, and the same "
                  "command goes on.\n",
                  id, j->shape.shares, last, j->output, id);

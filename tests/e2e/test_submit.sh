@@ -93,6 +93,12 @@ refused 69 "but the smallest node has 64000 MiB" "$study" --ranks-per-node 10000
 printf '#!/bin/sh\necho no >&2; exit 1\n' >bin/sbatch
 PATH=$work/bin:$PATH "$POLLARD" submit "$study" "${small[@]}" --script job.sbatch --go >out 2>err
 [ $? = 69 ] && grep -q "sbatch has not taken job.sbatch (exit code 1" err && pass || { fail "a sbatch that refuses"; cat err; }
+# The shares are taken and the job that joins them is not: what to do with the shares is said.
+printf '#!/bin/sh\ncase "$*" in *dependency*) echo no >&2; exit 1 ;; esac\necho 815\n' >bin/sbatch
+PATH=$work/bin:$PATH "$POLLARD" submit "$study" "${small[@]}" --time 20m --array 2 --script job.sbatch --go >out 2>err
+[ $? = 69 ] && grep -qF 'job 815, the shares, is in the queue' err && grep -qF '`scancel 815`' err &&
+    grep -qF '`sbatch --dependency=afterok:815 --kill-on-invalid-dep=yes job.sbatch.merge`' err &&
+    grep -qF 'sbatch has not taken job.sbatch.merge (exit code 1' err && [ ! -s out ] && pass || { fail "a sbatch that refuses the second job"; cat out err; }
 ranks 1 submit "$study" >out 2>err
 [ $? = 2 ] && grep -q "expected to be started alone" err && pass || { fail "under a launcher"; cat err; }
 finish
