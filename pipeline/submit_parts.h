@@ -3,6 +3,8 @@
 /* What the files of submit share. */
 #include "pipeline/submit.h"
 
+struct dry_run_report;
+
 enum { SUBMIT_MOST = 1000000 };
 
 /* What one job is to be given. */
@@ -28,6 +30,9 @@ typedef struct slurm_node {
     double bytes;
 } slurm_node;
 void submit_slurm_nodes(const char *partition, slurm_node *out);
+
+/* Ranks, memory and time of what the words of the command line leave open: those 0. Errors: ST_ENVIRONMENT. */
+MUST_CHECK status submit_shape(const struct dry_run_report *r, const slurm_node *has, job_shape *s);
 
 /* Hands a script to sbatch; `options` stand before it; *id [64] is the job's number. Not while MPI runs. */
 MUST_CHECK status submit_sbatch(arena *a, const char *options, const char *script, char id[64]);
