@@ -11,7 +11,8 @@ enum { SUBMIT_MOST = 1000000 };
 typedef struct job_shape {
     size_t nodes, per_node; /* ranks per node */
     size_t shares;          /* of an array; 0: none */
-    double node_bytes, merge_bytes, seconds;
+    double node_bytes, seconds;
+    double merge_bytes, merge_seconds; /* of the job that joins the shares */
     double core_seconds; /* of the whole study, by the trial; < 0: not tried */
     double run_seconds;  /* estimated for a job of this shape, without margin; < 0: not tried */
 } job_shape;

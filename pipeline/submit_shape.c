@@ -5,11 +5,17 @@
 #include "pipeline/dry_run.h"
 #include "pipeline/submit_parts.h"
 
-static const double most_seconds = 24.0 * 3600.0;
+static const double most_seconds = 24.0 * 3600.0, least_merge_seconds = 3600.0;
 
 static size_t least(size_t a, size_t b)
 {
     return a < b ? a : b;
+}
+
+/* Shares leave a stage to the one rank of the job that joins them. */
+static bool is_left(const job_shape *s, size_t stage)
+{
+    return s->shares > 0 && stage_table[stage]->at_the_end;
 }
 
 /* Items of the stage that has most, of each job: more ranks than that only wait. */
@@ -17,7 +23,7 @@ static size_t most_items(const dry_run_report *r, const job_shape *s)
 {
     size_t n = 1;
     for (size_t i = 0; i < stage_count; i++) {
-        n = r->stage[i].items > n ? r->stage[i].items : n;
+        n = r->stage[i].items > n && !is_left(s, i) ? r->stage[i].items : n;
     }
     const size_t jobs = s->shares > 0 ? s->shares : 1;
     return (n + jobs - 1) / jobs;
@@ -50,21 +56,39 @@ static void set_memory(const dry_run_report *r, job_shape *s)
     s->merge_bytes = margin * r->memory.most + mpi;
 }
 
-/* A stage's items are dealt to all ranks of all jobs; what has none is done by each rank. */
-static void set_time(const dry_run_report *r, job_shape *s)
+static double time_limit(double seconds)
 {
     static const double margin = 2.0, start = 600.0, step = 300.0;
+    return step * ceil((margin * seconds + start) / step);
+}
+
+/* A stage's items are dealt to all ranks of all jobs; what has none is done by each rank. A job that is too short queues itself again and goes on; the
+ * one that joins shares would begin again, since of what is left to it nothing is noted: no most_seconds for that. */
+static void set_time(const dry_run_report *r, job_shape *s)
+{
     const double ranks = (double)(s->nodes * s->per_node * (s->shares > 0 ? s->shares : 1));
+    double left = 0.0;
     s->core_seconds = s->run_seconds = r->start_seconds;
     for (size_t i = 0; i < stage_count; i++) {
         const double items = (double)r->stage[i].items;
         const double together = items == 0.0 ? 1.0 : ranks < items ? ranks : items;
         s->core_seconds += r->seconds[i];
-        s->run_seconds += r->seconds[i] / together;
+        s->run_seconds += is_left(s, i) ? 0.0 : r->seconds[i] / together;
+        left += is_left(s, i) ? r->seconds[i] : 0.0;
     }
-    if (s->seconds == 0.0) {
-        const double wanted = step * ceil((margin * s->run_seconds + start) / step);
-        s->seconds = wanted < most_seconds ? wanted : most_seconds; /* it queues itself again where that is too short */
+    s->seconds = s->seconds > 0.0 ? s->seconds : fmin(time_limit(s->run_seconds), most_seconds);
+    s->merge_seconds = fmax(least_merge_seconds, time_limit(left));
+}
+
+/* Where the job that joins the shares computes anything, it gets as much as each of them. */
+static void set_time_untried(const dry_run_report *r, job_shape *s)
+{
+    s->core_seconds = s->run_seconds = -1.0;
+    s->merge_seconds = least_merge_seconds;
+    for (size_t i = 0; i < stage_count; i++) {
+        if (is_left(s, i) && r->stage[i].items > 0) {
+            s->merge_seconds = fmax(least_merge_seconds, s->seconds);
+        }
     }
 }
 
@@ -84,7 +108,7 @@ status submit_shape(const dry_run_report *r, const slurm_node *has, job_shape *s
                                     "submit` on a larger node",
                     r->memory.most / 1048576.0);
     } else {
-        s->core_seconds = s->run_seconds = -1.0;
+        set_time_untried(r, s);
     }
     return STATUS_OK;
 }
