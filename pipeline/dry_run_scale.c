@@ -1,24 +1,14 @@
 /* `plan --ranks N,...`: the study on ranks that are not there, from what the trial says of its items. */
 #include <inttypes.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "io/text_table.h"
+#include "pipeline/count.h"
 #include "pipeline/dry_run_parts.h"
 #include "pipeline/duration.h"
 #include "pipeline/scale.h"
 
 enum { MOST_RANKS = 1000000, RANKS_A_NODE = 64 };
-
-/* A number at `text`, up to a comma or the end: *behind. */
-static bool read_number(const char *text, size_t *out, const char **behind)
-{
-    char *end = NULL;
-    const unsigned long long n = text[0] >= '0' && text[0] <= '9' ? strtoull(text, &end, 10) : 0;
-    *out = (size_t)n;
-    *behind = end;
-    return n >= 1 && n <= MOST_RANKS && (*end == ',' || *end == '\0');
-}
 
 status scale_parse(const cli *cl, scale_wanted *out)
 {
@@ -27,14 +17,14 @@ status scale_parse(const cli *cl, scale_wanted *out)
     if (cl->ranks_per_node != NULL && cl->ranks == NULL) {
         return FAIL(ST_USAGE, "--ranks-per-node %s: expected --ranks N[,N]... beside it, which it is about", cl->ranks_per_node);
     }
-    if (cl->ranks_per_node != NULL && (!read_number(cl->ranks_per_node, &out->per_node, &behind) || *behind != '\0')) {
-        return FAIL(ST_USAGE, "--ranks-per-node: expected a number from 1 to %d, found '%s'", (int)MOST_RANKS, cl->ranks_per_node);
+    if (cl->ranks_per_node != NULL) {
+        TRY(count_read("--ranks-per-node", cl->ranks_per_node, MOST_RANKS, &out->per_node));
     }
     while (at != NULL) {
         if (out->n == SCALE_MOST) {
             return FAIL(ST_USAGE, "--ranks %s: expected at most %d numbers", cl->ranks, (int)SCALE_MOST);
         }
-        if (!read_number(at, &out->ranks[out->n++], &behind)) {
+        if (!count_at(at, MOST_RANKS, &out->ranks[out->n++], &behind) || (*behind != ',' && *behind != '\0')) {
             return FAIL(ST_USAGE, "--ranks %s: expected numbers from 1 to %d with commas between them, such as 64,256; found '%s'", cl->ranks,
                         (int)MOST_RANKS, at);
         }

@@ -3,6 +3,9 @@
 /* Times as people read and write them. */
 #include "core/status.h"
 
+/* "90", "15m", "1h30m", "12:00:00" in seconds; `option` is what the message is about. Errors: ST_USAGE. */
+MUST_CHECK status duration_read(const char *option, const char *text, double *seconds);
+
 /* "1:02:03" or "2:03" */
 static inline void duration_text(char *out, size_t size, double seconds)
 {

@@ -9,6 +9,7 @@
 #include "core/log.h"
 #include "io/pack.h"
 #include "parallel/claims.h"
+#include "pipeline/count.h"
 #include "stages/stop.h"
 
 static const double say_every = 10.0; /* seconds */
@@ -236,26 +237,11 @@ static void close_packing(packing *k)
     arena_close(&k->arena);
 }
 
-static status read_per_shard(const char *text, size_t *out)
-{
-    char *end = NULL;
-    *out = PACK_SHARD_IMAGES;
-    if (text == NULL) {
-        return STATUS_OK;
-    }
-    const unsigned long long n = text[0] >= '0' && text[0] <= '9' ? strtoull(text, &end, 10) : 0;
-    if (n == 0 || n > PACK_SHARD_MOST || *end != '\0') {
-        return FAIL(ST_USAGE, "--shard-images: expected a number from 1 to %d, found '%s'", (int)PACK_SHARD_MOST, text);
-    }
-    *out = (size_t)n;
-    return STATUS_OK;
-}
-
 status pack_make(comm *c, const cli *cl)
 {
     packing k = {.comm = c, .folder = cl->output};
-    size_t per_shard;
-    TRY(comm_agree(c, read_per_shard(cl->shard_images, &per_shard)));
+    size_t per_shard = PACK_SHARD_IMAGES;
+    TRY(comm_agree(c, cl->shard_images == NULL ? STATUS_OK : count_read("--shard-images", cl->shard_images, PACK_SHARD_MOST, &per_shard)));
     status st = comm_agree(c, open_packing(&k));
     if (status_ok(st)) {
         st = claims_open(c, k.arena, &k.claims);

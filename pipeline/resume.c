@@ -1,92 +1,27 @@
 #include "pipeline/resume.h"
 
-#include <errno.h>
 #include <inttypes.h>
-#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "core/log.h"
 #include "io/sha256.h"
+#include "pipeline/count.h"
 #include "pipeline/provenance.h"
 
 /* ---- words of the command line ---- */
 
 status resume_array(const char *text, size_t *task, size_t *n_tasks)
 {
-    unsigned long long i = 0, n = 0;
-    char *end = NULL, *slash = NULL;
     enum { MOST = 1000000 };
-    errno = 0;
-    if (text[0] >= '0' && text[0] <= '9') {
-        i = strtoull(text, &slash, 10);
-    }
-    if (slash != NULL && *slash == '/' && slash[1] >= '0' && slash[1] <= '9') {
-        n = strtoull(slash + 1, &end, 10);
-    }
-    if (end == NULL || *end != '\0' || errno != 0 || n < 1 || n > MOST || i < 1 || i > n) {
+    const char *slash = NULL, *end = NULL;
+    size_t i = 0, n = 0;
+    if (!count_at(text, MOST, &i, &slash) || *slash != '/' || !count_at(slash + 1, MOST, &n, &end) || *end != '\0' || i > n) {
         return FAIL(ST_USAGE, "--array: expected I/N with 1 <= I <= N <= %d, as in 2/5, found '%s'", MOST, text);
     }
-    *task = (size_t)i - 1;
-    *n_tasks = (size_t)n;
-    return STATUS_OK;
-}
-
-/* "12:34:56", "34:56" */
-static bool read_clock(const char *text, double *seconds)
-{
-    double sum = 0.0;
-    for (size_t part = 0; part < 3; part++) {
-        char *end;
-        if (*text < '0' || *text > '9') {
-            return false;
-        }
-        sum = 60.0 * sum + (double)strtoull(text, &end, 10);
-        if (*end == '\0') {
-            *seconds = sum;
-            return true;
-        }
-        if (*end != ':') {
-            return false;
-        }
-        text = end + 1;
-    }
-    return false;
-}
-
-/* "1h30m" */
-static bool read_units(const char *text, double *seconds)
-{
-    static const struct {
-        char name;
-        double seconds;
-    } units[] = {{'d', 86400.0}, {'h', 3600.0}, {'m', 60.0}, {'s', 1.0}};
-    double sum = 0.0;
-    for (size_t u = 0; *text != '\0'; u++) {
-        char *end;
-        if (*text < '0' || *text > '9') {
-            return false;
-        }
-        const double value = strtod(text, &end);
-        while (u < COUNT(units) && units[u].name != *end) {
-            u++;
-        }
-        if (u == COUNT(units)) {
-            return false;
-        }
-        sum += value * units[u].seconds;
-        text = end + 1;
-    }
-    *seconds = sum;
-    return true;
-}
-
-status resume_duration(const char *text, double *seconds)
-{
-    if ((!read_clock(text, seconds) && !read_units(text, seconds)) || !(*seconds >= 1.0) || *seconds > 1e9) {
-        return FAIL(ST_USAGE, "--time-limit: expected a duration such as 90, 45m, 1h30m or 12:00:00, found '%s'", text);
-    }
+    *task = i - 1;
+    *n_tasks = n;
     return STATUS_OK;
 }
 

@@ -28,8 +28,6 @@ typedef struct resume_options {
 
 /* "2/5" -> 1, 5 (counted from 0). Errors: ST_USAGE. */
 MUST_CHECK status resume_array(const char *text, size_t *task, size_t *n_tasks);
-/* "90", "15m", "1h30m", "12:00:00" in seconds. Errors: ST_USAGE. */
-MUST_CHECK status resume_duration(const char *text, double *seconds);
 
 /* Collective. Everything lives in `a`. Errors: those of journal_scan(); ST_CANT_WRITE. */
 MUST_CHECK status resume_open(comm *c, arena *a, const plan *p, const resume_options *o, resume *out);

@@ -1,30 +1,18 @@
 #include <ctype.h>
-#include <math.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "io/files.h"
 #include "io/results.h"
+#include "pipeline/count.h"
 #include "pipeline/dry_run.h"
+#include "pipeline/duration.h"
 #include "pipeline/launcher.h"
-#include "pipeline/resume.h"
 #include "pipeline/submit_parts.h"
 
-static const double trial_seconds = 4.0, most_seconds = 24.0 * 3600.0;
+static const double trial_seconds = 4.0;
 
 /* ---- words of the command line ---- */
-
-static status read_count(const char *option, const char *text, size_t *out)
-{
-    char *end;
-    const unsigned long long n = text[0] >= '0' && text[0] <= '9' ? strtoull(text, &end, 10) : 0;
-    if (n < 1 || n > SUBMIT_MOST || *end != '\0') {
-        return FAIL(ST_USAGE, "%s: expected a number from 1 to %d, found '%s'", option, SUBMIT_MOST, text);
-    }
-    *out = (size_t)n;
-    return STATUS_OK;
-}
 
 /* They become words of a job script and of a shell. */
 static status check_plain(const char *option, const char *text)
@@ -43,15 +31,6 @@ static status check_launcher(const char *text)
     return STATUS_OK;
 }
 
-static status read_time(const char *text, double *seconds)
-{
-    if (!status_ok(resume_duration(text, seconds))) {
-        status_clear();
-        return FAIL(ST_USAGE, "--time: expected a duration such as 45m, 1h30m or 12:00:00, found '%s'", text);
-    }
-    return STATUS_OK;
-}
-
 static status read_words(const cli *cl, job *out)
 {
     job_shape *s = &out->shape;
@@ -60,104 +39,22 @@ static status read_words(const cli *cl, job *out)
     TRY(check_launcher(cl->launcher));
     s->nodes = 1;
     if (cl->nodes != NULL) {
-        TRY(read_count("--nodes", cl->nodes, &s->nodes));
+        TRY(count_read("--nodes", cl->nodes, SUBMIT_MOST, &s->nodes));
     }
     if (cl->ranks_per_node != NULL) {
-        TRY(read_count("--ranks-per-node", cl->ranks_per_node, &s->per_node));
+        TRY(count_read("--ranks-per-node", cl->ranks_per_node, SUBMIT_MOST, &s->per_node));
     }
     if (cl->array != NULL) {
-        TRY(read_count("--array", cl->array, &s->shares));
+        TRY(count_read("--array", cl->array, SUBMIT_MOST, &s->shares));
     }
     if (cl->time != NULL) {
-        TRY(read_time(cl->time, &s->seconds));
+        TRY(duration_read("--time", cl->time, &s->seconds));
     }
     out->launcher = cl->launcher == NULL ? "srun" : cl->launcher;
     return STATUS_OK;
 }
 
 /* ---- what the plan says ---- */
-
-static size_t least(size_t a, size_t b)
-{
-    return a < b ? a : b;
-}
-
-/* Items of the stage that has most, of each job: more ranks than that only wait. */
-static size_t most_items(const dry_run_report *r, const job_shape *s)
-{
-    size_t n = 1;
-    for (size_t i = 0; i < stage_count; i++) {
-        n = r->stage[i].items > n ? r->stage[i].items : n;
-    }
-    const size_t jobs = s->shares > 0 ? s->shares : 1;
-    return (n + jobs - 1) / jobs;
-}
-
-static void set_ranks(const dry_run_report *r, const slurm_node *has, job_shape *s)
-{
-    const long here = sysconf(_SC_NPROCESSORS_ONLN);
-    if (s->per_node == 0) {
-        const size_t cores = has->cpus > 0 ? has->cpus : here > 0 ? (size_t)here : 1;
-        const size_t useful = (most_items(r, s) + s->nodes - 1) / s->nodes;
-        s->per_node = least(cores, useful);
-    }
-}
-
-/* One rank alone was planned, with the weights as its own; the ranks of a node have one copy of the networks'. What kernels read beside them
- * stays counted for each, so this is more than is needed. A quarter and half a GiB are for what MPI takes. */
-static void set_memory(const dry_run_report *r, job_shape *s)
-{
-    static const double margin = 1.25, mpi = 512.0 * 1048576.0;
-    const study *planned = &r->plan->study;
-    double weights = 0.0;
-    for (size_t i = 0; i < planned->n_models; i++) {
-        uint64_t parameters, macs;
-        graph_cost(planned->models[i].graph, &parameters, &macs, NULL, NULL);
-        weights += (double)parameters * (double)sizeof(float);
-    }
-    const double own = r->memory.most > weights ? r->memory.most - weights : 0.0;
-    s->node_bytes = margin * (weights + (double)s->per_node * own) + mpi;
-    s->merge_bytes = margin * r->memory.most + mpi;
-}
-
-/* A stage's items are dealt to all ranks of all jobs; what has none is done by each rank. */
-static void set_time(const dry_run_report *r, job_shape *s)
-{
-    static const double margin = 2.0, start = 600.0, step = 300.0;
-    const double ranks = (double)(s->nodes * s->per_node * (s->shares > 0 ? s->shares : 1));
-    s->core_seconds = s->run_seconds = r->start_seconds;
-    for (size_t i = 0; i < stage_count; i++) {
-        const double items = (double)r->stage[i].items;
-        const double together = items == 0.0 ? 1.0 : ranks < items ? ranks : items;
-        s->core_seconds += r->seconds[i];
-        s->run_seconds += r->seconds[i] / together;
-    }
-    if (s->seconds == 0.0) {
-        const double wanted = step * ceil((margin * s->run_seconds + start) / step);
-        s->seconds = wanted < most_seconds ? wanted : most_seconds; /* it queues itself again where that is too short */
-    }
-}
-
-static status set_shape(const dry_run_report *r, const slurm_node *has, job_shape *s)
-{
-    set_ranks(r, has, s);
-    set_memory(r, s);
-    if (has->bytes > 0.0 && s->node_bytes > has->bytes) {
-        return FAIL(ST_ENVIRONMENT, "%zu ranks a node need %.0f MiB, but the smallest node has %.0f MiB (sinfo); use fewer --ranks-per-node, another --partition, or a "
-                                    "smaller micro_batch",
-                    s->per_node, s->node_bytes / 1048576.0, has->bytes / 1048576.0);
-    }
-    if (r->tried) {
-        set_time(r, s);
-    } else if (s->seconds == 0.0) {
-        return FAIL(ST_ENVIRONMENT, "this machine has not the memory for a trial (%.0f MiB), so that the time is not known; say it with --time, or run `pollard "
-                                    "submit` on a larger node",
-                    r->memory.most / 1048576.0);
-    } else {
-        s->core_seconds = s->run_seconds = -1.0;
-    }
-    return STATUS_OK;
-}
 
 /* Plain characters, for names of jobs and of logs. */
 static status plain_name(arena *a, const char *name, const char **out)
@@ -184,7 +81,7 @@ static status plan_job(comm *c, arena *planned, arena *a, const slurm_node *has,
     TRY(results_foresee_output(j->output));
     TRY(dry_run_forecast(c, planned, a, &p, trial_seconds, &report));
     report.start_seconds = built - started;
-    return set_shape(&report, has, &j->shape);
+    return submit_shape(&report, has, &j->shape);
 }
 
 static status plan_alone(arena *a, const slurm_node *has, job *j)
@@ -234,6 +131,24 @@ static status find_program(arena *a, const char **out)
     return STATUS_OK;
 }
 
+/* The shares are in the queue already: whoever starts again has to know of them. */
+static status go_merge(arena *a, const char *id, const char *merge, char last[64])
+{
+    char why[STATUS_MESSAGE_BYTES];
+    const char *options = arena_text(a, "--dependency=afterok:%s --kill-on-invalid-dep=yes", id);
+    if (options == NULL) {
+        return (status){ST_ENVIRONMENT};
+    }
+    const status st = submit_sbatch(a, options, merge, last);
+    if (status_ok(st)) {
+        return STATUS_OK;
+    }
+    (void)snprintf(why, sizeof why, "%s", status_message());
+    status_clear();
+    return FAIL(st.code, "job %s, the shares, is in the queue without the job that joins them: `sbatch %s %s` submits that one, `scancel %s` ends the shares. %s", id,
+                options, merge, id, why);
+}
+
 static status go(arena *a, const job *j, const char *script, const char *merge)
 {
     char id[64], last[64];
@@ -242,11 +157,7 @@ static status go(arena *a, const job *j, const char *script, const char *merge)
         (void)printf("Job %s. `pollard status %s` says how far it is; `scancel %s` stops it, and the same command goes on.\n", id, j->output, id);
         return STATUS_OK;
     }
-    const char *options = arena_text(a, "--dependency=afterok:%s --kill-on-invalid-dep=yes", id);
-    if (options == NULL) {
-        return (status){ST_ENVIRONMENT};
-    }
-    TRY(submit_sbatch(a, options, merge, last));
+    TRY(go_merge(a, id, merge, last));
     (void)printf("Jobs %s (%zu shares) and %s, which joins them. `pollard status %s` says how far they are; `scancel %s` stops them, and the same "
                  "command goes on.\n",
                  id, j->shape.shares, last, j->output, id);

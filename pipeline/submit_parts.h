@@ -3,13 +3,16 @@
 /* What the files of submit share. */
 #include "pipeline/submit.h"
 
+struct dry_run_report;
+
 enum { SUBMIT_MOST = 1000000 };
 
 /* What one job is to be given. */
 typedef struct job_shape {
     size_t nodes, per_node; /* ranks per node */
     size_t shares;          /* of an array; 0: none */
-    double node_bytes, merge_bytes, seconds;
+    double node_bytes, seconds;
+    double merge_bytes, merge_seconds; /* of the job that joins the shares */
     double core_seconds; /* of the whole study, by the trial; < 0: not tried */
     double run_seconds;  /* estimated for a job of this shape, without margin; < 0: not tried */
 } job_shape;
@@ -28,6 +31,9 @@ typedef struct slurm_node {
     double bytes;
 } slurm_node;
 void submit_slurm_nodes(const char *partition, slurm_node *out);
+
+/* Ranks, memory and time of what the words of the command line leave open: those 0. Errors: ST_ENVIRONMENT. */
+MUST_CHECK status submit_shape(const struct dry_run_report *r, const slurm_node *has, job_shape *s);
 
 /* Hands a script to sbatch; `options` stand before it; *id [64] is the job's number. Not while MPI runs. */
 MUST_CHECK status submit_sbatch(arena *a, const char *options, const char *script, char id[64]);

@@ -99,9 +99,8 @@ status submit_script(arena *a, const job *j, const char **out)
 
 status submit_merge_script(arena *a, const job *j, const char **out)
 {
-    static const double hour = 3600.0;
-    kind k = {.nodes = 1, .per_node = 1, .bytes = j->shape.merge_bytes, .seconds = hour, .command = "merge", .more = "",
-              .mark = "$SLURM_JOB_ID", .remark = "Joins the shares; it computes nothing."};
+    kind k = {.nodes = 1, .per_node = 1, .bytes = j->shape.merge_bytes, .seconds = j->shape.merge_seconds, .command = "merge", .more = "",
+              .mark = "$SLURM_JOB_ID", .remark = "Joins the shares; of the study it computes the spectra alone, where it has any."};
     TRY_TEXT(k.name, a, "%s-merge", j->name);
     TRY_TEXT(k.log, a, "%s-merge-%%j", j->name);
     return write_script(a, j, &k, out);

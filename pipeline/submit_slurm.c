@@ -8,20 +8,30 @@
 #include "pipeline/provenance.h"
 #include "pipeline/submit_parts.h"
 
+/* "64+ 256000": at least 64 processors, MiB */
+static void keep_least(const char *text, slurm_node *out)
+{
+    char *end;
+    const size_t cpus = (size_t)strtoull(text, &end, 10);
+    end += *end == '+';
+    const double bytes = 1048576.0 * strtod(end, NULL);
+    out->cpus = out->cpus == 0 || (cpus > 0 && cpus < out->cpus) ? cpus : out->cpus;
+    out->bytes = out->bytes == 0.0 || (bytes > 0.0 && bytes < out->bytes) ? bytes : out->bytes;
+}
+
+/* sinfo tells of all partitions unless it is given one, and marks the default one's name: "cpu* 64+ 256000". */
 void submit_slurm_nodes(const char *partition, slurm_node *out)
 {
-    char command[512], line[128];
+    char command[512], line[512];
     *out = (slurm_node){0, 0.0};
-    (void)snprintf(command, sizeof command, "sinfo -h -o '%%c %%m'%s%s 2>/dev/null </dev/null", partition == NULL ? "" : " -p ",
+    (void)snprintf(command, sizeof command, "sinfo -h -o '%%P %%c %%m'%s%s 2>/dev/null </dev/null", partition == NULL ? "" : " -p ",
                    partition == NULL ? "" : partition); /* of plain characters: checked */
     FILE *answer = popen(command, "r");
-    while (answer != NULL && fgets(line, sizeof line, answer) != NULL) { /* "64+ 256000": at least 64 processors, MiB */
-        char *end;
-        const size_t cpus = (size_t)strtoull(line, &end, 10);
-        end += *end == '+';
-        const double bytes = 1048576.0 * strtod(end, NULL);
-        out->cpus = out->cpus == 0 || (cpus > 0 && cpus < out->cpus) ? cpus : out->cpus;
-        out->bytes = out->bytes == 0.0 || (bytes > 0.0 && bytes < out->bytes) ? bytes : out->bytes;
+    while (answer != NULL && fgets(line, sizeof line, answer) != NULL) {
+        const size_t name = strcspn(line, " ");
+        if (partition != NULL || (name > 0 && line[name - 1] == '*')) {
+            keep_least(line + name, out);
+        }
     }
     if (answer != NULL) {
         (void)pclose(answer);

@@ -32,6 +32,7 @@ class Pollard(CMakePackage):
     depends_on("openblas@0.3.10: threads=pthreads")
     depends_on("onednn@2.6:", when="+onednn")
     depends_on("netlib-scalapack", when="+scalapack")
+    depends_on("nlopt@2.6:")
     depends_on("libfyaml@0.7.12:")
     depends_on("jansson@2.12:")
     depends_on("libjpeg-turbo")

@@ -26,8 +26,8 @@ const command_def command_merge = {
     .text = "Reads the journals that `pollard run CONFIG --array I/N` has left beside the result, and writes the result that one job would "
             "have written, to the bit, apart from /provenance. Then the journals are removed.\n"
             "\n"
-            "Nothing is computed. Where work is missing it says how much, and ends with exit code 66: run the jobs that have not ended "
-            "well again, or `pollard run CONFIG`, which computes what is missing and writes the result.",
+            "Of the networks nothing is computed; the spectra are (`spectrum: true`), from the relevance that the jobs have left. Where work is missing it says how "
+            "much, and ends with exit code 66: run the jobs that have not ended well again, or `pollard run CONFIG`, which computes what is missing and writes the result.",
     .operand = {.name = "CONFIG", .required = true},
     .options = options,
     .n_options = COUNT(options),

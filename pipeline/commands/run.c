@@ -1,5 +1,6 @@
 #include "pipeline/commands/command.h"
 #include "pipeline/dry_run.h"
+#include "pipeline/duration.h"
 #include "pipeline/run.h"
 
 static status run(comm *c, const cli *cl, int argc, char *const argv[])
@@ -13,7 +14,7 @@ static status run(comm *c, const cli *cl, int argc, char *const argv[])
         return FAIL(ST_USAGE, "--fresh: with --array it would throw away what the other jobs have done; remove the journal yourself before the first one starts");
     }
     if (cl->time_limit != NULL) {
-        TRY(resume_duration(cl->time_limit, &o.resume.limit_seconds));
+        TRY(duration_read("--time-limit", cl->time_limit, &o.resume.limit_seconds));
     }
     if (cl->dry_run) {
         return dry_run(c, cl);

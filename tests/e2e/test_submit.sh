@@ -15,7 +15,20 @@ done
 mkdir bin
 cat >bin/sinfo <<'END'
 #!/bin/sh
-printf '3+ 64000\n8 2000000\n'
+# sinfo -h -o FORMAT [-p PARTITION], where FORMAT ends in '%c %m': processors and MiB of the nodes, of all partitions unless one is asked for
+[ "$1 $2" = '-h -o' ] || exit 1
+nodes() { # nodes PARTITION AS_PRINTED NODES...
+    if [ "$asked" = all ] || [ "$asked" = "$1" ]; then
+        case $format in '%P %c %m') name="$2 " ;; '%c %m') name= ;; *) exit 1 ;; esac
+        shift 2
+        printf "$name%s\n" "$@"
+    fi
+}
+format=$3 asked=all
+[ "${4:-}" = -p ] && asked=$5
+nodes debug debug '2 8000' '1 500'
+nodes main 'main*' '4+ 32000' '8 2000000'
+nodes fast fast '3+ 64000' '8 2000000'
 END
 cat >bin/sbatch <<'END'
 #!/bin/sh
@@ -56,6 +69,10 @@ grep -Ev '^(PATH|_|SHLVL|PWD|OLDPWD)=' before >one
 grep -Ev '^(PATH|_|SHLVL|PWD|OLDPWD)=' sbatch.environment >two
 cmp -s one two && pass || { fail "the job gets other variables"; diff one two; }
 
+# Without --partition the nodes of the default one count, the least that one of them has.
+PATH=$work/bin:$PATH "$POLLARD" submit "$study" --time 20m >out 2>err
+grep -qx '#SBATCH --ntasks-per-node=4' out && ! grep -q partition= out && pass || { fail "the default partition has nodes of 4 processors"; cat out err; }
+
 # refused CODE TEXT ARGUMENT...
 refused() {
     local code=$1 text=$2
@@ -71,10 +88,17 @@ refused 2 "--launcher: expected srun or mpirun" "$study" --launcher ssh
 refused 2 '--partition: expected letters' "$study" --partition "a b"
 refused 2 '--account: expected letters' "$study" --account "$(printf 'a\nb')"
 refused 66 "no-such.yaml" no-such.yaml
-refused 69 "but the smallest node has" "$study" --ranks-per-node 100000
+refused 69 "but the smallest node has 32000 MiB" "$study" --ranks-per-node 100000
+refused 69 "but the smallest node has 64000 MiB" "$study" --ranks-per-node 100000 --partition fast
 printf '#!/bin/sh\necho no >&2; exit 1\n' >bin/sbatch
 PATH=$work/bin:$PATH "$POLLARD" submit "$study" "${small[@]}" --script job.sbatch --go >out 2>err
 [ $? = 69 ] && grep -q "sbatch has not taken job.sbatch (exit code 1" err && pass || { fail "a sbatch that refuses"; cat err; }
+# The shares are taken and the job that joins them is not: what to do with the shares is said.
+printf '#!/bin/sh\ncase "$*" in *dependency*) echo no >&2; exit 1 ;; esac\necho 815\n' >bin/sbatch
+PATH=$work/bin:$PATH "$POLLARD" submit "$study" "${small[@]}" --time 20m --array 2 --script job.sbatch --go >out 2>err
+[ $? = 69 ] && grep -qF 'job 815, the shares, is in the queue' err && grep -qF '`scancel 815`' err &&
+    grep -qF '`sbatch --dependency=afterok:815 --kill-on-invalid-dep=yes job.sbatch.merge`' err &&
+    grep -qF 'sbatch has not taken job.sbatch.merge (exit code 1' err && [ ! -s out ] && pass || { fail "a sbatch that refuses the second job"; cat out err; }
 ranks 1 submit "$study" >out 2>err
 [ $? = 2 ] && grep -q "expected to be started alone" err && pass || { fail "under a launcher"; cat err; }
 finish

@@ -10,6 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "pipeline/count.h"
 #include "pipeline/duration.h"
 #include "pipeline/resume.h"
 #include "pipeline/status.h"
@@ -34,6 +35,23 @@ static void shares_of_an_array(void **state)
     }
 }
 
+static void numbers_are_read(void **state)
+{
+    (void)state;
+    static const char *const wrong[] = {"", "0", "-1", "+1", " 1", "1 ", "1x", "1,2", "x", "65", "4294967297", "18446744073709551617", "99999999999999999999999"};
+    const char *behind = NULL;
+    size_t n = 7;
+    for (size_t i = 0; i < COUNT(wrong); i++) {
+        assert_fails(count_read("--nodes", wrong[i], 64, &n), ST_USAGE, "--nodes: ", "1 to 64", wrong[i], NULL);
+        assert_int_equal(n, 7);
+    }
+    assert_ok(count_read("--nodes", "64", 64, &n));
+    assert_int_equal(n, 64);
+    assert_true(count_at("12,345", 64, &n, &behind));
+    assert_int_equal(n, 12);
+    assert_string_equal(behind, ",345");
+}
+
 static void durations_are_read(void **state)
 {
     (void)state;
@@ -46,14 +64,14 @@ static void durations_are_read(void **state)
     double seconds = 0.0;
     for (size_t i = 0; i < COUNT(good); i++) {
         if (good[i].seconds < 0.0) {
-            assert_fails(resume_duration(good[i].text, &seconds), ST_USAGE, "--time-limit", good[i].text, NULL);
+            assert_fails(duration_read("--time-limit", good[i].text, &seconds), ST_USAGE, "--time-limit: ", good[i].text, NULL);
             continue;
         }
-        assert_ok(resume_duration(good[i].text, &seconds));
+        assert_ok(duration_read("--time", good[i].text, &seconds));
         assert_true(seconds == good[i].seconds);
     }
     for (size_t i = 0; i < COUNT(wrong); i++) {
-        assert_fails(resume_duration(wrong[i], &seconds), ST_USAGE, "--time-limit", "duration", NULL);
+        assert_fails(duration_read("--time", wrong[i], &seconds), ST_USAGE, "--time: ", "duration", NULL);
     }
 }
 
@@ -328,6 +346,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(shares_of_an_array),
+        cmocka_unit_test(numbers_are_read),
         cmocka_unit_test(durations_are_read),
         cmocka_unit_test(durations_are_written),
         cmocka_unit_test(time_runs_out),
