@@ -293,7 +293,7 @@ static status judge(arena *a, arena *scratch, const target *t, size_t kind, cons
         search_model model;
         const search_options options = engine_options(o);
         TRY(as_trials(scratch, t, &trials));
-        TRY(search_fit(scratch, s, t->n, trials, search_fit_seed(&options, t->n), 0, &model));
+        TRY(search_fit_after(scratch, s, t->n, trials, &options, &model));
         TRY(importance_of_process(scratch, s, &model.process, o->seed, IMPORTANCE_SAMPLES, &variance, each));
         *best = model.best;
     }

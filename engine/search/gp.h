@@ -52,7 +52,7 @@ MUST_CHECK status gp_log_likelihood(arena *scratch, const gp_data *data, const g
  *   log scale ~ N(sqrt 2 - 3 + log(n_scales)/2, 3): the density in the scale of Hvarfner, Hellsten and Nardi (Vanilla Bayesian optimization
  *                     performs great in high dimensions, 2024), LogNormal(sqrt 2 + log(n_scales)/2, 3), as a density in its logarithm
  *   log signal ~ N(0, 1),   log noise ~ N(-6, 4)  (within one deviation of it: noise of 1/50 to 1/7 of the deviation of y)
- * within the bounds of gp_fit.c. Maximised from n_starts points, the first one fixed, the others from random numbers of `seed`; ties
+ * within the bounds of gp_fit.c. Maximised from n_starts > 0 points, the first one fixed, the others from random numbers of `seed`; ties
  * go to the earlier. The same data give the same parameters. */
 typedef struct gp_fit_report {
     double log_posterior; /* of the data in units of their deviation; without constants of the priors */

@@ -17,14 +17,15 @@ size_t search_initial(const space *s)
     return 2 * s->n + 2;
 }
 
-uint64_t search_fit_seed(const search_options *o, size_t n_trials)
-{
-    return rng_u64(o->seed, RNG_ROUND, SEED_STARTS, (uint32_t)n_trials);
-}
-
 static size_t or_default(size_t n, size_t otherwise)
 {
     return n == 0 ? otherwise : n;
+}
+
+status search_fit_after(arena *a, const space *s, size_t n_trials, const search_trial trial[], const search_options *options, search_model *out)
+{
+    const uint64_t seed = rng_u64(options->seed, RNG_ROUND, SEED_STARTS, (uint32_t)n_trials);
+    return search_fit(a, s, n_trials, trial, seed, or_default(options->n_starts, SEARCH_STARTS), out);
 }
 
 /* A batch while it is made. */
@@ -135,8 +136,7 @@ static status add_best(arena *memory, batch *b, size_t q, search_report *report,
 static status bayes(arena *scratch, batch *b, const search_trial trial[], size_t q, search_report *report, double point[], size_t *n)
 {
     search_model m;
-    TRY(search_fit(scratch, b->s, b->n_trials, trial, search_fit_seed(b->options, b->n_trials), or_default(b->options->n_starts, SEARCH_STARTS),
-                   &m));
+    TRY(search_fit_after(scratch, b->s, b->n_trials, trial, b->options, &m));
     *report = (search_report){m.parameters, m.fit, m.best, m.best_mean, m.process.jitter};
     TRY(take_model(scratch, b, &m, trial, q));
     arena *memory = NULL;
