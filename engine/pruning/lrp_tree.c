@@ -87,11 +87,6 @@ size_t lrp_tree_row(const lrp_tree *t)
     return WALK_MOMENTS * t->n_values;
 }
 
-tree_cost lrp_tree_costs(const lrp_tree *t)
-{
-    return tree_costs(t->tree);
-}
-
 static void take(void *to, size_t which, const float *rows)
 {
     const lrp_tree *t = to;
