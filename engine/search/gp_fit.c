@@ -166,7 +166,6 @@ status gp_fit(arena *scratch, const gp_data *data, uint64_t seed, size_t n_start
         start_at(f, seed, start, x);
         TRY(box_maximise(f->n, low, high, MOST_EVALUATIONS, log_posterior, f, x, &r));
         report->evaluations += r.evaluations;
-        report->starts_failed += r.failed;
         if (r.value > report->log_posterior) {
             report->log_posterior = r.value;
             memcpy(best, x, f->n * sizeof *x);

@@ -7,8 +7,6 @@
 #include "search/maximise.h"
 #include "search/sobol.h"
 
-const char *const search_method_names[SEARCH_METHODS + 1] = {"random", "sobol", "bayes", NULL};
-
 enum { NEAR = 4, DESIGN_TRIES = 4096 };
 enum { SEED_DESIGN, SEED_STARTS, SEED_CANDIDATES }; /* streams of RNG_ROUND (core/rng.h) */
 

@@ -16,7 +16,6 @@ typedef enum search_method {
     SEARCH_BAYES, /* a Sobol design, then expected improvement by a Gaussian process */
     SEARCH_METHODS
 } search_method;
-extern const char *const search_method_names[SEARCH_METHODS + 1]; /* as studies and results call them; NULL at the end */
 
 typedef struct search_options {
     search_method method;

@@ -106,6 +106,8 @@ static double search(const space *s, score_function *score, uint64_t seed, searc
     return found;
 }
 
+static const char *const method_names[SEARCH_METHODS] = {[SEARCH_RANDOM] = "random", [SEARCH_SOBOL] = "sobol", [SEARCH_BAYES] = "bayes"};
+
 static size_t within(const char *name, const space *s, score_function *score, const double best[], search_method method)
 {
     size_t good = 0;
@@ -116,7 +118,7 @@ static size_t within(const char *name, const space *s, score_function *score, co
         sum += off / REPETITIONS;
         worst = fmax(worst, off);
     }
-    print_message("%s, %s: within %g of the best in %zu of %d; mean gap %.4f, largest %.4f\n", name, search_method_names[method], gap, good,
+    print_message("%s, %s: within %g of the best in %zu of %d; mean gap %.4f, largest %.4f\n", name, method_names[method], gap, good,
                   REPETITIONS, sum, worst);
     return good;
 }
