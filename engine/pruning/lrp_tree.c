@@ -1,5 +1,6 @@
 #include "pruning/lrp_tree.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include "attribution/start.h"
@@ -26,11 +27,9 @@ static double parameter(const criterion_def *method, const double parameters[], 
 
 static const criterion_def *lrp(void)
 {
-    size_t i = 0;
-    while (strcmp(criterion_table[i]->name, "lrp") != 0) {
-        i++;
-    }
-    return criterion_table[i];
+    const criterion_def *found = criterion_find("lrp");
+    assert(found != NULL);
+    return found;
 }
 
 bool lrp_tree_takes(const criterion_def *method, const double parameters[])
