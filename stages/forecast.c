@@ -22,9 +22,7 @@ size_t forecast_bytes(const stage_forecast *f)
 
 size_t forecast_block(size_t count, size_t size)
 {
-    enum { ALIGNMENT = 64 }; /* core/arena.h */
-    const size_t wanted = count * size == 0 ? 1 : count * size;
-    return (wanted + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+    return arena_block_bytes(count, size);
 }
 
 size_t forecast_share(size_t items, int ranks)
