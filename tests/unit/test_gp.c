@@ -4,6 +4,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "backend/backend.h"
 #include "core/rng.h"
 #include "golden/gp_vectors.h"
 #include "search/gp.h"
@@ -18,7 +19,7 @@ static const size_t own_scale[] = {0, 1, 2, 3, 4, 5, 6, 7};
 static int set_up(void **state)
 {
     (void)state;
-    return status_ok(arena_open("gp test", &scratch)) ? 0 : 1;
+    return status_ok(backend_default()->start()) && status_ok(arena_open("gp test", &scratch)) ? 0 : 1;
 }
 
 static int tear_down(void **state)

@@ -2,6 +2,7 @@
 
 #include <math.h>
 
+#include "backend/backend.h"
 #include "core/rng.h"
 #include "search/importance.h"
 
@@ -10,7 +11,7 @@ static arena *scratch;
 static int set_up(void **state)
 {
     (void)state;
-    return status_ok(arena_open("importance test", &scratch)) ? 0 : 1;
+    return status_ok(backend_default()->start()) && status_ok(arena_open("importance test", &scratch)) ? 0 : 1;
 }
 
 static int tear_down(void **state)

@@ -6,6 +6,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "backend/backend.h"
 #include "core/rng.h"
 #include "search/propose.h"
 
@@ -17,7 +18,7 @@ static arena *scratch, *lasting;
 static int set_up(void **state)
 {
     (void)state;
-    return status_ok(arena_open("search test", &scratch)) && status_ok(arena_open("spaces", &lasting)) ? 0 : 1;
+    return status_ok(backend_default()->start()) && status_ok(arena_open("search test", &scratch)) && status_ok(arena_open("spaces", &lasting)) ? 0 : 1;
 }
 
 static int tear_down(void **state)
