@@ -7,7 +7,7 @@
 #include "core/rng.h"
 #include "search/sobol.h"
 
-enum { SEED_IMPORTANCE = 3, BLOCK = 128 }; /* a stream of RNG_ROUND (core/rng.h) */
+enum { BLOCK = 128 };
 
 static status check_grid(const space *s, size_t n, const double value[])
 {
@@ -105,7 +105,7 @@ status importance_of_process(arena *scratch, const space *s, const gp *g, uint64
 {
     const size_t n = n_samples, width = s->n;
     assert(2 * SPACE_MOST_DIMENSIONS <= SOBOL_DIMENSIONS && n > 0);
-    const uint64_t key = rng_u64(seed, RNG_ROUND, SEED_IMPORTANCE, 0);
+    const uint64_t key = rng_u64(seed, RNG_ROUND, ROUND_IMPORTANCE, 0);
     double *a, *b, *mixed, *of_a, *of_b, *of_mixed, *code, *work, both[SOBOL_DIMENSIONS];
     TRY_ALLOC(a, scratch, n * width);
     TRY_ALLOC(b, scratch, n * width);
