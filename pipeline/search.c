@@ -272,13 +272,12 @@ static status rank_trials(arena *a, arena *scratch, size_t n, const double objec
 
 /* How much each dimension matters, where that can be told: on the whole grid, or by the process through the trials. *best: what the process
  * takes for the best. */
-static status judge(arena *a, arena *scratch, const target *t, size_t kind, const double objective[], result_search *out, size_t *best)
+static status judge(arena *a, arena *scratch, const target *t, const double objective[], result_search *out, size_t *best)
 {
     const space *s = &t->tuning.space.space;
     const config_search *o = t->tuning.space.options;
     double *main, *total, variance = 0.0;
     importance *each;
-    (void)kind;
     TRY_ALLOC(main, a, s->n);
     TRY_ALLOC(total, a, s->n);
     TRY_ALLOC(each, scratch, s->n);
@@ -361,7 +360,7 @@ static status describe(arena *a, arena *scratch, const target *t, size_t kind, r
                            .a_pr_trapezoid = c.measure[OBJECTIVE_TRAPEZOID], .area_parameters = c.measure[OBJECTIVE_PARAMETERS],
                            .area_macs = c.measure[OBJECTIVE_MACS], .n_masks = t->n_masks, .n_evaluated = t->n_evaluated, .front = c.front,
                            .held_out = c.held_out, .held_out_error = c.held_out_error, .maximised = search_objective_names[o->objective]};
-    TRY(judge(a, scratch, t, kind, c.objective, out, &best));
+    TRY(judge(a, scratch, t, c.objective, out, &best));
     return rank_trials(a, scratch, t->n, c.objective, best, &out->rank);
 }
 
