@@ -1,5 +1,6 @@
 #include "pipeline/search.h"
 
+#include <assert.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -52,13 +53,11 @@ static status run_stages(target *t, arena *round, size_t first, stage_ctx *c)
     *c = (stage_ctx){.comm = t->comm, .study = &t->tuning.study, .arena = round, .tick = progress_tick, .progress = t->bar, .items = &t->journal->items,
                      .cache = t->tuning.space.options->method == SEARCH_EVERYTHING ? NULL : &t->cache, /* of earlier rounds */ .reference_mark = t->reference_mark, .evaluation_mark = t->evaluation_mark};
     for (size_t i = 0; i < COUNT(stages); i++) {
-        size_t k = 0;
-        while (strcmp(stage_table[k]->name, stages[i]) != 0) {
-            k++;
-        }
+        const stage_def *s = stage_find(stages[i]);
+        assert(s != NULL);
         (void)snprintf(what, sizeof what, "search %zu, %s", first, stages[i]);
-        progress_stage(t->bar, what, stage_table[k]->work(c));
-        const status st = stage_table[k]->run(c);
+        progress_stage(t->bar, what, s->work(c));
+        const status st = s->run(c);
         progress_end(t->bar);
         TRY(st);
     }
