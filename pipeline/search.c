@@ -1,5 +1,6 @@
 #include "pipeline/search.h"
 
+#include <assert.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -52,13 +53,11 @@ static status run_stages(target *t, arena *round, size_t first, stage_ctx *c)
     *c = (stage_ctx){.comm = t->comm, .study = &t->tuning.study, .arena = round, .tick = progress_tick, .progress = t->bar, .items = &t->journal->items,
                      .cache = t->tuning.space.options->method == SEARCH_EVERYTHING ? NULL : &t->cache, /* of earlier rounds */ .reference_mark = t->reference_mark, .evaluation_mark = t->evaluation_mark};
     for (size_t i = 0; i < COUNT(stages); i++) {
-        size_t k = 0;
-        while (strcmp(stage_table[k]->name, stages[i]) != 0) {
-            k++;
-        }
+        const stage_def *s = stage_find(stages[i]);
+        assert(s != NULL);
         (void)snprintf(what, sizeof what, "search %zu, %s", first, stages[i]);
-        progress_stage(t->bar, what, stage_table[k]->work(c));
-        const status st = stage_table[k]->run(c);
+        progress_stage(t->bar, what, s->work(c));
+        const status st = s->run(c);
         progress_end(t->bar);
         TRY(st);
     }
@@ -265,13 +264,12 @@ static status rank_trials(arena *a, arena *scratch, size_t n, const double objec
 
 /* How much each dimension matters, where that can be told: on the whole grid, or by the process through the trials. *best: what the process
  * takes for the best. */
-static status judge(arena *a, arena *scratch, const target *t, size_t kind, const double objective[], result_search *out, size_t *best)
+static status judge(arena *a, arena *scratch, const target *t, const double objective[], result_search *out, size_t *best)
 {
     const space *s = &t->tuning.space.space;
     const config_search *o = t->tuning.space.options;
     double *main, *total, variance = 0.0;
     importance *each;
-    (void)kind;
     TRY_ALLOC(main, a, s->n);
     TRY_ALLOC(total, a, s->n);
     TRY_ALLOC(each, scratch, s->n);
@@ -286,7 +284,7 @@ static status judge(arena *a, arena *scratch, const target *t, size_t kind, cons
         search_model model;
         const search_options options = engine_options(o);
         TRY(as_trials(scratch, t, &trials));
-        TRY(search_fit(scratch, s, t->n, trials, search_fit_seed(&options, t->n), 0, &model));
+        TRY(search_fit_after(scratch, s, t->n, trials, &options, &model));
         TRY(importance_of_process(scratch, s, &model.process, o->seed, IMPORTANCE_SAMPLES, &variance, each));
         *best = model.best;
     }
@@ -354,7 +352,7 @@ static status describe(arena *a, arena *scratch, const target *t, size_t kind, r
                            .a_pr_trapezoid = c.measure[OBJECTIVE_TRAPEZOID], .area_parameters = c.measure[OBJECTIVE_PARAMETERS],
                            .area_macs = c.measure[OBJECTIVE_MACS], .n_masks = t->n_masks, .n_evaluated = t->n_evaluated, .front = c.front,
                            .held_out = c.held_out, .held_out_error = c.held_out_error, .maximised = search_objective_names[o->objective]};
-    TRY(judge(a, scratch, t, kind, c.objective, out, &best));
+    TRY(judge(a, scratch, t, c.objective, out, &best));
     return rank_trials(a, scratch, t->n, c.objective, best, &out->rank);
 }
 

@@ -1,5 +1,6 @@
 #include "pipeline/search_settings.h"
 
+#include <assert.h>
 #include <math.h>
 #include <string.h>
 
@@ -111,15 +112,6 @@ status settings_open(arena *a, const config_search *o, const study_model *m, set
     return space_build(a, d.n, d.dimension, &out->space);
 }
 
-static const rule_def *find_rule(const char *name)
-{
-    size_t i = 0;
-    while (strcmp(rule_table[i]->name, name) != 0) {
-        i++;
-    }
-    return rule_table[i];
-}
-
 /* A value of the point, or the rule's own. */
 static double value_of(const settings_space *s, const double point[], size_t group, const char *parameter, double absent)
 {
@@ -147,20 +139,12 @@ static double default_of(const rule_def *rule, size_t which)
 
 static void fill_entry(const settings_space *s, const double point[], size_t group, composite_entry *out)
 {
-    const rule_def *rule = find_rule(rule_of(s->options, group, (size_t)point[group]));
+    const rule_def *rule = rule_find(rule_of(s->options, group, (size_t)point[group]));
+    assert(rule != NULL);
     *out = (composite_entry){.group = groups[group], .rule = rule};
     for (size_t i = 0; i < rule->n_fields; i++) {
         out->parameters[i] = value_of(s, point, group, rule->fields[i].name, default_of(rule, i));
     }
-}
-
-static const criterion_def *find_method(void)
-{
-    size_t i = 0;
-    while (strcmp(criterion_table[i]->name, "lrp") != 0) {
-        i++;
-    }
-    return criterion_table[i];
 }
 
 static void set_parameter(config_criterion *c, const char *name, double value)
@@ -174,13 +158,14 @@ status settings_criterion(arena *a, const settings_space *s, const double point[
 {
     composite_entry *entries;
     composite *list;
-    *out = (config_criterion){.name = name, .method = find_method()};
+    *out = (config_criterion){.name = name, .method = criterion_find("lrp")};
     TRY_ALLOC(entries, a, SEARCH_GROUPS + 1);
     TRY_ALLOC(list, a, 1);
     for (size_t g = 0; g < SEARCH_GROUPS; g++) {
         fill_entry(s, point, g, &entries[g]);
     }
-    const rule_def *rest = find_rule("epsilon"); /* reaches what is in no depth group, as in the preset */
+    const rule_def *rest = rule_find("epsilon"); /* reaches what is in no depth group, as in the preset */
+    assert(rest != NULL && out->method != NULL);
     entries[SEARCH_GROUPS] = (composite_entry){.rule = rest};
     for (size_t i = 0; i < rest->n_fields; i++) {
         entries[SEARCH_GROUPS].parameters[i] = default_of(rest, i);

@@ -34,9 +34,7 @@ void forecast_keep_most(stage_forecast *out, const stage_forecast *one, int rank
 
 size_t forecast_block(size_t count, size_t size)
 {
-    enum { ALIGNMENT = 64 }; /* core/arena.h */
-    const size_t wanted = count * size == 0 ? 1 : count * size;
-    return (wanted + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+    return arena_block_bytes(count, size);
 }
 
 size_t forecast_share(size_t items, int ranks)

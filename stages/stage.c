@@ -1,5 +1,7 @@
 #include "stages/stage.h"
 
+#include <string.h>
+
 #define STAGE(name) extern const stage_def stage_##name;
 #include "stages/stages.def"
 #undef STAGE
@@ -10,3 +12,13 @@ const stage_def *const stage_table[] = {
 };
 #undef STAGE
 const size_t stage_count = COUNT(stage_table);
+
+const stage_def *stage_find(const char *name)
+{
+    for (size_t i = 0; i < stage_count; i++) {
+        if (strcmp(stage_table[i]->name, name) == 0) {
+            return stage_table[i];
+        }
+    }
+    return NULL;
+}

@@ -112,5 +112,6 @@ typedef struct stage_def {
 
 extern const stage_def *const stage_table[];
 extern const size_t stage_count;
+const stage_def *stage_find(const char *name); /* NULL if unknown */
 
 #endif

@@ -63,7 +63,8 @@ static void add_term(const rule_plan *p, const rule_call *c, const rule_term *t,
 static void relevance_by_terms(const rule_plan *p, const rule_call *c)
 {
     float *r = c->work + p->scratch.relevance, *d = c->work + p->scratch.denominator;
-    const float *found = c->sums;
+    const float *found = c->sums == NULL ? d : c->sums; /* one group's after the other's */
+    const size_t to_next = c->sums == NULL ? 0 : p->batch * p->n_out;
     memset(c->r_in, 0, p->batch * p->n_in * sizeof *c->r_in);
     for (size_t i = 0; i < p->terms.n_groups; i++) {
         const rule_group *g = &p->terms.group[i];
@@ -73,8 +74,8 @@ static void relevance_by_terms(const rule_plan *p, const rule_call *c)
         if (c->sums == NULL) {
             find_denominator(p, c, g, &p->group[i], d);
         }
-        find_quotient(p, c, g->gate, c->sums == NULL ? d : found);
-        found += c->sums == NULL ? 0 : p->batch * p->n_out;
+        find_quotient(p, c, g->gate, found);
+        found += to_next;
         for (size_t k = 0; k < g->n_terms; k++) {
             product_run(p->group[i].term[k].adjoint, c->work + p->scratch.quotient, r, c->work + p->scratch.op);
             add_term(p, c, &g->term[k], (float)g->coef, r); /* the sign is in the weights */

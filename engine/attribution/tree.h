@@ -40,7 +40,8 @@ MUST_CHECK status tree_build(arena *a, const graph *g, size_t n, const composite
 MUST_CHECK status tree_needs(const graph *g, size_t n, const composite *const composites[], const backend_def *backend, size_t batch,
                              const tree_options *options, size_t *bytes);
 size_t tree_bytes(const tree *t); /* what was taken, which tree_needs() told before */
-size_t tree_sums_bytes(const tree *t); /* of the forward products that are kept, did they all live at the same time: what sums_bytes bounds */
+/* For tests and benchmarks: bytes of the forward products that are kept, did they all live at the same time: what sums_bytes bounds. */
+size_t tree_sums_bytes(const tree *t);
 
 /* A layer with components that a node shows. */
 typedef struct tree_layer {
@@ -89,8 +90,8 @@ void tree_run(tree *t, const float *images, const walk_start *start, const size_
 /* values [tree_values()], one moment of all nodes, of one sample or added up over samples -> out [n_components] of one composite. */
 void tree_assemble(const tree *t, size_t which, const double *values, double *out);
 
-/* Multiply-adds per image: of convolutions, linear layers and the products of attention; single sums that are computed again (rule_signed.h)
- * do not count. */
+/* For tests and benchmarks: multiply-adds per image, of convolutions, linear layers and the products of attention; single sums that are
+ * computed again (rule_signed.h) do not count. */
 typedef struct tree_cost {
     uint64_t forward; /* the pass that all walks share */
     uint64_t sums;    /* forward products of the rules */

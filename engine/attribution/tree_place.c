@@ -3,12 +3,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 
-enum { LINE = 16 }; /* floats in 64 bytes */
-
-static size_t rounded(size_t size)
-{
-    return (size + LINE - 1) / LINE * LINE;
-}
+#include "nn/weights.h"
 
 static int by_first(const void *a, const void *b)
 {
@@ -46,7 +41,7 @@ static size_t best_gap(size_t size, size_t n, block *const alive[], size_t *at)
             best_size = gap;
             *at = i;
         }
-        end = alive[i]->offset + rounded(alive[i]->size);
+        end = alive[i]->offset + weights_rounded(alive[i]->size);
     }
     return best == SIZE_MAX ? end : best;
 }
@@ -75,9 +70,9 @@ status tree_place(arena *scratch, size_t n_steps, size_t n, block blocks[], size
         for (; next < n && order[next]->first == step; next++) {
             block *b = order[next];
             size_t at;
-            b->offset = best_gap(rounded(b->size), n_alive, alive, &at);
+            b->offset = best_gap(weights_rounded(b->size), n_alive, alive, &at);
             insert(b, at, n_alive++, alive);
-            const size_t end = b->offset + rounded(b->size);
+            const size_t end = b->offset + weights_rounded(b->size);
             *total = end > *total ? end : *total;
         }
     }

@@ -10,11 +10,14 @@
 
 /* alive [n_components of `whole`] (1 = kept). `whole` and the composite are borrowed for the life of the walk; nothing in the walk has
  * components, so its rows are empty, and walk_read_input() is what it is for. All logits are there. `weights` as walk_options has it.
- * Errors: those of walk_build(). */
+ * Errors: those of walk_build() and of walk_pruned_check(). */
 MUST_CHECK status walk_pruned_build(arena *a, const graph *whole, const uint8_t alive[], const composite *c, const backend_def *backend,
                                     size_t batch, weight_list *weights, walk **out);
 /* Bytes that it will take of its arena, but for the small change of plans. `scratch` is reset. */
 MUST_CHECK status walk_pruned_needs(arena *scratch, const graph *whole, const uint8_t alive[], const composite *c,
                                     const backend_def *backend, size_t batch, weight_list *weights, size_t *bytes);
+/* Whether the composite can explain pruned forms of the network, before any is there. Errors: those of composite_resolve(); ST_CONFIG where a
+ * convolution or linear layer has the rule `pass`. */
+MUST_CHECK status walk_pruned_check(arena *scratch, const graph *whole, const composite *c);
 
 #endif

@@ -64,7 +64,7 @@ struct conv_plan {
 typedef struct backend_def {
     const char *name, *help;
     bool winograd;                  /* has Winograd's algorithm, for some shapes on some processors */
-    status (*start)(void);          /* before anything else; again is fine. Fixes thread counts */
+    status (*start)(void);          /* before anything else; again is fine. Fixes thread counts, OpenBLAS's in every backend */
     const char *(*version)(void);   /* of the library and the kernels it chose; static text */
     size_t (*block)(void);          /* channels in a block of an image */
     status (*prepare)(arena *a, const conv_shape *s, size_t batch, conv_pass pass, const conv_plan **out);

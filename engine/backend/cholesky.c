@@ -34,7 +34,6 @@ size_t cholesky_factor(size_t n, double a[])
     const lapack_int order = narrow(n);
     lapack_int info = 0;
     if (n > 0) {
-        openblas_set_num_threads(1);
         dpotrf_(upper, &order, a, &order, &info, 1);
         assert(info >= 0);
     }
@@ -46,7 +45,6 @@ void cholesky_solve(size_t n, const double l[], size_t m, double b[])
     const lapack_int order = narrow(n), count = narrow(m);
     lapack_int info = 0;
     if (n > 0 && m > 0) {
-        openblas_set_num_threads(1);
         dpotrs_(upper, &order, &count, l, &order, b, &order, &info, 1);
         assert(info == 0);
     }
@@ -55,7 +53,6 @@ void cholesky_solve(size_t n, const double l[], size_t m, double b[])
 void cholesky_half_solve(size_t n, const double l[], size_t m, double b[])
 {
     if (n > 0 && m > 0) { /* each row x of B: L x = b, so X L' = B */
-        openblas_set_num_threads(1);
         cblas_dtrsm(CblasRowMajor, CblasRight, CblasLower, CblasTrans, CblasNonUnit, narrow(m), narrow(n), 1.0, l, narrow(n), b,
                     narrow(n));
     }
@@ -66,7 +63,6 @@ void cholesky_inverse(size_t n, double l[])
     const lapack_int order = narrow(n);
     lapack_int info = 0;
     if (n > 0) {
-        openblas_set_num_threads(1);
         dpotri_(upper, &order, l, &order, &info, 1);
         assert(info == 0); /* a factor has no zero on its diagonal */
     }

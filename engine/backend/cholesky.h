@@ -3,7 +3,8 @@
 /* Dense symmetric positive definite systems in double, by LAPACK (dpotrf, dpotrs, dpotri) and BLAS (dtrsm). Matrices are [n, n] row by row, and
  * the factor L (A = L L') is the lower triangle; what lies above the diagonal is neither read nor written. n <= CHOLESKY_MOST.
  *
- * The calls run on one thread, so that the bits are the same on every rank. backend_start() comes first: OpenBLAS takes its memory there. */
+ * The calls run on one thread, so that the bits are the same on every rank. backend_def.start() comes first, of any backend: it fixes the
+ * number of threads, and OpenBLAS takes its memory there. */
 #include <stddef.h>
 
 #include "core/status.h"

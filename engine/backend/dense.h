@@ -1,6 +1,9 @@
 #ifndef BACKEND_DENSE_H
 #define BACKEND_DENSE_H
-/* Dense matrices of doubles in columns, as LAPACK has them: products and eigenvalues, on one thread. The same call gives the same bits. */
+/* Dense matrices of doubles in columns, as LAPACK has them: products and eigenvalues. The same call gives the same bits.
+ *
+ * The calls run on one thread. backend_def.start() comes first, of any backend: it fixes the number of threads, and OpenBLAS takes its memory
+ * there. */
 #include <stddef.h>
 
 #include "core/arena.h"

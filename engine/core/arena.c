@@ -140,6 +140,12 @@ static chunk *chunk_for(arena *a, size_t size)
     return c;
 }
 
+size_t arena_block_bytes(size_t count, size_t size)
+{
+    const size_t wanted = count * size == 0 ? 1 : count * size;
+    return (wanted + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+}
+
 void *arena_alloc(arena *a, size_t count, size_t size)
 {
     if (size != 0 && count > (SIZE_MAX - 2 * ALIGNMENT) / size) {
@@ -147,13 +153,12 @@ void *arena_alloc(arena *a, size_t count, size_t size)
                    size);
         return NULL;
     }
-    const size_t wanted = count * size == 0 ? 1 : count * size;
-    const size_t rounded = (wanted + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
+    const size_t rounded = arena_block_bytes(count, size);
     chunk *c = chunk_for(a, rounded);
     if (c == NULL) {
         (void)FAIL(ST_ENVIRONMENT,
                    "%s: out of memory: %zu bytes more on top of %zu; use fewer ranks per node or a smaller micro_batch",
-                   a->name, wanted, a->bytes);
+                   a->name, rounded, a->bytes);
         return NULL;
     }
     unsigned char *p = c->data + c->used;

@@ -30,6 +30,7 @@ MUST_CHECK status arena_at_end(arena *a, void (*finish)(void *thing), void *thin
 MUST_CHECK status memory_headroom(const char *name, size_t bytes);
 
 size_t arena_bytes(const arena *a); /* handed out since the last reset */
+size_t arena_block_bytes(size_t count, size_t size); /* what a block takes of it, for plans: whole lines of 64 bytes, and at least one */
 
 /* Allocates or leaves the function:  TRY_ALLOC(p, a, n) for an array,  TRY_TEXT(s, a, "...", ...) for a string. */
 #define TRY_ALLOC(pointer, a, count)                                                                                   \

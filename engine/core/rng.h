@@ -18,9 +18,17 @@ typedef enum rng_purpose {
     RNG_SOBOL = 20,     /* scrambling of Sobol points; stream = 32 dimension + place, index = digits before it */
     RNG_DESIGN = 21,    /* random points of a search; stream = dimension, index = point */
     RNG_STARTS = 22,    /* where fits of hyperparameters start; stream = start, index = hyperparameter */
-    RNG_ROUND = 23,     /* seeds within a search; stream = 0 design, 1 starts, 2 candidates, 3 importance; index = trials so far */
+    RNG_ROUND = 23,     /* seeds within a search; stream: rng_round */
     RNG_TEST = 99
 } rng_purpose;
+
+/* Streams of RNG_ROUND; never renumber. */
+typedef enum rng_round {
+    ROUND_DESIGN = 0,     /* of the points; index = 0 */
+    ROUND_STARTS = 1,     /* of a fit; index = trials so far */
+    ROUND_CANDIDATES = 2, /* of a proposal; index = trials so far and those before it in its batch */
+    ROUND_IMPORTANCE = 3  /* of the points; index = 0 */
+} rng_round;
 
 uint64_t rng_u64(uint64_t seed, rng_purpose purpose, uint32_t stream, uint32_t index);
 double rng_uniform(uint64_t seed, rng_purpose purpose, uint32_t stream, uint32_t index); /* [0, 1), 53 bits */

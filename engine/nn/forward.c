@@ -91,19 +91,11 @@ size_t forward_block(const graph *g, const backend_def *backend, node_id id)
     return g->nodes[id].op == &op_input && plain_images(g) ? 1 : backend->block();
 }
 
-static void collect_shapes(const graph *g, node_id id, shape in[MAX_INPUTS])
-{
-    const node *n = &g->nodes[id];
-    for (size_t i = 0; i < n->n_in; i++) {
-        in[i] = g->nodes[n->in[i]].out;
-    }
-}
-
 void forward_product_shape(const graph *g, node_id id, conv_shape *out)
 {
     shape in[MAX_INPUTS];
     const node *n = &g->nodes[id];
-    collect_shapes(g, id, in);
+    op_input_shapes(g->nodes, n, in);
     n->op->product(n, in, out);
     out->plain_input = g->nodes[n->in[0]].op == &op_input && in[0].rank == 3 && plain_images(g);
 }
@@ -168,7 +160,7 @@ static void plan_node(run_plan *p, node_id id)
     const size_t lanes = forward_block(p->g, p->backend, id), end = p->g->n_nodes;
     const size_t read_until = p->keep == KEEP_LOGITS ? p->last[id] : end;
     shape in[MAX_INPUTS];
-    collect_shapes(p->g, id, in);
+    op_input_shapes(p->g->nodes, n, in);
     node_blocks *b = &p->of[id];
     *b = (node_blocks){.out = output_block(p, id), .saved = NO_BLOCK, .work = NO_BLOCK};
     if (b->out == NO_BLOCK) {
@@ -325,7 +317,7 @@ static status build_step(arena *a, const run_plan *p, node_id id, float *cutting
                 .saved = offset_of(p, p->of[id].saved),
                 .work = offset_of(p, p->of[id].work),
                 .block = forward_block(p->g, p->backend, id)};
-    collect_shapes(p->g, id, s->in_shape);
+    op_input_shapes(p->g->nodes, n, s->in_shape);
     if (n->op->product != NULL) {
         s->product = &p->products[id];
         TRY(is_wanted(p, id)  ? product_want(p->weights, a, n->weight, n->bias, s->product)

@@ -1,5 +1,7 @@
 #include "pruning/criterion.h"
 
+#include <string.h>
+
 #include "attribution/walk_audit.h"
 
 #define CRITERION(name) extern const criterion_def criterion_##name;
@@ -12,6 +14,16 @@ const criterion_def *const criterion_table[] = {
 };
 #undef CRITERION
 const size_t criterion_count = COUNT(criterion_table);
+
+const criterion_def *criterion_find(const char *name)
+{
+    for (size_t i = 0; i < criterion_count; i++) {
+        if (strcmp(criterion_table[i]->name, name) == 0) {
+            return criterion_table[i];
+        }
+    }
+    return NULL;
+}
 
 size_t criterion_row(const criterion_def *c, const criterion_setup *s)
 {

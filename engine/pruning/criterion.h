@@ -75,6 +75,7 @@ status criterion_check(const criterion_def *c, const criterion_setup *s);
 
 extern const criterion_def *const criterion_table[];
 extern const size_t criterion_count;
+const criterion_def *criterion_find(const char *name); /* NULL if unknown */
 
 enum { MAX_CRITERION_PARAMETERS = 32 };
 

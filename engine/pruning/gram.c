@@ -43,15 +43,9 @@ bool gram_is_finite(const gram *g, size_t *sample, size_t *component)
     return true;
 }
 
-static size_t block(size_t bytes)
-{
-    enum { ALIGNMENT = 64 }; /* core/arena.h */
-    return (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
-}
-
 size_t gram_open_bytes(size_t n_components)
 {
-    return block(n_components * sizeof(double)) + 2 * block(GRAM_TILE * CHUNK * sizeof(double));
+    return arena_block_bytes(n_components, sizeof(double)) + 2 * arena_block_bytes(GRAM_TILE * CHUNK, sizeof(double));
 }
 
 /* Rows or columns of the matrix [first, first + GRAM_TILE) of scores about their means, and of the index that is summed over
@@ -133,5 +127,5 @@ status gram_eigenvalues(arena *scratch, const gram *g, double *values)
 
 size_t gram_eigenvalues_bytes(size_t order)
 {
-    return block(order * order * sizeof(double)) + block(dense_eigenvalues_work(order) * sizeof(double));
+    return arena_block_bytes(order * order, sizeof(double)) + arena_block_bytes(dense_eigenvalues_work(order), sizeof(double));
 }

@@ -1,5 +1,6 @@
 #include "pruning/lrp_tree.h"
 
+#include <assert.h>
 #include <string.h>
 
 #include "attribution/start.h"
@@ -26,11 +27,9 @@ static double parameter(const criterion_def *method, const double parameters[], 
 
 static const criterion_def *lrp(void)
 {
-    size_t i = 0;
-    while (strcmp(criterion_table[i]->name, "lrp") != 0) {
-        i++;
-    }
-    return criterion_table[i];
+    const criterion_def *found = criterion_find("lrp");
+    assert(found != NULL);
+    return found;
 }
 
 bool lrp_tree_takes(const criterion_def *method, const double parameters[])
@@ -85,11 +84,6 @@ status lrp_tree_bytes(arena *scratch, size_t n, const criterion_setup setups[], 
 size_t lrp_tree_row(const lrp_tree *t)
 {
     return WALK_MOMENTS * t->n_values;
-}
-
-tree_cost lrp_tree_costs(const lrp_tree *t)
-{
-    return tree_costs(t->tree);
 }
 
 static void take(void *to, size_t which, const float *rows)

@@ -18,7 +18,6 @@ MUST_CHECK status lrp_tree_open(arena *a, size_t n, const criterion_setup setups
 /* What that takes. `scratch` is reset. */
 MUST_CHECK status lrp_tree_bytes(arena *scratch, size_t n, const criterion_setup setups[], size_t *bytes);
 size_t lrp_tree_row(const lrp_tree *t); /* numbers of a sample's row: [WALK_MOMENTS, values of all nodes] */
-tree_cost lrp_tree_costs(const lrp_tree *t);
 
 /* rows [batch, lrp_tree_row()]. tick: between pieces of work, with `to`; NULL: nobody is told. */
 void lrp_tree_rows(lrp_tree *t, const criterion_batch *b, float *rows, void (*tick)(void *to), void *to);

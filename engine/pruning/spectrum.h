@@ -22,7 +22,7 @@ typedef struct spectrum {
     double modes[SPECTRUM_SHARES]; /* whole numbers, or NaN */
 } spectrum;
 
-/* values [n] descending, not negative, of n_samples images; what is beyond n is 0. Where nothing varies all but the trace is 0, except `adjusted`,
+/* values [n] descending, not negative, of n_samples images; what is beyond n is 0. Where nothing varies all is 0, except `adjusted`,
  * which is then NaN, as with fewer than three images or where no finite number has that expectation. With one image all is NaN: it
  * tells nothing of variances. */
 spectrum spectrum_of(size_t n_samples, size_t n, const double values[]);

@@ -35,8 +35,3 @@ double log_expected_improvement(double mean, double deviation, double best)
     }
     return log(deviation) + log_h((mean - best) / deviation);
 }
-
-double expected_improvement(double mean, double deviation, double best)
-{
-    return exp(log_expected_improvement(mean, deviation, best));
-}

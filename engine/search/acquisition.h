@@ -7,9 +7,7 @@
  * plug-in of Picheny, Wagner and Ginsbourger, A benchmark of kriging-based infill criteria for noisy optimization, 2013), and the
  * deviation is that of f without noise. */
 
-double expected_improvement(double mean, double deviation, double best);
-
-/* Its logarithm, which far from the best is still a number to climb on where EI itself is 0 (Ament et al., Unexpected improvements to
+/* The logarithm of EI, which far from the best is still a number to climb on where EI itself is 0 (Ament et al., Unexpected improvements to
  * expected improvement, 2023). -INFINITY where no improvement is possible: deviation 0 and mean <= best. */
 double log_expected_improvement(double mean, double deviation, double best);
 

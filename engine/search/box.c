@@ -14,7 +14,7 @@ static const double value_tolerance = 1e-10, step_tolerance = 1e-5;
 typedef struct seen {
     box_function *f;
     void *context;
-    size_t n, evaluations;
+    size_t evaluations;
     double best, x[MOST_COORDINATES], spare[MOST_COORDINATES];
 } seen;
 
@@ -57,7 +57,7 @@ status box_maximise(size_t n, const double lower[], const double upper[], size_t
     if (opt == NULL) {
         return FAIL(ST_ENVIRONMENT, "out of memory while starting NLopt for %zu coordinates", n);
     }
-    seen s = {.f = f, .context = context, .n = n, .best = -INFINITY};
+    seen s = {.f = f, .context = context, .best = -INFINITY};
     const nlopt_result result = run(opt, &s, n, lower, upper, most_evaluations, x);
     nlopt_destroy(opt);
     if (result == NLOPT_OUT_OF_MEMORY) {
@@ -66,7 +66,7 @@ status box_maximise(size_t n, const double lower[], const double upper[], size_t
     if (result == NLOPT_INVALID_ARGS) {
         return FAIL(ST_BUG, "NLopt refuses %zu coordinates", n);
     }
-    *report = (box_report){.value = s.best, .evaluations = s.evaluations, .failed = result < 0};
+    *report = (box_report){.value = s.best, .evaluations = s.evaluations};
     if (s.best > -INFINITY) {
         memcpy(x, s.x, n * sizeof *x);
     }

@@ -2,7 +2,6 @@
 #define SEARCH_BOX_H
 /* The maximum of a smooth function in a box, from one start: NLopt's L-BFGS with bounds (Nocedal 1980; Luksan's code). The result is the best
  * point at which the function was asked, whatever the reason for the end, so a line search that gives up costs quality and no more. */
-#include <stdbool.h>
 #include <stddef.h>
 
 #include "core/arena.h"
@@ -14,7 +13,6 @@ typedef double box_function(void *context, size_t n, const double x[], double gr
 typedef struct box_report {
     double value;       /* -INFINITY where the function had no finite value */
     size_t evaluations;
-    bool failed;        /* NLopt gave up; else it converged or came to the limit of evaluations */
 } box_report;
 
 /* x [n]: the start, limited to [lower, upper], and then the best point. Errors: ST_ENVIRONMENT (no memory), ST_BUG (NLopt refuses the call). */

@@ -173,24 +173,3 @@ void gp_predict(const gp *g, size_t m, const double x[], double work[], double m
         variance[i] = fmax(0.0, g->parameters.signal - known + variance[i] * variance[i] / g->precision);
     }
 }
-
-void gp_predict_joint(const gp *g, size_t m, const double x[], double work[], double mean[], double covariance[])
-{
-    const size_t n = g->data.n, width = g->data.width;
-    double *rest = covariance; /* its first row, which is used up before it is overwritten: the last row comes first */
-    prepare(g, m, x, work, &work[m * n], mean, rest);
-    const double *scaled = &work[m * n];
-    for (size_t i = m; i-- > 0;) {
-        for (size_t j = i + 1; j-- > 0;) {
-            const double k = g->parameters.signal * kernel_matern52(kernel_distance2(width, &scaled[i * width], &scaled[j * width]));
-            const double c = k - dot(n, &work[i * n], &work[j * n]) + rest[i] * rest[j] / g->precision;
-            covariance[i * m + j] = c;
-        }
-    }
-    for (size_t i = 0; i < m; i++) {
-        covariance[i * m + i] = fmax(0.0, covariance[i * m + i]);
-        for (size_t j = i + 1; j < m; j++) {
-            covariance[i * m + j] = covariance[j * m + i];
-        }
-    }
-}

@@ -40,23 +40,22 @@ typedef struct gp {
  * largest jitter). */
 MUST_CHECK status gp_build(arena *a, const gp_data *data, const gp_parameters *p, gp *out);
 
-/* Of m + f (without noise) at m rows of x [m, width]: mean [m] and variance [m], or covariance [m, m]. work [m, n + width]. */
+/* Of m + f (without noise) at m rows of x [m, width]: mean [m] and variance [m]. work [m, n + width]. */
 void gp_predict(const gp *g, size_t m, const double x[], double work[], double mean[], double variance[]);
-void gp_predict_joint(const gp *g, size_t m, const double x[], double work[], double mean[], double covariance[]);
 
 /* The logarithm of the marginal likelihood with m integrated out (RW eq. 2.45) and its derivatives by the logarithms of scale[], signal and
- * noise, in this order: gradient [n_scales + 2], or NULL. Errors: as gp_build(). */
+ * noise, in this order: gradient [n_scales + 2], or NULL. For tests of what gp_fit() climbs on. Errors: as gp_build(). */
 MUST_CHECK status gp_log_likelihood(arena *scratch, const gp_data *data, const gp_parameters *p, double *value, double gradient[]);
 
 /* The most probable parameters. With y in units of its standard deviation the priors are
  *   log scale ~ N(sqrt 2 - 3 + log(n_scales)/2, 3): the density in the scale of Hvarfner, Hellsten and Nardi (Vanilla Bayesian optimization
  *                     performs great in high dimensions, 2024), LogNormal(sqrt 2 + log(n_scales)/2, 3), as a density in its logarithm
  *   log signal ~ N(0, 1),   log noise ~ N(-6, 4)  (within one deviation of it: noise of 1/50 to 1/7 of the deviation of y)
- * within the bounds of gp_fit.c. Maximised from n_starts points, the first one fixed, the others from random numbers of `seed`; ties
+ * within the bounds of gp_fit.c. Maximised from n_starts > 0 points, the first one fixed, the others from random numbers of `seed`; ties
  * go to the earlier. The same data give the same parameters. */
 typedef struct gp_fit_report {
     double log_posterior; /* of the data in units of their deviation; without constants of the priors */
-    size_t evaluations, starts_failed; /* the maximiser stopped for another reason than convergence or the limit of evaluations */
+    size_t evaluations;   /* of all starts together */
 } gp_fit_report;
 MUST_CHECK status gp_fit(arena *scratch, const gp_data *data, uint64_t seed, size_t n_starts, gp_parameters *out, gp_fit_report *report);
 

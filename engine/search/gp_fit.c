@@ -1,4 +1,5 @@
 /* The marginal likelihood of a Gaussian process and its most probable parameters (gp.h). */
+#include <assert.h>
 #include <math.h>
 #include <string.h>
 
@@ -148,6 +149,7 @@ status gp_fit(arena *scratch, const gp_data *data, uint64_t seed, size_t n_start
 {
     fit *f;
     double spread = 1.0, best[COORDINATES], x[COORDINATES], low[COORDINATES], high[COORDINATES];
+    assert(n_starts > 0);
     TRY(gp_check(data));
     TRY_ALLOC(f, scratch, 1);
     TRY(standardise(scratch, data, f, &spread));
@@ -159,12 +161,11 @@ status gp_fit(arena *scratch, const gp_data *data, uint64_t seed, size_t n_start
         high[i] = f->prior[i].high;
     }
     *report = (gp_fit_report){.log_posterior = -INFINITY};
-    for (size_t start = 0; start < (n_starts == 0 ? 1 : n_starts); start++) {
+    for (size_t start = 0; start < n_starts; start++) {
         box_report r;
         start_at(f, seed, start, x);
         TRY(box_maximise(f->n, low, high, MOST_EVALUATIONS, log_posterior, f, x, &r));
         report->evaluations += r.evaluations;
-        report->starts_failed += r.failed;
         if (r.value > report->log_posterior) {
             report->log_posterior = r.value;
             memcpy(best, x, f->n * sizeof *x);

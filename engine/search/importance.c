@@ -7,7 +7,7 @@
 #include "core/rng.h"
 #include "search/sobol.h"
 
-enum { SEED_IMPORTANCE = 3, BLOCK = 128 }; /* a stream of RNG_ROUND (core/rng.h) */
+enum { BLOCK = 128 };
 
 static status check_grid(const space *s, size_t n, const double value[])
 {
@@ -28,14 +28,20 @@ static status check_grid(const space *s, size_t n, const double value[])
     return STATUS_OK;
 }
 
+static double mean_of(size_t n, const double value[])
+{
+    double sum = 0.0;
+    for (size_t i = 0; i < n; i++) {
+        sum += value[i];
+    }
+    return sum / (double)n;
+}
+
 /* The mean square of n numbers around their mean. */
 static double variance_of(size_t n, const double value[])
 {
-    double mean = 0.0, sum = 0.0;
-    for (size_t i = 0; i < n; i++) {
-        mean += value[i];
-    }
-    mean /= (double)n;
+    const double mean = mean_of(n, value);
+    double sum = 0.0;
     for (size_t i = 0; i < n; i++) {
         sum += (value[i] - mean) * (value[i] - mean);
     }
@@ -99,7 +105,7 @@ status importance_of_process(arena *scratch, const space *s, const gp *g, uint64
 {
     const size_t n = n_samples, width = s->n;
     assert(2 * SPACE_MOST_DIMENSIONS <= SOBOL_DIMENSIONS && n > 0);
-    const uint64_t key = rng_u64(seed, RNG_ROUND, SEED_IMPORTANCE, 0);
+    const uint64_t key = rng_u64(seed, RNG_ROUND, ROUND_IMPORTANCE, 0);
     double *a, *b, *mixed, *of_a, *of_b, *of_mixed, *code, *work, both[SOBOL_DIMENSIONS];
     TRY_ALLOC(a, scratch, n * width);
     TRY_ALLOC(b, scratch, n * width);
@@ -116,6 +122,7 @@ status importance_of_process(arena *scratch, const space *s, const gp *g, uint64
     }
     means(s, g, n, a, code, work, of_a);
     means(s, g, n, b, code, work, of_b);
+    const double centre = mean_of(2 * n, of_a);
     *variance = variance_of(2 * n, of_a);
     const bool constant = is_constant(2 * n, of_a, *variance);
     for (size_t d = 0; d < width; d++) {
@@ -126,7 +133,8 @@ status importance_of_process(arena *scratch, const space *s, const gp *g, uint64
         }
         means(s, g, n, mixed, code, work, of_mixed);
         for (size_t i = 0; i < n; i++) {
-            main += of_b[i] * (of_mixed[i] - of_a[i]) / (double)n;
+            /* around the mean: the difference is 0 on average and not in a sample, so a mean far from 0 would be noise */
+            main += (of_b[i] - centre) * (of_mixed[i] - of_a[i]) / (double)n;
             total += (of_a[i] - of_mixed[i]) * (of_a[i] - of_mixed[i]) / (2.0 * (double)n);
         }
         out[d].main = constant ? 0.0 : fmax(0.0, main / *variance);

@@ -25,8 +25,8 @@ MUST_CHECK status importance_of_grid(arena *scratch, const space *s, const doubl
 
 /* Of the posterior mean, where f is known at the trials only. The parameters are the independent uniform coordinates of space_from_unit(), so
  * a conditional one has an effect where it exists; sums over n_samples scrambled Sobol points of the doubled cube, main by Saltelli et
- * al. (Variance based sensitivity analysis of model output, 2010, table 2 b), total by Jansen (1999; table 2 f). Estimates below 0
- * become 0. The posterior mean is smoother than f: what the trials do not show is missing. s->n <= SOBOL_DIMENSIONS / 2. */
+ * al. (Variance based sensitivity analysis of model output, 2010, table 2 b, of f around its mean), total by Jansen (1999; table 2 f).
+ * Estimates below 0 become 0. The posterior mean is smoother than f: what the trials do not show is missing. s->n <= SOBOL_DIMENSIONS / 2. */
 MUST_CHECK status importance_of_process(arena *scratch, const space *s, const gp *g, uint64_t seed, size_t n_samples, double *variance,
                                         importance out[]);
 

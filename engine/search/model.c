@@ -55,7 +55,6 @@ status search_fit(arena *a, const space *s, size_t n_trials, const search_trial 
         if (mean[i] > out->best_mean) {
             out->best = out->done[i];
             out->best_mean = mean[i];
-            out->best_deviation = sqrt(variance);
         }
     }
     out->mean = mean;

@@ -31,12 +31,11 @@ typedef struct search_model {
     const size_t *done;      /* [process.data.n] which trials these are */
     const double *mean;      /* [process.data.n] posterior mean at each */
     size_t best;             /* the trial with the largest one (the first of equals): what a search reports as its best */
-    double best_deviation;   /* posterior standard deviation there */
     double best_mean;
 } search_model;
 
-/* A pure function of the trials, their order and the seed of the fit. Lives in `a`, which also takes the fit's memory (3 n^2 doubles). Errors: as
- * search_check(); ST_DATA where no trial is done. */
+/* A pure function of the trials, their order, the seed of the fit and its n_starts > 0. Lives in `a`, which also takes the fit's memory (4 n^2
+ * doubles). Errors: as search_check(); ST_DATA where no trial is done. */
 MUST_CHECK status search_fit(arena *a, const space *s, size_t n_trials, const search_trial trial[], uint64_t seed, size_t n_starts,
                              search_model *out);
 

@@ -1,8 +1,9 @@
 #include "search/pareto.h"
 
 #include <math.h>
+#include <stdbool.h>
 
-bool pareto_dominates(size_t k, const double a[], const double b[])
+static bool dominates(size_t k, const double a[], const double b[])
 {
     bool better = false;
     for (size_t i = 0; i < k; i++) {
@@ -18,7 +19,7 @@ bool pareto_dominates(size_t k, const double a[], const double b[])
 static bool dominated(size_t n, size_t k, const double value[], const uint32_t front[], uint32_t now, size_t i)
 {
     for (size_t j = 0; j < n; j++) {
-        if ((front[j] == 0 || front[j] == now) && pareto_dominates(k, &value[j * k], &value[i * k])) {
+        if ((front[j] == 0 || front[j] == now) && dominates(k, &value[j * k], &value[i * k])) {
             return true;
         }
     }

@@ -1,7 +1,6 @@
 #ifndef SEARCH_PARETO_H
 #define SEARCH_PARETO_H
 /* Several objectives at once. Point a dominates b where it is at least as good in all objectives and better in one. */
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -11,7 +10,5 @@
  * only points of front 1 dominate, and so on (non-dominated sorting: Deb et al. 2002). Equal points have equal fronts. O(k n^2) for each
  * front. Errors: ST_DATA (a value is NaN). */
 MUST_CHECK status pareto_fronts(size_t n, size_t k, const double value[], uint32_t front[]);
-
-bool pareto_dominates(size_t k, const double a[], const double b[]);
 
 #endif

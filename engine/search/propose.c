@@ -7,24 +7,22 @@
 #include "search/maximise.h"
 #include "search/sobol.h"
 
-const char *const search_method_names[SEARCH_METHODS + 1] = {"random", "sobol", "bayes", NULL};
-
 enum { NEAR = 4, DESIGN_TRIES = 4096 };
-enum { SEED_DESIGN, SEED_STARTS, SEED_CANDIDATES }; /* streams of RNG_ROUND (core/rng.h) */
 
 size_t search_initial(const space *s)
 {
     return 2 * s->n + 2;
 }
 
-uint64_t search_fit_seed(const search_options *o, size_t n_trials)
-{
-    return rng_u64(o->seed, RNG_ROUND, SEED_STARTS, (uint32_t)n_trials);
-}
-
 static size_t or_default(size_t n, size_t otherwise)
 {
     return n == 0 ? otherwise : n;
+}
+
+status search_fit_after(arena *a, const space *s, size_t n_trials, const search_trial trial[], const search_options *options, search_model *out)
+{
+    const uint64_t seed = rng_u64(options->seed, RNG_ROUND, ROUND_STARTS, (uint32_t)n_trials);
+    return search_fit(a, s, n_trials, trial, seed, or_default(options->n_starts, SEARCH_STARTS), out);
 }
 
 /* A batch while it is made. */
@@ -43,7 +41,7 @@ typedef struct batch {
  * take long to hit them. */
 static bool next_of_design(const batch *b, uint32_t *index, double point[])
 {
-    const uint64_t seed = rng_u64(b->options->seed, RNG_ROUND, SEED_DESIGN, 0);
+    const uint64_t seed = rng_u64(b->options->seed, RNG_ROUND, ROUND_DESIGN, 0);
     double unit[SPACE_MOST_DIMENSIONS];
     for (size_t tries = 0; tries < DESIGN_TRIES + b->taken.n; tries++) {
         if (b->options->method == SEARCH_RANDOM) {
@@ -117,7 +115,7 @@ static status add_best(arena *memory, batch *b, size_t q, search_report *report,
 {
     const size_t candidates = or_default(b->options->n_candidates, SEARCH_CANDIDATES);
     for (bool found = true; *n < q && found; arena_reset(memory)) {
-        const uint64_t seed = rng_u64(b->options->seed, RNG_ROUND, SEED_CANDIDATES, (uint32_t)(b->n_trials + *n));
+        const uint64_t seed = rng_u64(b->options->seed, RNG_ROUND, ROUND_CANDIDATES, (uint32_t)(b->n_trials + *n));
         double *next = &point[*n * b->s->n];
         gp g;
         TRY(gp_build(memory, &b->data, &report->parameters, &g));
@@ -135,8 +133,7 @@ static status add_best(arena *memory, batch *b, size_t q, search_report *report,
 static status bayes(arena *scratch, batch *b, const search_trial trial[], size_t q, search_report *report, double point[], size_t *n)
 {
     search_model m;
-    TRY(search_fit(scratch, b->s, b->n_trials, trial, search_fit_seed(b->options, b->n_trials), or_default(b->options->n_starts, SEARCH_STARTS),
-                   &m));
+    TRY(search_fit_after(scratch, b->s, b->n_trials, trial, b->options, &m));
     *report = (search_report){m.parameters, m.fit, m.best, m.best_mean, m.process.jitter};
     TRY(take_model(scratch, b, &m, trial, q));
     arena *memory = NULL;

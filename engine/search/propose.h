@@ -16,7 +16,6 @@ typedef enum search_method {
     SEARCH_BAYES, /* a Sobol design, then expected improvement by a Gaussian process */
     SEARCH_METHODS
 } search_method;
-extern const char *const search_method_names[SEARCH_METHODS + 1]; /* as studies and results call them; NULL at the end */
 
 typedef struct search_options {
     search_method method;
@@ -28,7 +27,11 @@ typedef struct search_options {
 enum { SEARCH_STARTS = 4, SEARCH_CANDIDATES = 1024 };
 
 size_t search_initial(const space *s); /* two for each dimension, and two */
-uint64_t search_fit_seed(const search_options *o, size_t n_trials); /* for search_fit(): as a proposal after so many trials has it */
+
+/* The fit that a proposal after these trials goes by: search_fit() with the seed and the number of starts of the options. Who tells how a search
+ * ended asks for it too, so that its best and its importances are of the same process. Errors: those of search_fit(). */
+MUST_CHECK status search_fit_after(arena *a, const space *s, size_t n_trials, const search_trial trial[], const search_options *options,
+                                   search_model *out);
 
 /* What the process was when it proposed; zero where it was not asked. */
 typedef struct search_report {

@@ -72,7 +72,5 @@ double space_value(const space_dimension *d, double unit);      /* and back, wit
  * 1/2, where it does not exist; its parent's coordinates differ then already. All of a dimension that does not exist and is
  * categorical is 0. So points that differ only in what does not exist have distance 0, and the distance is Euclidean. */
 void space_encode(const space *s, const double point[], double code[]);
-/* The nearest point: the largest coordinate of a choice (the first among equals), values limited to [0, 1]. Canonical. */
-void space_decode(const space *s, const double code[], double point[]);
 
 #endif

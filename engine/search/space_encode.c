@@ -53,23 +53,3 @@ void space_encode(const space *s, const double point[], double code[])
         }
     }
 }
-
-void space_decode(const space *s, const double code[], double point[])
-{
-    size_t at = 0;
-    for (size_t i = 0; i < s->n; i++) {
-        const space_dimension *d = &s->dimension[i];
-        const bool exists = space_exists(s, point, i);
-        if (d->kind == SPACE_CONTINUOUS) {
-            point[i] = exists ? space_value(d, code[at]) : NAN;
-            at++;
-            continue;
-        }
-        size_t best = 0;
-        for (size_t c = 1; c < d->n_choices; c++) {
-            best = code[at + c] > code[at + best] ? c : best;
-        }
-        point[i] = exists ? (double)best : NAN;
-        at += d->n_choices;
-    }
-}

@@ -9,17 +9,6 @@
 
 #include "pruning/criterion.h"
 
-/* NULL if unknown. */
-static inline const criterion_def *criterion_find(const char *name)
-{
-    for (size_t i = 0; i < criterion_count; i++) {
-        if (strcmp(criterion_table[i]->name, name) == 0) {
-            return criterion_table[i];
-        }
-    }
-    return NULL;
-}
-
 static inline void parameters_default(const criterion_def *c, double parameters[MAX_CRITERION_PARAMETERS])
 {
     assert_non_null(c);

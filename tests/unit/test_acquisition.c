@@ -18,6 +18,11 @@ static double by_integration(double mean, double deviation, double best)
     return deviation * sum * h / 3.0 / sqrt(2.0 * acos(-1.0));
 }
 
+static double expected_improvement(double mean, double deviation, double best)
+{
+    return exp(log_expected_improvement(mean, deviation, best));
+}
+
 static void improvement_is_its_integral(void **state)
 {
     (void)state;

@@ -5,6 +5,7 @@
 #include <sys/resource.h>
 
 #include "backend/backend.h"
+#include "backend/blas.h"
 
 static const backend_def *find(const char *name)
 {
@@ -44,11 +45,25 @@ static void every_backend_starts_twice(void **state)
     }
 }
 
+extern void openblas_set_num_threads(int n);
+
+/* Whichever backend a study takes: matrices in double go to OpenBLAS (cholesky.h, dense.h), which counts on it. */
+static void every_backend_fixes_the_threads_of_openblas(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < backend_count; i++) {
+        openblas_set_num_threads(2);
+        assert_ok(backend_table[i]->start());
+        assert_int_equal(blas_threads(), 1);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(openblas_needs_memory),
         cmocka_unit_test(every_backend_starts_twice),
+        cmocka_unit_test(every_backend_fixes_the_threads_of_openblas),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

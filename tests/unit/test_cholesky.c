@@ -2,6 +2,7 @@
 
 #include <math.h>
 
+#include "backend/backend.h"
 #include "backend/cholesky.h"
 #include "core/rng.h"
 
@@ -117,11 +118,17 @@ static void what_has_no_factor_is_told(void **state)
     assert_int_equal(cholesky_factor(0, NULL), 0);
 }
 
+static int start(void **state)
+{
+    (void)state;
+    return status_ok(backend_default()->start()) ? 0 : 1;
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(parts_are_their_definitions),
         cmocka_unit_test(what_has_no_factor_is_told),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, start, NULL);
 }

@@ -253,6 +253,23 @@ static void utf8_is_told_apart(void **state)
     }
 }
 
+/* Forecasts count on it. */
+static void arena_takes_what_it_says(void **state)
+{
+    (void)state;
+    arena *a = NULL;
+    assert_ok(arena_open("test", &a));
+    for (size_t count = 0; count < 300; count++) {
+        const size_t before = arena_bytes(a);
+        assert_non_null(arena_alloc(a, count, 3));
+        assert_int_equal(arena_bytes(a) - before, arena_block_bytes(count, 3));
+    }
+    assert_int_equal(arena_block_bytes(0, 8), 64);
+    assert_int_equal(arena_block_bytes(16, 4), 64);
+    assert_int_equal(arena_block_bytes(17, 4), 128);
+    arena_close(&a);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -264,6 +281,7 @@ int main(void)
         cmocka_unit_test(subsets_are_nested_and_without_repetition),
         cmocka_unit_test(arena_aligns_zeroes_and_refuses),
         cmocka_unit_test(arena_runs_what_was_asked_for),
+        cmocka_unit_test(arena_takes_what_it_says),
         cmocka_unit_test(the_first_failure_is_kept),
         cmocka_unit_test(closest_word),
         cmocka_unit_test(messages_cannot_command_the_terminal),

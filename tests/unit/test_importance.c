@@ -2,6 +2,7 @@
 
 #include <math.h>
 
+#include "backend/backend.h"
 #include "core/rng.h"
 #include "search/importance.h"
 
@@ -10,7 +11,7 @@ static arena *scratch;
 static int set_up(void **state)
 {
     (void)state;
-    return status_ok(arena_open("importance test", &scratch)) ? 0 : 1;
+    return status_ok(backend_default()->start()) && status_ok(arena_open("importance test", &scratch)) ? 0 : 1;
 }
 
 static int tear_down(void **state)
@@ -170,6 +171,46 @@ static void shares_of_a_process(void **state)
     assert_fails(importance_of_grid(scratch, &s, value, &variance, out), ST_DATA, "x", "continuous", NULL);
 }
 
+/* Scores as they are: a mean far from 0 beside a small deviation. Nothing interacts, so main and total are the same. */
+static void shares_do_not_depend_on_the_mean(void **state)
+{
+    (void)state;
+    static const space_dimension d[] = {
+        {"low", SPACE_CATEGORICAL, .n_choices = 4, .parent = SPACE_ALWAYS},
+        {"mid", SPACE_CATEGORICAL, .n_choices = 4, .parent = SPACE_ALWAYS},
+        {"gamma", SPACE_CONTINUOUS, .min = 0.0, .max = 1.0, .parent = SPACE_ALWAYS},
+    };
+    enum { N = 60, WIDTH = 9 };
+    static double x[N * WIDTH], y[N], noise[N];
+    space s;
+    gp g;
+    gp_parameters p = {.scale = {1.0, 1.0, 1.0}, .signal = 1e-4, .noise = 1e-8};
+    assert_ok(space_build(scratch, COUNT(d), d, &s));
+    for (uint32_t i = 0; i < N; i++) {
+        double unit[COUNT(d)], point[COUNT(d)];
+        for (uint32_t k = 0; k < COUNT(d); k++) {
+            unit[k] = rng_uniform(8, RNG_TEST, k, i);
+        }
+        space_from_unit(&s, unit, point);
+        space_encode(&s, point, &x[i * WIDTH]);
+        y[i] = 0.7 + 0.008 * (point[0] - 1.5) + 0.004 * (point[1] == 2.0) + 0.012 * point[2];
+    }
+    const gp_data data = {N, WIDTH, COUNT(d), s.scale_of, x, y, noise};
+    assert_ok(gp_build(scratch, &data, &p, &g));
+    double worst = 0.0;
+    for (uint64_t seed = 0; seed < 20; seed++) {
+        double variance;
+        importance out[COUNT(d)];
+        assert_ok(importance_of_process(scratch, &s, &g, seed, 1024, &variance, out));
+        assert_true(sqrt(variance) > 0.008 && sqrt(variance) < 0.012);
+        for (size_t k = 0; k < COUNT(d); k++) {
+            worst = fmax(worst, out[k].main - out[k].total);
+        }
+    }
+    print_message("main above total by %.4f at most\n", worst);
+    assert_true(worst < 0.02);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -177,6 +218,7 @@ int main(void)
         cmocka_unit_test(shares_are_their_definitions),
         cmocka_unit_test(nothing_is_important_to_a_constant),
         cmocka_unit_test(shares_of_a_process),
+        cmocka_unit_test(shares_do_not_depend_on_the_mean),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

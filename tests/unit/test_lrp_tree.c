@@ -17,11 +17,7 @@ typedef struct members {
 
 static const criterion_def *lrp(void)
 {
-    size_t i = 0;
-    while (strcmp(criterion_table[i]->name, "lrp") != 0) {
-        i++;
-    }
-    return criterion_table[i];
+    return criterion_find("lrp");
 }
 
 static size_t field_at(const char *name)

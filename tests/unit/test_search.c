@@ -6,6 +6,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "backend/backend.h"
 #include "core/rng.h"
 #include "search/propose.h"
 
@@ -17,7 +18,7 @@ static arena *scratch, *lasting;
 static int set_up(void **state)
 {
     (void)state;
-    return status_ok(arena_open("search test", &scratch)) && status_ok(arena_open("spaces", &lasting)) ? 0 : 1;
+    return status_ok(backend_default()->start()) && status_ok(arena_open("search test", &scratch)) && status_ok(arena_open("spaces", &lasting)) ? 0 : 1;
 }
 
 static int tear_down(void **state)
@@ -106,6 +107,8 @@ static double search(const space *s, score_function *score, uint64_t seed, searc
     return found;
 }
 
+static const char *const method_names[SEARCH_METHODS] = {[SEARCH_RANDOM] = "random", [SEARCH_SOBOL] = "sobol", [SEARCH_BAYES] = "bayes"};
+
 static size_t within(const char *name, const space *s, score_function *score, const double best[], search_method method)
 {
     size_t good = 0;
@@ -116,7 +119,7 @@ static size_t within(const char *name, const space *s, score_function *score, co
         sum += off / REPETITIONS;
         worst = fmax(worst, off);
     }
-    print_message("%s, %s: within %g of the best in %zu of %d; mean gap %.4f, largest %.4f\n", name, search_method_names[method], gap, good,
+    print_message("%s, %s: within %g of the best in %zu of %d; mean gap %.4f, largest %.4f\n", name, method_names[method], gap, good,
                   REPETITIONS, sum, worst);
     return good;
 }

@@ -3,6 +3,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "backend/backend.h"
 #include "backend/dense.h"
 #include "core/rng.h"
 #include "pruning/gram.h"
@@ -13,7 +14,7 @@ static arena *scratch;
 static int set_up(void **state)
 {
     (void)state;
-    return status_ok(arena_open("spectrum test", &scratch)) ? 0 : 1;
+    return status_ok(backend_default()->start()) && status_ok(arena_open("spectrum test", &scratch)) ? 0 : 1;
 }
 
 static int tear_down(void **state)

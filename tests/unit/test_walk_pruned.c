@@ -357,6 +357,34 @@ static void numbers_by_hand(void **state)
     }
 }
 
+/* In a whole network the rule may stand at the second convolution of a block, which has as many channels as its input. Cut out are others. */
+static void pass_at_a_layer_with_weights_is_refused(void **state)
+{
+    (void)state;
+    static const composite_entry at_conv[] = {{.type = "conv2d", .name_pattern = "layer1.0.conv2"}, {.place = PLACE_ANY}};
+    composite_entry entries[COUNT(at_conv)];
+    subject s;
+    walk *w = NULL;
+    size_t bytes;
+    open_subject(2, &s);
+    memcpy(entries, at_conv, sizeof entries);
+    entries[0].rule = rule_find("pass");
+    entries[1].rule = rule_find("epsilon");
+    composite c = {.n = COUNT(entries), .entries = entries, .epsilon = 1e-6};
+    kill(&s, 0.4, 3);
+    assert_ok(walk_build_with(s.a, s.g, &c, test_backend(), BATCH, &(walk_options){.to_input = true}, &w));
+    assert_fails(walk_pruned_check(s.a, s.g, &c), ST_CONFIG, "layer1.0.conv2", "pass", "another rule", NULL);
+    assert_fails(walk_pruned_build(s.a, s.g, s.alive, &c, test_backend(), BATCH, NULL, &w), ST_CONFIG, "layer1.0.conv2", "pass", NULL);
+    arena *scratch;
+    assert_ok(arena_open("scratch", &scratch));
+    assert_fails(walk_pruned_needs(scratch, s.g, s.alive, &c, test_backend(), BATCH, NULL, &bytes), ST_CONFIG, "layer1.0.conv2", NULL);
+    arena_close(&scratch);
+    entries[0] = (composite_entry){.type = "relu", .rule = rule_find("pass")}; /* which has the same channels behind the cut as before it */
+    assert_ok(walk_pruned_check(s.a, s.g, &c));
+    assert_ok(walk_pruned_build(s.a, s.g, s.alive, &c, test_backend(), BATCH, NULL, &w));
+    close_subject(&s);
+}
+
 /* No layer is cut any more, and the network gives the same logits. */
 static void own_weights_are_the_cut_ones(void **state)
 {
@@ -416,6 +444,7 @@ int main(void)
         cmocka_unit_test(a_layer_may_be_empty),
         cmocka_unit_test(pruned_networks_are_explained_as_the_twin_says),
         cmocka_unit_test(own_weights_are_the_cut_ones),
+        cmocka_unit_test(pass_at_a_layer_with_weights_is_refused),
         cmocka_unit_test(memory_is_told_before),
         cmocka_unit_test(pruned_networks_are_explained_like_masked_ones),
     };

@@ -1,7 +1,8 @@
-/* What forecasts are made of: sizes of blocks, shares of ranks, micro-batches of a trial, its clock. */
+/* What forecasts are made of: sizes of blocks, shares of ranks, micro-batches of a trial, its clock; and stages by name. */
 #include "support/support.h"
 
 #include "stages/forecast.h"
+#include "stages/stage.h"
 
 static void parts_of_a_forecast(void **state)
 {
@@ -27,8 +28,17 @@ static void parts_of_a_forecast(void **state)
     assert_true(trial_mean(&c) == 3.0);
 }
 
+static void stages_are_found_by_name(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < stage_count; i++) {
+        assert_ptr_equal(stage_find(stage_table[i]->name), stage_table[i]);
+    }
+    assert_null(stage_find("no such stage"));
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(parts_of_a_forecast)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(parts_of_a_forecast), cmocka_unit_test(stages_are_found_by_name)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
