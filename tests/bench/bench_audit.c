@@ -6,13 +6,11 @@
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "attribution/walk.h"
 #include "attribution/walk_audit.h"
 #include "bench/clock.h"
 #include "bench/networks.h"
-#include "core/rng.h"
 
 typedef struct audit_bench {
     size_t repeats, batch, size, shrink;
@@ -55,13 +53,9 @@ static status open_side(audit_bench *b, bool audit, side *out)
 
 static status open_images(audit_bench *b)
 {
-    const size_t n = b->batch * shape_count(b->g->input);
-    TRY_ALLOC(b->images, b->run, n);
+    TRY(network_images(b->run, b->g, b->batch, &b->images));
     TRY_ALLOC(b->target, b->run, b->batch);
     TRY_ALLOC(b->rows, b->run, b->batch * WALK_MOMENTS * b->g->n_components);
-    for (size_t i = 0; i < n; i++) { /* about the range of normalised pixels */
-        b->images[i] = (float)(4.0 * rng_uniform(2, RNG_TEST, 0, (uint32_t)i) - 2.0);
-    }
     for (size_t i = 0; i < b->batch; i++) {
         b->target[i] = i % b->g->n_classes;
     }
@@ -73,18 +67,6 @@ static double run(const audit_bench *b, const side *s)
     const double before = clock_processor();
     walk_run(s->walk, b->images, b->target, b->rows);
     return clock_processor() - before;
-}
-
-static int compare(const void *a, const void *b)
-{
-    const double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
-static double median(size_t n, double x[])
-{
-    qsort(x, n, sizeof *x, compare);
-    return (x[(n - 1) / 2] + x[n / 2]) / 2.0;
 }
 
 /* Sums over the micro-batch: the largest gain and growth, and the verdict. */
@@ -144,8 +126,8 @@ static status measure(audit_bench *b, const network_def *d)
     }
     (void)printf("{\"bench\": \"audit\", \"network\": \"%s\", \"rule\": \"%s\", \"batch\": %zu, \"repeats\": %zu, ", d->name,
                  b->rule->name, b->batch, b->repeats);
-    (void)printf("\"ratio_median\": %.4f, \"processor_median\": [%.4f, %.4f], ", median(b->repeats, ratio),
-                 median(b->repeats, without.seconds), median(b->repeats, with.seconds));
+    (void)printf("\"ratio_median\": %.4f, \"processor_median\": [%.4f, %.4f], ", clock_median(b->repeats, ratio),
+                 clock_median(b->repeats, without.seconds), clock_median(b->repeats, with.seconds));
     (void)printf("\"processor_best\": [%.4f, %.4f], ", without.seconds[0], with.seconds[0]); /* they are sorted now */
     TRY(print_findings(b, with.walk));
     (void)fflush(stdout);
@@ -154,12 +136,8 @@ static status measure(audit_bench *b, const network_def *d)
 
 static status measure_named(audit_bench *b, const char *name)
 {
-    for (size_t i = 0; i < network_count; i++) {
-        if (strcmp(network_table[i].name, name) == 0) {
-            return measure(b, &network_table[i]);
-        }
-    }
-    return FAIL(ST_USAGE, "unknown network '%s'", name);
+    const network_def *d = network_find(name);
+    return d != NULL ? measure(b, d) : FAIL(ST_USAGE, "unknown network '%s'", name);
 }
 
 static status read_options(int argc, char *argv[], audit_bench *b)

@@ -71,12 +71,6 @@ static status evaluate(bench *b, cost *out)
     return STATUS_OK;
 }
 
-static int by_size(const void *a, const void *b)
-{
-    const double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
 static void print(const bench *b, const char *network, component_kind kind, double dense, const cost c[RATES])
 {
     double total = 0.0, building = 0.0, floor = 0.0;
@@ -125,14 +119,12 @@ static status measure(bench *b, const char *network, component_kind kind)
         prune(b, n, component, order, (size_t)((double)n * (double)r / RATES));
         TRY(evaluate(b, &c[r]));
     }
-    qsort(dense, DENSE_RUNS, sizeof dense[0], by_size);
-    print(b, network, kind, dense[DENSE_RUNS / 2], c);
+    print(b, network, kind, clock_median(DENSE_RUNS, dense), c);
     return STATUS_OK;
 }
 
 static status measure_network(bench *b, const network_def *d)
 {
-    const size_t n_images = b->s->batch;
     uint64_t parameters;
     float *images;
     arena_release(b->network);
@@ -140,12 +132,8 @@ static status measure_network(bench *b, const network_def *d)
     TRY(network_build(b->network, d, b->s->size, b->s->shrink, &b->whole));
     TRY(graph_needed_rows(b->network, b->whole, &b->g));
     graph_cost(b->whole, &parameters, &b->macs, NULL, NULL);
-    const size_t n = n_images * shape_count(b->g->input);
-    TRY_ALLOC(images, b->network, n);
+    TRY(network_images(b->network, b->g, b->s->batch, &images));
     TRY_ALLOC(b->alive, b->network, b->g->n_components);
-    for (size_t i = 0; i < n; i++) {
-        images[i] = (float)(4.0 * rng_uniform(2, RNG_TEST, 0, (uint32_t)i) - 2.0);
-    }
     b->images = images;
     for (component_kind k = COMPONENT_FILTER; k < (component_kind)COMPONENT_KINDS; k++) {
         TRY(measure(b, d->name, k));
@@ -161,10 +149,7 @@ static status run(const setting *s, int n, char *names[])
     TRY(s->backend->start());
     status st = STATUS_OK;
     for (int i = 0; i < n && status_ok(st); i++) {
-        const network_def *d = NULL;
-        for (size_t k = 0; k < network_count; k++) {
-            d = strcmp(network_table[k].name, names[i]) == 0 ? &network_table[k] : d;
-        }
+        const network_def *d = network_find(names[i]);
         st = d == NULL ? FAIL(ST_USAGE, "no network '%s'", names[i]) : measure_network(&b, d);
     }
     arena_close(&b.small);

@@ -23,17 +23,6 @@ typedef struct bench {
     arena *network, *run, *scratch; /* one network; one measurement of it; small things */
 } bench;
 
-static int compare(const void *a, const void *b)
-{
-    const double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
-static double median(size_t n, double sorted[])
-{
-    return (sorted[(n - 1) / 2] + sorted[n / 2]) / 2.0;
-}
-
 typedef struct times {
     double *wall, *processor; /* [repeats] seconds; sorted in the end */
 } times;
@@ -53,11 +42,9 @@ static status time_runs(bench *b, engine *e, times *t, report_numbers *out)
         processor += t->processor[i];
         wall += t->wall[i];
     }
-    qsort(t->wall, n, sizeof *t->wall, compare);
-    qsort(t->processor, n, sizeof *t->processor, compare);
-    out->seconds_median = median(n, t->wall);
+    out->seconds_median = clock_median(n, t->wall);
     out->seconds_best = t->wall[0];
-    out->processor_median = median(n, t->processor);
+    out->processor_median = clock_median(n, t->processor);
     out->processor = processor / wall;
     return comm_agree(b->c, engine_check(e));
 }

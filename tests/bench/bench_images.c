@@ -53,19 +53,9 @@ static status open_data(images_bench *b, const char *folder)
     return STATUS_OK;
 }
 
-static const network_def *find_network(const char *name)
-{
-    for (size_t i = 0; i < network_count; i++) {
-        if (strcmp(network_table[i].name, name) == 0) {
-            return &network_table[i];
-        }
-    }
-    return NULL;
-}
-
 static status open_network(images_bench *b)
 {
-    const network_def *d = find_network(b->network);
+    const network_def *d = network_find(b->network);
     engine_case c = {.backend = backend_default(), .task = strcmp(b->what, "lrp") == 0 ? TASK_LRP : TASK_FORWARD, .rule = "epsilon",
                      .batch = b->batch};
     if (strcmp(b->network, "none") == 0) {

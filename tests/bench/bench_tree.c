@@ -13,7 +13,6 @@
 #include "bench/clock.h"
 #include "bench/networks.h"
 #include "bench/peak.h"
-#include "core/rng.h"
 #include "nn/passes/needed_rows.h"
 
 enum { RULES = 4, GROUPS = 4, GRID = 256, EPSILON_RUNS = 6, DEPTH_GROUPS = GROUP_FC + 1 };
@@ -100,12 +99,6 @@ static status make_grid(arena *a, size_t softmax_rules, size_t *n, const composi
     return STATUS_OK;
 }
 
-static int by_size(const void *a, const void *b)
-{
-    const double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
 /* Median seconds of one epsilon attribution of the micro-batch. */
 static status time_epsilon(const bench *b, double *seconds)
 {
@@ -123,8 +116,7 @@ static status time_epsilon(const bench *b, double *seconds)
         walk_run(w, b->images, b->target, rows);
         taken[i] = clock_processor() - started;
     }
-    qsort(taken, EPSILON_RUNS, sizeof taken[0], by_size);
-    *seconds = (taken[(EPSILON_RUNS - 1) / 2] + taken[EPSILON_RUNS / 2]) / 2.0;
+    *seconds = clock_median(EPSILON_RUNS, taken);
     return STATUS_OK;
 }
 
@@ -239,12 +231,8 @@ static status measure_network(bench *b, const network_def *d)
     arena_release(b->run);
     TRY(network_build(b->network, d, b->s->size, b->s->shrink, &whole));
     TRY(graph_needed_rows(b->network, whole, &b->g));
-    const size_t n = b->s->batch * shape_count(b->g->input);
-    TRY_ALLOC(b->images, b->network, n);
+    TRY(network_images(b->network, b->g, b->s->batch, &b->images));
     TRY_ALLOC(b->target, b->network, b->s->batch);
-    for (size_t i = 0; i < n; i++) {
-        b->images[i] = (float)(4.0 * rng_uniform(2, RNG_TEST, 0, (uint32_t)i) - 2.0);
-    }
     for (size_t i = 0; i < b->s->batch; i++) {
         b->target[i] = i % b->g->n_classes;
     }
@@ -260,10 +248,7 @@ static status run(const setting *s, int n, char *names[])
     TRY(s->backend->start());
     status st = STATUS_OK;
     for (int i = 0; i < n && status_ok(st); i++) {
-        const network_def *d = NULL;
-        for (size_t k = 0; k < network_count; k++) {
-            d = strcmp(network_table[k].name, names[i]) == 0 ? &network_table[k] : d;
-        }
+        const network_def *d = network_find(names[i]);
         st = d == NULL ? FAIL(ST_USAGE, "no network '%s'", names[i]) : measure_network(&b, d);
     }
     arena_close(&b.run);

@@ -3,6 +3,7 @@
 #include <math.h>
 
 #include "attribution/walk_steps.h"
+#include "bench/networks.h"
 #include "core/rng.h"
 #include "nn/forward.h"
 
@@ -66,13 +67,9 @@ static status draw_masks(arena *a, engine *e)
 status engine_open(arena *a, const engine_case *c, engine **out)
 {
     engine *e;
-    const size_t n = c->batch * shape_count(c->g->input);
     TRY_ALLOC(e, a, 1);
     *e = (engine){.c = *c};
-    TRY_ALLOC(e->images, a, n);
-    for (size_t i = 0; i < n; i++) { /* about the range of normalised pixels */
-        e->images[i] = (float)(4.0 * rng_uniform(2, RNG_TEST, 0, (uint32_t)i) - 2.0);
-    }
+    TRY(network_images(a, c->g, c->batch, &e->images));
     *out = e;
     TRY(draw_masks(a, e));
     return c->task == TASK_LRP

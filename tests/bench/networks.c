@@ -1,6 +1,9 @@
 /* Names and shapes are torchvision's. */
 #include "bench/networks.h"
 
+#include <string.h>
+
+#include "core/rng.h"
 #include "nn/arch.h"
 
 enum { COLOURS = 3, CLASSES = 1000, VIT_PATCH = 16, VIT_HEADS = 12, VIT_BLOCKS = 12 };
@@ -176,4 +179,24 @@ status network_build(arena *a, const network_def *d, size_t size, size_t shrink,
     }
     arena_close(&scratch);
     return st;
+}
+
+const network_def *network_find(const char *name)
+{
+    for (size_t i = 0; i < network_count; i++) {
+        if (strcmp(network_table[i].name, name) == 0) {
+            return &network_table[i];
+        }
+    }
+    return NULL;
+}
+
+status network_images(arena *a, const graph *g, size_t batch, float **out)
+{
+    const size_t n = batch * shape_count(g->input);
+    TRY_ALLOC(*out, a, n);
+    for (size_t i = 0; i < n; i++) {
+        (*out)[i] = (float)(4.0 * rng_uniform(2, RNG_TEST, 0, (uint32_t)i) - 2.0);
+    }
+    return STATUS_OK;
 }

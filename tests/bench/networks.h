@@ -16,4 +16,10 @@ extern const size_t network_count;
  * The graph lives in `a`. Errors: ST_DATA where the size does not fit the network, ST_ENVIRONMENT (memory). */
 MUST_CHECK status network_build(arena *a, const network_def *d, size_t size, size_t shrink, const graph **out);
 
+/* NULL: there is no such network. */
+const network_def *network_find(const char *name);
+
+/* *out [batch, of g's input]: random, in about the range of normalised pixels; in `a`. Errors: ST_ENVIRONMENT (memory). */
+MUST_CHECK status network_images(arena *a, const graph *g, size_t batch, float **out);
+
 #endif

@@ -113,12 +113,17 @@ def check_loader_over_rates(r, data):
             check(near(of.agreement_error.values, share.std(0, ddof=1) / len(share) ** 0.5), f"rates_frame(): error of {key}")
     # by the file's own differences between criteria, which another program computed
     pairs = r.paired_frame("criterion").set_index(["model", "kind", "task", "references", "value", "other"])
+    compared = 0
     for row in data["/differences"].to_dataframe().itertuples():
         key = (row.model, row.kind, row.task, row.references, row.criterion, row.other)
-        if key in pairs.index:
+        if key in pairs.index:  # not where one criterion needs no references and the other does
+            compared += 1
             mine = pairs.loc[key]
             check(near([mine.difference, mine.difference_error], [row.difference, row.difference_error]), f"paired_frame(): {key}")
             check(near([mine.low_95, mine.high_95], [row.low_95, row.high_95], 1e-7), f"paired_frame(): interval of {key}")
+    alike = data["/summary"].to_dataframe().groupby(["model", "kind", "task", "references"]).size()
+    expected = int((alike * (alike - 1) // 2).sum())
+    check(compared == expected, f"paired_frame(): {compared} differences between criteria are in the file too, expected {expected}")
     numbers = data["/summary"].to_dataframe().groupby(["model", "kind", "criterion", "task"]).size()
     check(len(r.paired_frame("references")) == int((numbers * (numbers - 1) // 2).sum()), "paired_frame(): not every pair of numbers of references")
     classes = r.class_frame()

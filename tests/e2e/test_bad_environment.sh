@@ -80,7 +80,7 @@ killed() {
     elif ranks_alive; then
         fail "SIG$signal to $whom of $n: a rank still runs"
     else
-        may_stay='^\./r\.h5\.journal' nothing_left "SIG$signal to $whom of $n" && pass # what was finished is kept
+        may_stay='^\./r\.h5\.journal\(/\|$\)' nothing_left "SIG$signal to $whom of $n" && pass # what was finished is kept
     fi
     as_it_is
 }

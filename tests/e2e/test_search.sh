@@ -115,7 +115,9 @@ mkdir "$work/elsewhere"
 cp "$work/1.h5.tuned.yaml" "$work/elsewhere/t.yaml" # its paths begin at the root
 (cd "$work/elsewhere" && run tuned 2 t.yaml && echo "$failed" >"$work/failed.tuned")
 [ "$(cat "$work/failed.tuned" 2>/dev/null)" = "$failed" ] && pass || fail "the study of the best settings does not run"
-for at in $(h5ls -r "$work/1.h5" | grep -o '^/tracks/[^ ]*/ranking'); do
+rankings=$(h5ls -r "$work/1.h5" | grep -o '^/tracks/[^ ]*/ranking') # 3 kinds of components, 2 criteria and 2 settings for each
+[ "$(echo "$rankings" | grep -c .)" = 12 ] && pass || fail "expected 12 rankings, found: $rankings"
+for at in $rankings; do
     h5diff "$work/1.h5" "$work/tuned.h5" "$at" "$at" >"$work/diff" 2>&1 && pass || { fail "$at differs in the study of the best settings"; head -3 "$work/diff"; }
 done
 

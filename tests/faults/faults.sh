@@ -91,6 +91,13 @@ grown() {
     return 1
 }
 
+# too_late [TEXT]: the run that was to be disturbed has ended well before, or its log has the text (this shell has slept). What it leaves goes, so that
+# it can be begun anew: `for try in 1 2 3; do ...; too_late || break; done`.
+too_late() {
+    [ "$code" = 0 ] || { [ -n "${1:-}" ] && grep -q -- "$1" "$log"; } || return 1
+    rm -rf "$out" "$out.journal" "$out.tuned.yaml"
+}
+
 # does NAME N COMMAND ARGUMENT...: such a run ends well.
 does() {
     local name=$1

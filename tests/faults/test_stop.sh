@@ -6,16 +6,19 @@ straight
 
 # asked NAME CODE N SIGNAL WHOM: a run of N ranks that has computed something gets the signal; CODE 0: any but 0.
 asked() {
-    local name=$1 expected=$2 n=$3 signal=$4 whom=$5 before
-    before=$(noted)
-    begin "$n" run
-    grown "$before" || { fail "$name: the run was over before it could be stopped"; tell; }
-    case $whom in
-    launcher) kill "-$signal" "$mpi" ;;
-    first) kill "-$signal" "$(ranks_of "$mpi" | head -1)" ;;
-    last) kill "-$signal" "$(ranks_of "$mpi" | tail -1)" ;;
-    esac
-    end
+    local name=$1 expected=$2 n=$3 signal=$4 whom=$5 before try
+    for try in 1 2 3; do
+        before=$(noted)
+        begin "$n" run
+        grown "$before"
+        case $whom in
+        launcher) kill "-$signal" "$mpi" ;;
+        first) kill "-$signal" "$(ranks_of "$mpi" | head -1)" ;;
+        last) kill "-$signal" "$(ranks_of "$mpi" | tail -1)" ;;
+        esac 2>/dev/null
+        end
+        too_late || break
+    done
     if [ "$code" != 0 ] && { [ "$expected" = 0 ] || [ "$code" = "$expected" ]; }; then pass; else fail "$name: exit code $code" && tell; fi
     [ "$expected" = 0 ] || grep -q "run the same command again to go on" "$log" && pass || { fail "$name: without a word of what to do"; tell; }
     [ "$(noted)" -gt "$before" ] && [ ! -e "$out" ] && pass || fail "$name: what was finished is not kept"
@@ -32,16 +35,17 @@ does "the rest" 3 run
 grep -q "goes on where an earlier run was" "$log" && pass || fail "the rest was not computed from the journal"
 same "stopped by signals"
 
-# The slowest item takes less than half a second everywhere: a second is never enough for all, and always for some.
+# The slowest item takes less than half a second everywhere: a second is always enough for some, and for all only where all of it took hardly more.
+items=$("$POLLARD" inspect "$work/straight.h5" | awk '$1 == "items_computed" { print $2 }')
 starts=0 code=75
-while [ "$code" = 75 ] && [ "$starts" -lt 100 ]; do
+while [ "$code" = 75 ] && [ "$starts" -le "$items" ]; do
     before=$(noted)
     begin $((1 + starts % 2)) run --time-limit 1
     end
     starts=$((starts + 1))
     [ "$code" != 75 ] || { grep -q "are left of the job's time" "$log" && [ "$(noted)" -gt "$before" ]; } || fail "start $starts: no progress, or for another reason"
 done
-[ "$code" = 0 ] && [ "$starts" -ge 2 ] && pass || { fail "with --time-limit: exit code $code after $starts starts"; tell; }
+[ "$code" = 0 ] && { [ "$starts" -ge 2 ] || [ "$span" -lt 1500 ]; } && pass || { fail "with --time-limit: exit code $code after $starts starts"; tell; }
 same "--time-limit, $starts starts"
 
 asked "before --fresh" 75 2 USR1 first

@@ -75,7 +75,7 @@ static void check(const char *network)
     for (size_t i = 0; i < BATCH * g->n_classes; i++) {
         largest = fmax(largest, fabs((double)expected[i]));
         const double off = fabs((double)found[i] - (double)expected[i]);
-        worst = off > worst || isnan(off) ? off : worst; /* fmax() would lose what is no number */
+        worst = worst_of(worst, off);
     }
     print_message("%s: largest difference %.2g of %.3g\n", network, worst, largest);
     assert_true(largest > 0.0 && worst <= tolerance * largest);

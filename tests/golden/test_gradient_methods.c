@@ -103,7 +103,7 @@ static double compare(const char *where, size_t components, const values *got, c
             ++*left_out;
             continue;
         }
-        worst = fmax(worst, off);
+        worst = worst_of(worst, off);
         if (!(off <= allowed)) {
             fail_msg("%s: %s of sample %zu, component %zu is off from %s by %.3g of the largest value, %.3g is allowed",
                      where, got->what, b, c, expected->what, off, allowed);
@@ -210,7 +210,7 @@ static void check_tokens(const network *n, const method *m)
                 arena_text(n->work, "%s, %s by %s (%s), %s", n->name, set, m->criterion, m->parameters, layer->name);
             const values stored = stored_values(n, set, layer);
             const values got = behind(rows, sums[i].moment * n->g->n_components + layer->first_component);
-            worst = fmax(worst, compare(where, layer->n_components, &got, &stored, tolerance, NULL, NULL));
+            worst = worst_of(worst, compare(where, layer->n_components, &got, &stored, tolerance, NULL, NULL));
         }
     }
     print_message("%-26s %-20s %s: %.1e\n", n->name, m->of_vit, m->criterion, worst);

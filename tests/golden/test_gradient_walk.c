@@ -63,7 +63,7 @@ static void compare(const differentiated *d, const char *name, const node *layer
         const size_t b = i / layer->n_components, c = i % layer->n_components;
         const float *row = d->rows + (b * WALK_MOMENTS + moment) * d->g->n_components;
         const double off = fabs((double)row[layer->first_component + c] - expected.real[i]);
-        worst = off > worst || isnan(off) ? off : worst;
+        worst = worst_of(worst, off);
     }
     if (!(worst <= tolerance * largest) || largest == 0.0) {
         fail_msg("%s, %s of %s: off by %.3g of %.3g", name, group, layer->name, worst, largest);

@@ -155,7 +155,7 @@ static void compare(const network *n, const char *what, const char *layer, size_
     for (size_t i = 0; i < count; i++) {
         const double off = fabs(got[i] - expected[i]);
         largest = fmax(largest, fabs(expected[i]));
-        worst = off > worst || isnan(off) ? off : worst;
+        worst = worst_of(worst, off);
     }
     if (!(worst <= tolerance * largest) || largest == 0.0) {
         fail_msg("%s, %s of %s: off by %.3g of the largest value, %.3g is allowed", n->name, what, layer,

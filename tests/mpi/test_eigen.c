@@ -106,7 +106,10 @@ static void lapack_and_scalapack_agree(void **state)
     (void)state;
     static const size_t sizes[][2] = {{40, 30}, {64, 64}, {100, 300}, {300, 100}, {700, 520}};
     size_t beyond = 0;
-    for (size_t c = 0; c < COUNT(sizes) && eigen_built(); c++) {
+    if (!eigen_built()) {
+        skip();
+    }
+    for (size_t c = 0; c < COUNT(sizes); c++) {
         const gram g = made_gram(sizes[c][0], sizes[c][1]);
         double *one = zeroed(g.order, sizeof *one), *all = zeroed(g.order, sizeof *all);
         const eigen_matrix m = {g.order, &g, fill_gram};

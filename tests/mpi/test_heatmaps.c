@@ -141,7 +141,7 @@ static void compare(const study_cell *cell, size_t rate, const heatmap_set *set,
     double largest = 0.0, worst = 0.0;
     for (size_t p = 0; p < before->pixels; p++) {
         largest = fmax(largest, fabs(after->map[p]));
-        worst = fmax(worst, fabs(after->map[p] - (double)map[p]));
+        worst = worst_of(worst, fabs(after->map[p] - (double)map[p]));
     }
     assert_true(worst <= tolerance * largest + 1e-12);
     assert_true(got->gone == (largest == 0.0));

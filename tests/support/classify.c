@@ -86,7 +86,7 @@ void classify_check(const classify_case *c, const golden_array *expected)
                 const double e = expected->real[(first + i) * n_classes + k];
                 largest = fmax(largest, fabs(e));
                 const double off = fabs((double)logits[k] - e);
-                worst = off > worst || isnan(off) ? off : worst; /* fmax() would lose what is no number */
+                worst = worst_of(worst, off);
             }
         }
     }

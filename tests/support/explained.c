@@ -140,7 +140,7 @@ void assert_relevance(const explained *e, const char *what, const char *layer, s
     double worst = 0.0;
     for (size_t i = 0; i < n; i++) {
         const double off = fabs(got[i] - expected[i]) / scale;
-        worst = off > worst || isnan(off) ? off : worst;
+        worst = worst_of(worst, off);
     }
     if (!(worst <= e->tolerance)) {
         fail_msg("%s, %s, %s of %s: off by %.3g of the largest value, %.3g is allowed", e->network, e->group, what, layer, worst,

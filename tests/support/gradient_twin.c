@@ -109,7 +109,7 @@ static size_t count_jumps(const twin *t, const point *p, const naive_jumps *in_f
     for (node_id id = from + 1; id < t->g->n_nodes; id++) {
         for (size_t i = 0; can_jump(t, id) && i < out_count(t, id); i++) {
             const double off = distance(t, id, i, p->out, &p->jumps, in_float);
-            t->to->furthest = fmax(t->to->furthest, off);
+            t->to->furthest = worst_of(t->to->furthest, off);
             n += off > 0.0;
         }
     }

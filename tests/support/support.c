@@ -1,6 +1,7 @@
 #include "support/support.h"
 
 #include <dirent.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -33,6 +34,11 @@ void assert_fails(status st, status_code code, ...)
         }
     }
     va_end(args);
+}
+
+double worst_of(double worst, double off)
+{
+    return off > worst || isnan(off) ? off : worst;
 }
 
 const char *source_path(const char *relative)

@@ -16,6 +16,9 @@ void assert_ok(status st);
 /* Fails unless st has this code and its message contains every one of the texts; clears the trace. The list ends with NULL. */
 void assert_fails(status st, status_code code, ...);
 
+/* The larger of what was the worst so far and the next deviation; what is no number is the worst of all (fmax() would lose it). */
+double worst_of(double worst, double off);
+
 /* A path below the sources ("tests/golden/vit_tiny.h5"); static storage, valid until the next call. */
 const char *source_path(const char *relative);
 /* A path below the development folder, which is ../shared beside the repository or what the environment variable POLLARD_SHARED says

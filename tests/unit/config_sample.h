@@ -1,6 +1,7 @@
 #ifndef TESTS_UNIT_CONFIG_SAMPLE_H
 #define TESTS_UNIT_CONFIG_SAMPLE_H
 /* A good study and ways to read and to damage it, for the tests of io/config.h. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "io/config.h"
@@ -63,6 +64,46 @@ static const char *changed(const char *from, const char *to)
     const char *text = arena_text(memory, "%.*s%s%s", (int)(at - good), good, to, at + strlen(from));
     assert_non_null(text);
     return text;
+}
+
+/* The good study with these lines at its end, which begin in line 24. */
+static inline const char *with(const char *lines)
+{
+    return changed("micro_batch: 8\n", arena_text(memory, "micro_batch: 8\n%s", lines));
+}
+
+static inline const config *parsed(const char *text, size_t n_sets, const char *const sets[])
+{
+    config *c;
+    assert_ok(parse(text, strlen(text), n_sets, sets, &c));
+    return c;
+}
+
+/* Every single byte of these lines, at the end of the good study, replaced by what YAML and the tables care about: read, and written so that it is read
+ * again, or refused; never a crash. */
+static inline void damage_everywhere(const char *lines)
+{
+    static const char letters[] = "\0[]{}:,-'\"&*!#\n\t 0x~";
+    const char *text = with(lines);
+    const size_t size = strlen(text), from = strlen(good);
+    char *copy = strdup(text);
+    assert_non_null(copy);
+    for (size_t at = from; at < size; at++) {
+        for (size_t i = 0; i < sizeof letters - 1; i++) {
+            config *c;
+            copy[at] = letters[i];
+            const status st = parse(copy, size, 0, NULL, &c);
+            assert_true(status_ok(st) || st.code == ST_CONFIG);
+            if (status_ok(st)) {
+                const config *again = parsed(c->resolved, 0, NULL);
+                assert_string_equal(again->resolved, c->resolved);
+            }
+            status_clear();
+            arena_reset(memory);
+        }
+        copy[at] = lines[at - from];
+    }
+    free(copy);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, open_memory, close_memory)

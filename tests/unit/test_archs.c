@@ -85,7 +85,7 @@ static void subsampling_is_the_convolution_it_stands_for(void **state)
                 const double v = (double)s[WALK_SIGNED * h->n_components + other + c];
                 largest = fmax(largest, fabs(u));
                 const double off = fabs(u - v);
-                worst = off > worst || isnan(off) ? off : worst; /* fmax() would lose what is no number */
+                worst = worst_of(worst, off);
             }
         }
         assert_true(largest > 0.01 && worst < 1e-3 * largest);

@@ -1,25 +1,10 @@
 /* The section `heatmaps:` of a study: what it means, how it is written back, and what is refused where. */
 #include "config_sample.h"
 
-#include <stdlib.h>
-
 #include "io/config_composite.h"
 #include "io/config_heatmaps.h"
 #include "io/config_schema.h"
 #include "nn/op.h"
-
-/* The good study with these lines at its end, which begin in line 24. */
-static const char *with(const char *lines)
-{
-    return changed("micro_batch: 8\n", arena_text(memory, "micro_batch: 8\n%s", lines));
-}
-
-static const config *parsed(const char *text, size_t n_sets, const char *const sets[])
-{
-    config *c;
-    assert_ok(parse(text, strlen(text), n_sets, sets, &c));
-    return c;
-}
 
 static const char *rules_of(const config *c)
 {
@@ -149,30 +134,10 @@ static void bad_sections_are_placed(void **state)
     }
 }
 
-/* Every single byte of the section replaced by what YAML and the tables care about: read or refused, never a crash. */
 static void damaged_sections_never_crash(void **state)
 {
     (void)state;
-    static const char letters[] = "\0[]{}:,-'\"&*!#\n\t 0x~";
-    static const char lines[] = "heatmaps: {images: 12, rates: [0, 0.5], criteria: [random], composite: {preset: gamma, gamma: 1}, keep: true}\n";
-    const char *text = with(lines);
-    const size_t size = strlen(text), from = strlen(good);
-    char *copy = strdup(text);
-    assert_non_null(copy);
-    for (size_t at = from; at < size; at++) {
-        for (size_t i = 0; i < sizeof letters - 1; i++) {
-            config *c;
-            copy[at] = letters[i];
-            const status st = parse(copy, size, 0, NULL, &c);
-            assert_true(status_ok(st) || st.code == ST_CONFIG);
-            status_clear();
-            if (at % 16 == 0) {
-                arena_reset(memory);
-            }
-        }
-        copy[at] = lines[at - from];
-    }
-    free(copy);
+    damage_everywhere("heatmaps: {images: 12, rates: [0, 0.5], criteria: [random], composite: {preset: gamma, gamma: 1}, keep: true}\n");
 }
 
 int main(void)

@@ -25,8 +25,8 @@ static void exponential_is_accurate(void **state)
     double worst = 0.0, worst_of_sum = 0.0;
     for (size_t i = 0; i < STEPS; i++) {
         const float x = (float)at(i, -87.0, 88.0), small = (float)at(i, -0.004, 0.004);
-        worst = fmax(worst, relative((double)exponential(x, 0.0f), exp((double)x)));
-        worst_of_sum = fmax(worst_of_sum, relative((double)exponential(x, small), exp((double)x + (double)small)));
+        worst = worst_of(worst, relative((double)exponential(x, 0.0f), exp((double)x)));
+        worst_of_sum = worst_of(worst_of_sum, relative((double)exponential(x, small), exp((double)x + (double)small)));
     }
     print_message("largest relative error %.3g, with a correction %.3g\n", worst, worst_of_sum);
     assert_true(worst < 2e-7 && worst_of_sum < 2e-7);
@@ -55,7 +55,7 @@ static void gelu_is_accurate(void **state)
     double worst = 0.0;
     for (size_t i = 0; i < STEPS; i++) {
         const double x = (double)l.x[0][i];
-        worst = fmax(worst, x == 0.0 ? fabs((double)l.out[i]) : relative((double)l.out[i], naive_gelu(x)));
+        worst = worst_of(worst, x == 0.0 ? fabs((double)l.out[i]) : relative((double)l.out[i], naive_gelu(x)));
     }
     print_message("largest relative error %.3g\n", worst);
     assert_true(worst < 6e-7);
@@ -98,8 +98,8 @@ static void gelu_slope_is_accurate(void **state)
     double worst = 0.0, worst_tail = 0.0;
     for (size_t i = 0; i < STEPS; i++) {
         const double x = (double)l.x[0][i], expected = slope(x);
-        worst = fmax(worst, fabs((double)found[0][i] - expected));
-        worst_tail = x < -1.5 ? fmax(worst_tail, relative((double)found[0][i], expected)) : worst_tail;
+        worst = worst_of(worst, fabs((double)found[0][i] - expected));
+        worst_tail = x < -1.5 ? worst_of(worst_tail, relative((double)found[0][i], expected)) : worst_tail;
     }
     print_message("largest absolute error %.3g, relative below -1.5 %.3g\n", worst, worst_tail);
     assert_true(worst < 2e-7 && worst_tail < 1e-6);

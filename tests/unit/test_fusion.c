@@ -60,7 +60,7 @@ static void assert_agree(const char *what, size_t n, const float *found, const f
     double largest = 0.0, worst = 0.0;
     for (size_t i = 0; i < n; i++) {
         largest = fmax(largest, fabs((double)expected[i]));
-        worst = fmax(worst, fabs((double)found[i] - (double)expected[i]));
+        worst = worst_of(worst, fabs((double)found[i] - (double)expected[i]));
     }
     if (!(worst <= tolerance * largest) || largest == 0.0) {
         fail_msg("%s: off by %.3g of %.3g", what, worst, largest);

@@ -49,7 +49,7 @@ static double incompleteness(const network *n, const char *parameters)
     const float *r = rows(n, "integrated-gradients", parameters, &stride);
     for (size_t l = 0; l < n->g->n_layers; l++) {
         for (size_t b = 0; b < BATCH; b++) {
-            worst = fmax(worst, fabs(layer_sum(n, &n->g->nodes[n->g->layers[l]], r + b * stride) - change[b]));
+            worst = worst_of(worst, fabs(layer_sum(n, &n->g->nodes[n->g->layers[l]], r + b * stride) - change[b]));
         }
     }
     return worst;
@@ -258,7 +258,7 @@ static void check_differences(const char *file, const char *criterion, const cha
             differences(&n, gates_of(n.g, layer, c, gates), gates, expected);
             for (size_t b = 0; b < BATCH; b++, compared++) {
                 const double got = (double)value[b * stride + c];
-                worst = fmax(worst, fabs(got - expected[b]) / most);
+                worst = worst_of(worst, fabs(got - expected[b]) / most);
                 error += (got - expected[b]) * (got - expected[b]);
                 size += got * got;
             }

@@ -1,32 +1,8 @@
 /* A journal's frames: what was noted is found again, and nothing else is, wherever the file is cut off or damaged. */
-#include "support/journals.h"
-#include "support/support.h"
+#include "unit/journal_sample.h"
 
 #include <string.h>
 #include <unistd.h>
-
-static arena *memory;
-static const char identity[] = "pollard 1.0\nrate: 0.5\n";
-
-static int open_memory(void **state)
-{
-    (void)state;
-    return status_ok(arena_open("journal", &memory)) ? 0 : 1;
-}
-
-static int close_memory(void **state)
-{
-    (void)state;
-    arena_close(&memory);
-    return 0;
-}
-
-static journal_index scan(const char *folder)
-{
-    journal_index index;
-    assert_ok(journal_scan(memory, folder, identity, &index));
-    return index;
-}
 
 /* ---- whole files ---- */
 
@@ -206,9 +182,6 @@ static void an_index_is_handed_on(void **state)
 }
 
 /* ---- files that are cut off or damaged ---- */
-
-static const size_t few[] = {70, 0, 40};
-enum { FEW = COUNT(few) };
 
 /* A file of FEW items, where its frames begin, and where the last one would end. */
 static unsigned char *small_file(const char *folder, size_t at[FEW + 2], size_t *size)

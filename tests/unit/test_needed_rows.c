@@ -217,7 +217,7 @@ static void assert_agree(const char *what, size_t n, const float *found, const f
     for (size_t i = 0; i < n; i++) {
         const double off = fabs((double)found[i] - (double)expected[i]);
         largest = fmax(largest, fabs((double)expected[i]));
-        worst = off > worst || isnan(off) ? off : worst;
+        worst = worst_of(worst, off);
     }
     if (!(worst <= tolerance * largest) || largest == 0.0) {
         fail_msg("%s: off by %.3g of %.3g", what, worst, largest);

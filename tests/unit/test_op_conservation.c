@@ -95,7 +95,7 @@ static double residual(const layer_spec *s, int softmax_rule)
     run(s, softmax_rule, a);
     for (size_t b = 0; b < BATCH; b++) {
         assert_true(a[b].size > 0.0);
-        worst = fmax(worst, fabs(a[b].in - a[b].out) / a[b].size);
+        worst = worst_of(worst, fabs(a[b].in - a[b].out) / a[b].size);
     }
     return worst;
 }

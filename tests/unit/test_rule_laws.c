@@ -100,7 +100,7 @@ static void assert_near(const trial *t, const char *law, const float *got, const
     double worst = 0.0;
     for (size_t i = 0; i < t->c.n_in; i++) {
         const double off = fabs((double)got[i] - expected[i]);
-        worst = off > worst || isnan(off) ? off : worst;
+        worst = worst_of(worst, off);
     }
     if (!(worst <= tolerance * scale)) {
         fail_trial(t, law, worst / scale, tolerance);
@@ -433,7 +433,7 @@ static double distance(const trial *t, const rule_choice *a, const rule_choice *
     set(&second, b);
     const float *x = run(&first, r), *y = run(&second, r);
     for (size_t i = 0; i < t->c.n_in; i++) {
-        worst = fmax(worst, fabs((double)x[i] - (double)y[i]));
+        worst = worst_of(worst, fabs((double)x[i] - (double)y[i]));
         most = fmax(most, fabs((double)x[i]));
     }
     return worst / most;

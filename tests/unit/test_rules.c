@@ -29,7 +29,7 @@ static void assert_close(const char *what, const char *name, size_t n, const flo
     for (size_t i = 0; i < n; i++) {
         const double off = fabs((double)got[i] - expected[i]);
         largest = fmax(largest, fabs(expected[i]));
-        worst = off > worst || isnan(off) ? off : worst;
+        worst = worst_of(worst, off);
     }
     if (!(worst <= tolerance * largest) || largest == 0.0) {
         fail_msg("%s, %s: off by %g, largest value %g", name, what, worst, largest);

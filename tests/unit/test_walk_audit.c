@@ -282,7 +282,7 @@ static double worst_residual(const audited *x, const op_def *op)
             const float *f = audited_sums(x, b, x->steps[k].id);
             const double sums[AUDIT_SUMS] = {(double)f[0], (double)f[1], (double)f[2], (double)f[3]};
             const double off = fabs(audit_residual(sums));
-            worst = off > worst || isnan(off) ? off : worst;
+            worst = worst_of(worst, off);
         }
     }
     return worst;

@@ -94,7 +94,7 @@ static void compare(const network *n, const char *what, const rule_def *rule, co
             const size_t at =
                 i / layer->n_components * n->g->n_components + layer->first_component + i % layer->n_components;
             const double off = fabs((double)got[at] - (double)expected[at]);
-            worst = off > worst || isnan(off) ? off : worst;
+            worst = worst_of(worst, off);
             most = fmax(most, fabs((double)expected[at]));
         }
         if (!(worst <= tolerance * most)) {
