@@ -67,7 +67,7 @@ static const char *changed(const char *from, const char *to)
 }
 
 /* The good study with these lines at its end, which begin in line 24. */
-static inline const char *with(const char *lines)
+static inline const char *at_end(const char *lines)
 {
     return changed("micro_batch: 8\n", arena_text(memory, "micro_batch: 8\n%s", lines));
 }
@@ -84,7 +84,7 @@ static inline const config *parsed(const char *text, size_t n_sets, const char *
 static inline void damage_everywhere(const char *lines)
 {
     static const char letters[] = "\0[]{}:,-'\"&*!#\n\t 0x~";
-    const char *text = with(lines);
+    const char *text = at_end(lines);
     const size_t size = strlen(text), from = strlen(good);
     char *copy = strdup(text);
     assert_non_null(copy);

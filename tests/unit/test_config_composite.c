@@ -8,7 +8,7 @@
 #include "io/config_schema.h"
 
 /* The good study with these lines in its first criterion, which begin in line 16. */
-static const char *with(const char *lines)
+static const char *in_criterion(const char *lines)
 {
     return changed("    epsilon: 1e-3\n", arena_text(memory, "    epsilon: 1e-3\n%s", lines));
 }
@@ -60,7 +60,7 @@ static void every_form_gives_its_list(void **state)
          "[{match: \"a\\\"b\\\\c#: d\", type: \"*\", rule: gradient}]"},
     };
     for (size_t i = 0; i < COUNT(cases); i++) {
-        assert_string_equal(completed(criterion_of(with(cases[i][0]), 0, NULL)), cases[i][1]);
+        assert_string_equal(completed(criterion_of(in_criterion(cases[i][0]), 0, NULL)), cases[i][1]);
     }
 }
 
@@ -70,14 +70,14 @@ static void the_list_in_full_is_a_study(void **state)
     (void)state;
     for (size_t p = 0; p < preset_count; p++) {
         const char *lines = arena_text(memory, "    composite: %s\n", preset_table[p].name);
-        const char *full = completed(criterion_of(with(lines), 0, NULL));
+        const char *full = completed(criterion_of(in_criterion(lines), 0, NULL));
         const char *again = arena_text(memory, "    composite: %s\n", full);
-        assert_string_equal(completed(criterion_of(with(again), 0, NULL)), full);
+        assert_string_equal(completed(criterion_of(in_criterion(again), 0, NULL)), full);
     }
     const char *third = "    composite: [{rule: gamma, gamma: 0.33333333333333331, epsilon: 1e-300}]\n";
-    const config_criterion *k = criterion_of(with(third), 0, NULL);
+    const config_criterion *k = criterion_of(in_criterion(third), 0, NULL);
     assert_true(k->composite->entries[0].parameters[0] == 1.0 / 3.0 && k->composite->entries[0].parameters[1] == 1e-300);
-    k = criterion_of(with(arena_text(memory, "    composite: %s\n", completed(k))), 0, NULL);
+    k = criterion_of(in_criterion(arena_text(memory, "    composite: %s\n", completed(k))), 0, NULL);
     assert_true(k->composite->entries[0].parameters[0] == 1.0 / 3.0 && k->composite->entries[0].parameters[1] == 1e-300);
 }
 
@@ -95,7 +95,7 @@ static void a_resolved_study_is_the_same(void **state)
          "    composite:\n      - {match: \"-x\", rule: gamma, gamma: 0.25}\n      - {rule: epsilon, epsilon: 0.1}\n"},
     };
     for (size_t i = 0; i < COUNT(cases); i++) {
-        const char *text = with(cases[i][0]);
+        const char *text = in_criterion(cases[i][0]);
         config *c, *again;
         assert_ok(parse(text, strlen(text), 0, NULL, &c));
         if (strstr(c->resolved, cases[i][1]) == NULL) {
@@ -112,7 +112,7 @@ static void a_resolved_study_is_the_same(void **state)
 static void overrides_reach_entries(void **state)
 {
     (void)state;
-    const char *text = with("    composite: [{group: low, rule: gamma}, {rule: epsilon}]\n");
+    const char *text = in_criterion("    composite: [{group: low, rule: gamma}, {rule: epsilon}]\n");
     static const char *const sets[] = {"criteria[0].composite[0].gamma=0.5", "criteria[0].composite[1].rule=z-plus",
                                        "criteria[0].composite[0].group=mid", "criteria[0].epsilon=0.25"};
     assert_string_equal(completed(criterion_of(text, COUNT(sets), sets)),
@@ -215,7 +215,7 @@ static void bad_composites_are_placed(void **state)
         {"    proj_bias: paper\n", "16:16", "criteria[0].proj_bias: expected one of textbook, reference, found 'paper'"},
     };
     for (size_t i = 0; i < COUNT(cases); i++) {
-        const char *text = with(cases[i].lines);
+        const char *text = in_criterion(cases[i].lines);
         char place[64];
         config *c;
         (void)snprintf(place, sizeof place, "configs/s.yaml:%s", cases[i].place);
@@ -238,7 +238,7 @@ static void damaged_composites_never_crash(void **state)
         "    composite: {preset: four-groups, low: gamma, mid: z-plus, gamma_fc: 0.05}\n",
     };
     for (size_t k = 0; k < COUNT(lines); k++) {
-        const char *text = with(lines[k]);
+        const char *text = in_criterion(lines[k]);
         const size_t size = strlen(text), from = (size_t)(strstr(text, lines[k]) - text);
         char *copy = strdup(text);
         assert_non_null(copy);
@@ -269,9 +269,9 @@ static void long_lists_have_an_end(void **state)
     for (size_t i = 0; i < MOST_ENTRIES; i++) {
         used += (size_t)sprintf(lines + used, "      - {rule: gamma}\n");
     }
-    assert_int_equal(criterion_of(with(lines), 0, NULL)->composite->n, MOST_ENTRIES);
+    assert_int_equal(criterion_of(in_criterion(lines), 0, NULL)->composite->n, MOST_ENTRIES);
     (void)sprintf(lines + used, "      - {rule: gamma}\n");
-    const char *text = with(lines);
+    const char *text = in_criterion(lines);
     config *c;
     assert_fails(parse(text, strlen(text), 0, NULL, &c), ST_CONFIG, "expected a list of 1 to 256 elements, found 257", NULL);
 }

@@ -27,7 +27,7 @@ static void absent_means_nothing(void **state)
 static void defaults(void **state)
 {
     (void)state;
-    const config *c = parsed(with("heatmaps: {images: 3}\n"), 0, NULL);
+    const config *c = parsed(at_end("heatmaps: {images: 3}\n"), 0, NULL);
     assert_int_equal(c->heatmaps.images, 3);
     assert_false(c->heatmaps.keep);
     for (size_t i = 0; i < c->n_rates; i++) {
@@ -41,7 +41,7 @@ static void defaults(void **state)
 static void every_key_counts(void **state)
 {
     (void)state;
-    const config *c = parsed(with("heatmaps:\n  images: 1\n  rates: [0.10, 5e-1]\n  criteria: [random]\n  composite: epsilon-plus\n"
+    const config *c = parsed(at_end("heatmaps:\n  images: 1\n  rates: [0.10, 5e-1]\n  criteria: [random]\n  composite: epsilon-plus\n"
                                   "  epsilon: 0.001\n  softmax: cp\n  keep: true\n"),
                              0, NULL);
     size_t n = 0;
@@ -61,7 +61,7 @@ static void every_key_counts(void **state)
 static void parameters_are_those_of_lrp(void **state)
 {
     (void)state;
-    const criterion_def *lrp = parsed(with("heatmaps: {images: 1}\n"), 0, NULL)->heatmaps.explanation.method;
+    const criterion_def *lrp = parsed(at_end("heatmaps: {images: 1}\n"), 0, NULL)->heatmaps.explanation.method;
     for (size_t key = HEATMAPS_EPSILON; key <= HEATMAPS_SOFTMAX; key++) {
         const field *mine = &heatmaps_section.settings[key].field;
         size_t i = 0;
@@ -82,7 +82,7 @@ static void a_resolved_study_is_the_same(void **state)
         "heatmaps:\n  images: 1\n  composite:\n    - {place: first, rule: flat}\n    - rule: epsilon\n",
     };
     for (size_t i = 0; i < COUNT(lines); i++) {
-        const config *c = parsed(with(lines[i]), 0, NULL), *again = parsed(c->resolved, 0, NULL);
+        const config *c = parsed(at_end(lines[i]), 0, NULL), *again = parsed(c->resolved, 0, NULL);
         assert_string_equal(again->resolved, c->resolved);
         assert_string_equal(rules_of(again), rules_of(c));
         assert_int_equal(again->heatmaps.images, c->heatmaps.images);
@@ -127,7 +127,7 @@ static void bad_sections_are_placed(void **state)
         {"heatmaps: {images: 1}\nheatmaps: {images: 2}\n", "heatmaps: the key is given a second time"},
     };
     for (size_t i = 0; i < COUNT(cases); i++) {
-        const char *text = with(cases[i].lines);
+        const char *text = at_end(cases[i].lines);
         config *c;
         assert_fails(parse(text, strlen(text), 0, NULL, &c), ST_CONFIG, cases[i].part, NULL);
         arena_reset(memory);

@@ -24,8 +24,8 @@ static void absent_means_nothing(void **state)
 static void defaults(void **state)
 {
     (void)state;
-    const config_search *s = &parsed(with("search: {}\n"), 0, NULL)->search;
-    const config *c = parsed(with("search: {}\n"), 0, NULL);
+    const config_search *s = &parsed(at_end("search: {}\n"), 0, NULL)->search;
+    const config *c = parsed(at_end("search: {}\n"), 0, NULL);
     assert_true(s->on && s->method == SEARCH_EVERYTHING && !s->continuous && s->objective == OBJECTIVE_MEAN);
     for (size_t g = 0; g < SEARCH_GROUPS; g++) {
         static const char *const rules[] = {"epsilon", "z-plus", "gamma", "alpha-beta"};
@@ -54,7 +54,7 @@ static const char every_key[] = "search:\n  method: bayes\n  low: [gamma, epsilo
 static void every_key_counts(void **state)
 {
     (void)state;
-    const config *c = parsed(with(every_key), 0, NULL);
+    const config *c = parsed(at_end(every_key), 0, NULL);
     const config_search *s = &c->search;
     assert_true(s->on && s->method == SEARCH_BY_BAYES && s->continuous && s->objective == OBJECTIVE_MACS);
     assert_true(s->n_rules[0] == 2 && s->n_rules[1] == 1 && s->n_rules[2] == 3 && s->n_rules[3] == 1);
@@ -117,10 +117,10 @@ static void every_method_and_objective_has_its_name(void **state)
     static const char *const methods[CONFIG_SEARCH_METHODS] = {"exhaustive", "random", "sobol", "bayes"};
     static const char *const objectives[CONFIG_OBJECTIVES] = {"a_pr_mean", "a_pr_trapezoid", "area_parameters", "area_macs"};
     for (size_t i = 0; i < COUNT(methods); i++) {
-        assert_int_equal(parsed(with(arena_text(memory, "search: {method: %s}\n", methods[i])), 0, NULL)->search.method, i);
+        assert_int_equal(parsed(at_end(arena_text(memory, "search: {method: %s}\n", methods[i])), 0, NULL)->search.method, i);
     }
     for (size_t i = 0; i < COUNT(objectives); i++) {
-        assert_int_equal(parsed(with(arena_text(memory, "search: {objective: %s}\n", objectives[i])), 0, NULL)->search.objective, i);
+        assert_int_equal(parsed(at_end(arena_text(memory, "search: {objective: %s}\n", objectives[i])), 0, NULL)->search.objective, i);
         assert_string_equal(search_objective_names[i], objectives[i]);
     }
     assert_null(search_objective_names[CONFIG_OBJECTIVES]);
@@ -154,7 +154,7 @@ static void a_resolved_study_is_the_same(void **state)
         "search: {method: sobol, low: [epsilon], mid: [epsilon], high: [epsilon], fc: [epsilon], absolute: [never], seeds: [3]}\n",
     };
     for (size_t i = 0; i < COUNT(lines); i++) {
-        const config *c = parsed(with(lines[i]), 0, NULL), *again = parsed(c->resolved, 0, NULL);
+        const config *c = parsed(at_end(lines[i]), 0, NULL), *again = parsed(c->resolved, 0, NULL);
         assert_string_equal(again->resolved, c->resolved);
         assert_non_null(strstr(c->resolved, "\nsearch:\n"));
         assert_same(&again->search, &c->search);
@@ -222,7 +222,7 @@ static void bad_sections_are_placed(void **state)
         {"search: {report: \"3\"}\n", "24:18: search.report: expected an integer in [1, 100], found the quoted text '3'"},
     };
     for (size_t i = 0; i < COUNT(cases); i++) {
-        const char *text = with(cases[i].lines);
+        const char *text = at_end(cases[i].lines);
         config *c;
         assert_fails(parse(text, strlen(text), 0, NULL, &c), ST_CONFIG, cases[i].part, NULL);
         arena_reset(memory);

@@ -192,14 +192,13 @@ static float *of_masked(const subject *s, const graph *g, const composite *c, fl
     return input_relevance(s, w, logits);
 }
 
-static double worst_of(size_t n, const float *got, const float *expected, double *largest)
+static double largest_deviation(size_t n, const float *got, const float *expected, double *largest)
 {
     double worst = 0.0;
     *largest = 0.0;
     for (size_t i = 0; i < n; i++) {
-        const double off = fabs((double)got[i] - (double)expected[i]);
         *largest = fmax(*largest, fabs((double)expected[i]));
-        worst = off > worst || isnan(off) ? off : worst;
+        worst = worst_of(worst, fabs((double)got[i] - (double)expected[i]));
     }
     return worst;
 }
@@ -210,7 +209,7 @@ static void compare(const subject *s, const char *what, const float *got, const 
     const size_t n = shape_count(s->g->input);
     for (size_t b = 0; b < BATCH; b++) {
         double largest;
-        const double worst = worst_of(n, got + b * n, expected + b * n, &largest);
+        const double worst = largest_deviation(n, got + b * n, expected + b * n, &largest);
         if (!(worst <= allowed * largest)) {
             fail_msg("%s, %s, sample %zu: input relevance off by %.3g of the largest, %.3g", s->name, what, b, worst / largest, largest);
         }
