@@ -1,20 +1,20 @@
-/* Convolution by im2col and sgemm, linear layers by sgemm, on one thread of OpenBLAS.
+/* Linear layers by sgemm on one thread of OpenBLAS; convolutions are in openblas_conv.c.
  *
  * The slot law decides the shapes of the calls. sgemm gives an element of the product bits that depend on where in the matrix it
  * lies (measured on OpenBLAS 0.3.21: the kernels for AVX2 finish the last columns in another order of operations, also for sizes that
- * are multiples of the register block; so do those for SSE). A sample therefore has either a call of its own (convolution, tokens) or a
+ * are multiples of the register block; so do those for SSE). A sample therefore has either calls of its own (convolution, tokens) or a
  * lane of its own in a tile of exactly LANES samples, where all lanes go through the same vector instructions (single rows, where a
  * call per sample would read the weights once per sample). */
-#include <assert.h>
 #include <cblas.h>
 #include <fcntl.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "backend/openblas_conv.h"
 #include "backend/parts.h"
+#include "backend/sgemm.h"
 
 enum {
     LANES = 16,      /* samples in a tile; a whole number of vectors on every instruction set */
@@ -63,129 +63,10 @@ static const char *version(void)
     return text;
 }
 
-/* Sizes were checked when the graph was built. */
-static blasint narrow(size_t n)
-{
-    assert(n <= INT32_MAX);
-    return (blasint)n;
-}
-
-static void multiply(int at, int bt, size_t m, size_t n, size_t k, float alpha, const float *a, size_t lda,
-                     const float *b, size_t ldb, float beta, float *c, size_t ldc)
-{
-    cblas_sgemm(CblasRowMajor, at ? CblasTrans : CblasNoTrans, bt ? CblasTrans : CblasNoTrans, narrow(m), narrow(n),
-                narrow(k), alpha, a, narrow(lda), b, narrow(ldb), beta, c, narrow(ldc));
-}
-
 static void gemm(int at, int bt, size_t m, size_t n, size_t k, float alpha, const float *a, size_t lda, const float *b,
                  size_t ldb, float *c, size_t ldc)
 {
-    multiply(at, bt, m, n, k, alpha, a, lda, b, ldb, 0.0f, c, ldc);
-}
-
-/* A 1x1 convolution that touches every pixel once is a product with the image itself. */
-static int is_pointwise(const conv_shape *s)
-{
-    for (size_t i = 0; i < 2; i++) {
-        if (s->kernel[i] != 1 || s->stride[i] != 1 || s->padding[i] != 0) {
-            return 0;
-        }
-    }
-    return 1;
-}
-
-static size_t patch_size(const conv_shape *s)
-{
-    return s->in_channels / s->groups * s->kernel[0] * s->kernel[1];
-}
-
-static size_t conv_workspace(const conv_shape *s)
-{
-    return is_pointwise(s) ? 0 : patch_size(s) * s->out_height * s->out_width;
-}
-
-/* Where a kernel tap meets the image along one axis: outputs [from, to) lie inside, and output `from` reads the image at `first`; the
- * others follow at the stride. */
-typedef struct span {
-    size_t from, to, first;
-} span;
-
-/* axis 0: rows, tap = ky; axis 1: columns, tap = kx. */
-static span tap_span(const conv_shape *s, int axis, size_t tap)
-{
-    const size_t in = axis == 0 ? s->in_height : s->in_width, out = axis == 0 ? s->out_height : s->out_width;
-    const size_t shift = tap * s->dilation[axis], pad = s->padding[axis], step = s->stride[axis];
-    const size_t from = shift >= pad ? 0 : (pad - shift + step - 1) / step;
-    const size_t end = in + pad <= shift ? 0 : (in + pad - shift + step - 1) / step;
-    const size_t to = end < out ? end : out;
-    return from < to ? (span){from, to, from * step + shift - pad} : (span){0, 0, 0};
-}
-
-/* One row of the patch matrix, [oh,ow], where rows of the image and of the outputs are equally long and the stride is 1: the image,
- * shifted. One copy, and then zeros where a row ran on into its neighbour. */
-static void copy_shifted(span rows, span columns, size_t width, const float *channel, float *plane)
-{
-    const size_t count = (rows.to - rows.from - 1) * width + columns.to - columns.from;
-    memcpy(plane + rows.from * width + columns.from, channel + rows.first * width + columns.first,
-           count * sizeof *plane);
-    for (size_t oy = rows.from; oy < rows.to; oy++) {
-        for (size_t ox = 0; ox < columns.from; ox++) {
-            plane[oy * width + ox] = 0.0f;
-        }
-        for (size_t ox = columns.to; ox < width; ox++) {
-            plane[oy * width + ox] = 0.0f;
-        }
-    }
-}
-
-/* The same for every other geometry. */
-static void copy_strided(const conv_shape *s, span rows, span columns, const float *channel, float *plane)
-{
-    const size_t width = s->out_width, step = s->stride[1];
-    for (size_t oy = rows.from; oy < rows.to; oy++) {
-        const float *from = channel + (rows.first + (oy - rows.from) * s->stride[0]) * s->in_width + columns.first;
-        float *to = plane + oy * width;
-        memset(to, 0, columns.from * sizeof *to);
-        for (size_t i = 0; i < columns.to - columns.from; i++) {
-            to[columns.from + i] = from[i * step];
-        }
-        memset(to + columns.to, 0, (width - columns.to) * sizeof *to);
-    }
-}
-
-/* Patch matrix [channels,kh,kw,oh,ow] of the image [channels,ih,iw] of one group; taps outside the image are 0. */
-static void gather_patches(const conv_shape *s, const float *image, float *patches)
-{
-    const size_t width = s->out_width, plane = s->out_height * width, taps = s->kernel[0] * s->kernel[1];
-    const int shifted = s->in_width == width && s->stride[0] == 1 && s->stride[1] == 1;
-    for (size_t t = 0; t < patch_size(s); t++, patches += plane) {
-        const span columns = tap_span(s, 1, t % s->kernel[1]);
-        const span rows = columns.to == 0 ? columns : tap_span(s, 0, t / s->kernel[1] % s->kernel[0]);
-        const float *channel = image + t / taps * s->in_height * s->in_width;
-        memset(patches, 0, rows.from * width * sizeof *patches);
-        if (rows.to > 0 && shifted) {
-            copy_shifted(rows, columns, width, channel, patches);
-        } else if (rows.to > 0) {
-            copy_strided(s, rows, columns, channel, patches);
-        }
-        memset(patches + rows.to * width, 0, (plane - rows.to * width) * sizeof *patches);
-    }
-}
-
-/* The transpose: adds every patch element to the image element that it was gathered from. */
-static void scatter_patches(const conv_shape *s, const float *patches, float *image)
-{
-    const size_t width = s->out_width, plane = s->out_height * width, taps = s->kernel[0] * s->kernel[1];
-    for (size_t t = 0; t < patch_size(s); t++, patches += plane) {
-        const span columns = tap_span(s, 1, t % s->kernel[1]), rows = tap_span(s, 0, t / s->kernel[1] % s->kernel[0]);
-        float *channel = image + t / taps * s->in_height * s->in_width;
-        for (size_t oy = rows.from; oy < rows.to; oy++) {
-            float *to = channel + (rows.first + (oy - rows.from) * s->stride[0]) * s->in_width + columns.first;
-            for (size_t i = 0; i < columns.to - columns.from; i++) {
-                to[i * s->stride[1]] += patches[oy * width + columns.from + i];
-            }
-        }
-    }
+    sgemm(at, bt, m, n, k, alpha, a, lda, b, ldb, 0.0f, c, ldc);
 }
 
 /* The plan is the shape: weights are taken as they are. */
@@ -199,82 +80,6 @@ typedef struct plan {
 static float positive(float x)
 {
     return x <= 0.0f ? 0.0f : x; /* a not-a-number stays one */
-}
-
-static void finish_channels(size_t channels, size_t plane, const float *bias, bool relu, float *z)
-{
-    for (size_t c = 0; c < channels; c++, z += plane) {
-        const float b = bias == NULL ? 0.0f : bias[c];
-        if (relu) {
-            for (size_t i = 0; i < plane; i++) {
-                z[i] = positive(z[i] + b);
-            }
-        } else if (bias != NULL) {
-            for (size_t i = 0; i < plane; i++) {
-                z[i] += b;
-            }
-        }
-    }
-}
-
-/* One group of one sample: z [out,oh*ow] = w [out,patch] patches (+ z). */
-static void forward_group(const conv_shape *s, float beta, const float *w, const float *x, float *z, float *work)
-{
-    const size_t plane = s->out_height * s->out_width, patch = patch_size(s), out = s->out_channels / s->groups;
-    const float *patches = x;
-    if (!is_pointwise(s)) {
-        gather_patches(s, x, work);
-        patches = work;
-    }
-    multiply(0, 0, out, plane, patch, 1.0f, w, patch, patches, plane, beta, z, plane);
-}
-
-static void conv_forward(const conv_plan *base, const float *w, const float *bias, const float *x, float *z, float *work)
-{
-    const plan *p = (const plan *)base;
-    const conv_shape *s = &p->shape;
-    if (p->pass.n_parts > 0) { /* packed behind the weights */
-        bias = w + s->out_channels * patch_size(s);
-    }
-    const size_t out_plane = s->out_height * s->out_width,
-                 in_group = s->in_channels / s->groups * s->in_height * s->in_width;
-    const size_t out_group = s->out_channels / s->groups * out_plane,
-                 w_group = s->out_channels / s->groups * patch_size(s);
-    for (size_t b = 0; b < p->batch; b++) {
-        for (size_t g = 0; g < s->groups; g++) {
-            const size_t i = b * s->groups + g;
-            forward_group(s, p->pass.add ? 1.0f : 0.0f, w + g * w_group, x + i * in_group, z + i * out_group, work);
-        }
-        finish_channels(s->out_channels, out_plane, p->pass.bias ? bias : NULL, p->pass.relu,
-                        z + b * s->groups * out_group);
-    }
-}
-
-/* One group of one sample: patches [patch,oh*ow] = w' s, added up where patches overlap. */
-static void adjoint_group(const conv_shape *s, const float *w, const float *sz, float *r, float *work)
-{
-    const size_t plane = s->out_height * s->out_width, patch = patch_size(s), out = s->out_channels / s->groups;
-    if (is_pointwise(s)) {
-        multiply(1, 0, patch, plane, out, 1.0f, w, patch, sz, plane, 0.0f, r, plane);
-        return;
-    }
-    multiply(1, 0, patch, plane, out, 1.0f, w, patch, sz, plane, 0.0f, work, plane);
-    memset(r, 0, s->in_channels / s->groups * s->in_height * s->in_width * sizeof *r);
-    scatter_patches(s, work, r);
-}
-
-static void conv_adjoint(const conv_plan *base, const float *w, const float *bias, const float *sz, float *r,
-                         float *work)
-{
-    (void)bias;
-    const plan *p = (const plan *)base;
-    const conv_shape *s = &p->shape;
-    const size_t in_group = s->in_channels / s->groups * s->in_height * s->in_width;
-    const size_t out_group = s->out_channels / s->groups * s->out_height * s->out_width;
-    const size_t w_group = s->out_channels / s->groups * patch_size(s);
-    for (size_t i = 0; i < p->batch * s->groups; i++) {
-        adjoint_group(s, w + i % s->groups * w_group, sz + i * out_group, r + i * in_group, work);
-    }
 }
 
 /* A product z [batch,parts,n] = x [batch,k] m, where m [k,n] is w' as stored, or z [batch,n] = x [batch,parts,k] m with m = w; of parts of w
@@ -327,7 +132,7 @@ static void tile_product(const product *p, size_t samples, size_t n0, size_t n, 
             const float *in = tile_input(samples, k, x + k0 + (p->transposed ? 0 : i * p->k), pitch, buffer, &stride);
             const float *part = block_of_part(p, i, p->transposed ? n : k, p->transposed ? k : n, w, &w_stride);
             const bool first = k0 == 0 && (p->transposed || i == 0);
-            multiply(!p->transposed, 1, n, LANES, k, 1.0f, part, w_stride, in, stride, first ? 0.0f : 1.0f,
+            sgemm(!p->transposed, 1, n, LANES, k, 1.0f, part, w_stride, in, stride, first ? 0.0f : 1.0f,
                      z + (p->transposed ? i * BLOCK_OUT * LANES : 0), LANES);
         }
     }
@@ -366,7 +171,7 @@ static void panel_adjoint(const plan *p, size_t c0, size_t c, const float *w, co
     for (size_t i = 0; i < n_parts; i++) {
         part_of_block(p->pass.part[i], out, c, w + c0, in, panel, c);
         for (size_t b = 0; b < p->batch; b++) {
-            multiply(0, 0, rows, c, out, 1.0f, x + b * rows * n_parts * out + i * out, n_parts * out, panel, c,
+            sgemm(0, 0, rows, c, out, 1.0f, x + b * rows * n_parts * out + i * out, n_parts * out, panel, c,
                      i == 0 ? 0.0f : 1.0f, z + b * rows * in + c0, in);
         }
     }
@@ -380,7 +185,7 @@ static void panel_forward(const plan *p, size_t r0, size_t r, const float *w, co
     for (size_t i = 0; i < n_parts; i++) {
         part_of_block(p->pass.part[i], r, in, w + r0 * in, in, panel, in);
         for (size_t b = 0; b < p->batch; b++) {
-            multiply(0, 1, rows, r, in, 1.0f, x + b * rows * in, in, panel, in, p->pass.add ? 1.0f : 0.0f,
+            sgemm(0, 1, rows, r, in, 1.0f, x + b * rows * in, in, panel, in, p->pass.add ? 1.0f : 0.0f,
                      z + b * rows * n_parts * out + i * out + r0, n_parts * out);
         }
     }
@@ -407,7 +212,7 @@ static void rows_forward(const conv_plan *base, const float *w, const float *bia
                       p->batch, x, z);
     } else if (p->pass.n_parts == 0) {
         for (size_t b = 0; b < p->batch; b++) {
-            multiply(0, 1, rows, out, in, 1.0f, x + b * rows * in, in, w, in, p->pass.add ? 1.0f : 0.0f,
+            sgemm(0, 1, rows, out, in, 1.0f, x + b * rows * in, in, w, in, p->pass.add ? 1.0f : 0.0f,
                      z + b * rows * out, out);
         }
     } else {
@@ -429,7 +234,7 @@ static void rows_adjoint(const conv_plan *base, const float *w, const float *bia
         return;
     }
     for (size_t b = 0; p->pass.n_parts == 0 && b < p->batch; b++) {
-        multiply(0, 0, rows, in, out, 1.0f, s + b * rows * out, out, w, in, 0.0f, r + b * rows * in, in);
+        sgemm(0, 0, rows, in, out, 1.0f, s + b * rows * out, out, w, in, 0.0f, r + b * rows * in, in);
     }
     for (size_t c = 0; p->pass.n_parts > 0 && c < in; c += PANEL) {
         panel_adjoint(p, c, in - c < PANEL ? in - c : PANEL, w, s, r, work);
@@ -443,23 +248,6 @@ static size_t rows_workspace(const conv_shape *s, conv_pass pass)
     return pass.n_parts == 0 ? 0 : panel;
 }
 
-/* Convolutions have few weights: their parts are stored, one behind the other, and then their biases'. */
-static void pack(const conv_plan *base, const float *w, const float *bias, const uint8_t *alive, float *packed,
-                 float *work)
-{
-    (void)work;
-    const plan *p = (const plan *)base;
-    const size_t out = p->shape.out_channels / p->pass.n_parts, patch = patch_size(&p->shape);
-    float *packed_bias = packed + p->shape.out_channels * patch;
-    for (size_t i = 0; i < p->shape.out_channels; i++) {
-        const weight_part part = alive == NULL || alive[i % out] ? p->pass.part[i / out] : (weight_part){0.0f, 0.0f};
-        part_of_block(part, 1, patch, w + i % out * patch, patch, packed + i * patch, patch);
-        if (p->pass.bias) {
-            packed_bias[i] = part_of(part, bias[i % out]);
-        }
-    }
-}
-
 static size_t block(void)
 {
     return 1;
@@ -467,22 +255,14 @@ static size_t block(void)
 
 static status prepare(arena *a, const conv_shape *s, size_t batch, conv_pass pass, const conv_plan **out)
 {
+    if (!s->rows) {
+        return openblas_conv_prepare(a, s, batch, pass, out);
+    }
     plan *p;
     TRY_ALLOC(p, a, 1);
     *p = (plan){.shape = *s, .batch = batch, .pass = pass};
-    if (s->rows) {
-        p->base = (conv_plan){.kernel = "sgemm",
-                              .n_work = rows_workspace(s, pass),
-                              .run = pass.adjoint ? rows_adjoint : rows_forward};
-    } else {
-        p->shape.out_channels *= parts_of(pass);
-        const size_t packed = p->shape.out_channels * (patch_size(s) + (pass.bias ? 1 : 0));
-        p->base = (conv_plan){.kernel = "im2col and sgemm",
-                              .n_work = conv_workspace(s),
-                              .n_packed = pass.n_parts == 0 ? 0 : packed,
-                              .pack = pack,
-                              .run = pass.adjoint ? conv_adjoint : conv_forward};
-    }
+    p->base = (conv_plan){
+        .kernel = "sgemm", .n_work = rows_workspace(s, pass), .run = pass.adjoint ? rows_adjoint : rows_forward};
     *out = &p->base;
     return STATUS_OK;
 }
