@@ -81,6 +81,12 @@ static inline void scatter_row(size_t n, size_t step, const float *restrict from
         for (size_t i = 0; i < n; i++) {
             to[i] += from[i];
         }
+    } else if (step == 2 && n > 0) { /* neighbours too, by 0, which changes no sum: whole vectors */
+        for (size_t i = 0; i < n - 1; i++) {
+            to[2 * i] += from[i];
+            to[2 * i + 1] += 0.0f;
+        }
+        to[2 * (n - 1)] += from[n - 1];
     } else {
         for (size_t i = 0; i < n; i++) {
             to[i * step] += from[i];
