@@ -174,7 +174,9 @@ static status write_again(arena *a, config_search *o)
     TRY(add_range(a, &t, SEARCH_GAMMA_FC, o->gamma_fc));
     TRY(add_range(a, &t, SEARCH_ALPHA, o->alpha));
     TRY(add_range(a, &t, SEARCH_EPSILON, o->epsilon));
-    TRY_TEXT(t, a, "%s  trials: %zu\n  batch: %zu\n  seed: %" PRIu64 "\n  seeds: [", t, o->trials, o->batch, o->seed);
+    TRY_TEXT(t, a, "%s  trials: %zu\n  batch: %zu\n  seed: %" PRIu64 "\n", t, o->trials, o->batch, o->seed);
+    TRY_TEXT(t, a, "%s  eta: %zu\n  confidence: %s\n  first_images: %s\n  first_rates: %zu\n  first_seeds: %zu\n  seeds: [", t, o->eta,
+             number_text(o->confidence).text, number_text(o->first_images).text, o->first_rates, o->first_seeds);
     for (size_t i = 0; i < o->n_seeds; i++) {
         TRY_TEXT(t, a, "%s%s%" PRIu64, t, i == 0 ? "" : ", ", o->seeds[i]);
     }
@@ -220,6 +222,11 @@ status search_read(arena *a, const yaml_node *at, config *out)
     TRY(read_range(v[SEARCH_EPSILON], setting_of(SEARCH_EPSILON), epsilon, o->epsilon));
     TRY(read_whole(v[SEARCH_TRIALS], SEARCH_TRIALS, &o->trials));
     TRY(read_whole(v[SEARCH_BATCH], SEARCH_BATCH, &o->batch));
+    TRY(read_whole(v[SEARCH_ETA], SEARCH_ETA, &o->eta));
+    TRY(read_number(v[SEARCH_CONFIDENCE], SEARCH_CONFIDENCE, &o->confidence));
+    TRY(read_number(v[SEARCH_FIRST_IMAGES], SEARCH_FIRST_IMAGES, &o->first_images));
+    TRY(read_whole(v[SEARCH_FIRST_RATES], SEARCH_FIRST_RATES, &o->first_rates));
+    TRY(read_whole(v[SEARCH_FIRST_SEEDS], SEARCH_FIRST_SEEDS, &o->first_seeds));
     if (v[SEARCH_SEED] != NULL) {
         TRY(read_count(v[SEARCH_SEED], setting_of(SEARCH_SEED), &exact));
     }
@@ -233,8 +240,9 @@ status search_read(arena *a, const yaml_node *at, config *out)
     o->objective = (config_search_objective)objective;
     o->continuous = continuous != 0.0;
     o->seed = exact;
-    if (o->continuous && o->method == SEARCH_EVERYTHING) {
-        return FAIL_AT(v[SEARCH_CONTINUOUS], "expected false with the method exhaustive, which cannot try all values, found true; take method: bayes");
+    if (o->continuous && (o->method == SEARCH_EVERYTHING || o->method == SEARCH_BY_HALVING)) {
+        return FAIL_AT(v[SEARCH_CONTINUOUS], "expected false with the method %s, which cannot try all values, found true; take method: bayes",
+                       setting_choice(setting_of(SEARCH_METHOD), method));
     }
     return write_again(a, o);
 }
