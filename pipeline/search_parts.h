@@ -4,6 +4,7 @@
 #include "io/config_search.h"
 #include "pipeline/search.h"
 #include "pipeline/search_study.h"
+#include "search/halving.h"
 #include "search/propose.h"
 #include "stages/mask_cache.h"
 
@@ -59,6 +60,9 @@ void search_areas(const result_cell *r, double out[MEASURES]);
 
 /* Collective (pipeline/search_race.c): every setting, by successive halving. */
 MUST_CHECK status search_race(target *t);
+/* Local. Its rungs, rung [HALVING_MOST_RUNGS]: seeds, rates without the first one, which is 0, and shares of each class's images of which there are *of.
+ * s->config: of the whole search. Errors: ST_CONFIG (no rates; too many rungs). */
+MUST_CHECK status search_race_rungs(const search_study *s, size_t *of, halving_budget rung[], size_t *n);
 
 /* Local (pipeline/search_found.c): places, importance, Pareto fronts; the best as criteria of the study. */
 MUST_CHECK status search_conclude(arena *a, const target *t, search_outcome *out);

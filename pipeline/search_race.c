@@ -6,7 +6,6 @@
 
 #include "core/log.h"
 #include "pipeline/search_parts.h"
-#include "search/halving.h"
 
 typedef struct race {
     target *t;
@@ -35,21 +34,27 @@ static size_t smallest_class(const study *s)
     return n;
 }
 
+status search_race_rungs(const search_study *s, size_t *of, halving_budget rung[], size_t *n)
+{
+    const config_search *o = s->space.options;
+    const size_t n_rates = s->config.n_rates - 1;
+    if (n_rates == 0) {
+        return FAIL(ST_CONFIG, "%s: rates: expected some above 0 with search.method halving, found none", s->config.path);
+    }
+    *of = smallest_class(&s->study);
+    const size_t images = (size_t)ceil(o->first_images * (double)*of - 1e-9);
+    const halving_budget whole = {*of, n_rates, s->config.n_seeds};
+    const halving_budget first = {images < 1 ? 1 : images, least(o->first_rates, n_rates), least(o->first_seeds, whole.seeds)};
+    return halving_plan(first, whole, o->eta, rung, n);
+}
+
 static status open_race(race *r)
 {
     const target *t = r->t;
     const study *s = &t->tuning.study;
-    const config_search *o = t->tuning.space.options;
     const size_t n_rates = s->config->n_rates - 1;
     size_t *order;
-    r->of = smallest_class(s);
-    const size_t images = (size_t)ceil(o->first_images * (double)r->of - 1e-9);
-    const halving_budget whole = {r->of, n_rates, s->config->n_seeds};
-    const halving_budget first = {images < 1 ? 1 : images, least(o->first_rates, n_rates), least(o->first_seeds, whole.seeds)};
-    if (n_rates == 0) {
-        return FAIL(ST_CONFIG, "%s: rates: expected some above 0 with search.method halving, found none", s->config->path);
-    }
-    TRY(halving_plan(first, whole, o->eta, r->rung, &r->n_rungs));
+    TRY(search_race_rungs(&t->tuning, &r->of, r->rung, &r->n_rungs));
     TRY_ALLOC(order, t->a, n_rates);
     halving_rate_order(n_rates, order);
     r->rate_order = order;
