@@ -55,7 +55,7 @@ typedef struct config_heatmaps {
 typedef enum config_search_method {
     SEARCH_EVERYTHING, SEARCH_BY_CHANCE, SEARCH_BY_SOBOL, SEARCH_BY_BAYES, SEARCH_BY_HALVING, CONFIG_SEARCH_METHODS
 } config_search_method;
-typedef enum config_search_objective { OBJECTIVE_MEAN, OBJECTIVE_TRAPEZOID, OBJECTIVE_PARAMETERS, OBJECTIVE_MACS, CONFIG_OBJECTIVES } config_search_objective;
+typedef enum config_search_objective { OBJECTIVE_MEAN, OBJECTIVE_TRAPEZOID, OBJECTIVE_PARAMETERS, OBJECTIVE_MACS, OBJECTIVE_ACCURACY, CONFIG_OBJECTIVES } config_search_objective;
 enum { SEARCH_GROUPS = 4, SEARCH_MOST_CHOICES = 8 }; /* low, mid, high, fc, as the fields of the preset */
 typedef struct config_search {
     bool on;
@@ -75,6 +75,8 @@ typedef struct config_search {
     size_t references;        /* images per class: one of config.references */
     double split;             /* share of each class's evaluation images on which settings are judged */
     config_search_objective objective;
+    size_t n_at;              /* rates at which OBJECTIVE_ACCURACY is measured; 0: it is not */
+    const double *at;         /* [n_at] ascending, all among config.rates */
     const char *resolved;     /* the section as YAML that gives the same */
     size_t report;            /* how many of the best settings get curves on the other images, as criteria tuned-<model>-<kind>-1, -2, ... */
 } config_search;

@@ -291,7 +291,9 @@ static const setting search_settings[SEARCH_KEYS] = {
     [SEARCH_SPLIT] = {.field = {.name = "split", .kind = FIELD_REAL, .def = 0.5, .min = 0.01, .max = 0.99,
                                 .help = "share of each class's evaluation images on which settings are judged; curves are of the others"}},
     [SEARCH_OBJECTIVE] = {.field = {.name = "objective", .kind = FIELD_CHOICE, .choices = search_objective_names,
-                                    .help = "what is maximised: A_PR as the mean or the trapezoid, or the area over removed parameters or multiply-adds"}},
+                                    .help = "what is maximised: A_PR as the mean or the trapezoid, area over removed parameters or multiply-adds, accuracy at some rates"}},
+    [SEARCH_AT] = {.field = {.name = "at", .kind = FIELD_LIST, .min = 0, .max = 1, .help = "rates over which accuracy_at is the mean, ascending"},
+                   .item = FIELD_REAL, .below = true, .absent = "accuracy_at is not measured"},
     [SEARCH_REPORT] = {.field = {.name = "report", .kind = FIELD_COUNT, .def = 3, .min = 1, .max = 100,
                                  .help = "of how many of the best settings there are curves on the other images and seeds"}},
 };

@@ -3,13 +3,15 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "io/config_rates.h"
 #include "io/config_read.h"
 #include "io/config_tasks.h"
 #include "nn/op.h"
 #include "pruning/aggregate.h"
 
 const char *const search_objective_names[CONFIG_OBJECTIVES + 1] = {
-    [OBJECTIVE_MEAN] = "a_pr_mean", [OBJECTIVE_TRAPEZOID] = "a_pr_trapezoid", [OBJECTIVE_PARAMETERS] = "area_parameters", [OBJECTIVE_MACS] = "area_macs"};
+    [OBJECTIVE_MEAN] = "a_pr_mean", [OBJECTIVE_TRAPEZOID] = "a_pr_trapezoid", [OBJECTIVE_PARAMETERS] = "area_parameters", [OBJECTIVE_MACS] = "area_macs",
+    [OBJECTIVE_ACCURACY] = "accuracy_at"};
 
 const preset_def *search_preset(void)
 {
@@ -142,6 +144,25 @@ static status check_names(const yaml_node *at, const config *c)
     return STATUS_OK;
 }
 
+static status read_at(arena *a, const yaml_node *at, const config *c, config_search *o)
+{
+    const bool *chosen = NULL;
+    double *values;
+    if (at == NULL) {
+        return STATUS_OK;
+    }
+    const rate_list rates = {c->n_rates, c->rates, c->rate_text};
+    TRY(rates_choose(a, at, setting_of(SEARCH_AT), &rates, &chosen));
+    TRY_ALLOC(values, a, c->n_rates);
+    for (size_t i = 0; i < c->n_rates; i++) {
+        if (chosen[i]) {
+            values[o->n_at++] = c->rates[i];
+        }
+    }
+    o->at = values;
+    return STATUS_OK;
+}
+
 /* ---- as it is written again ---- */
 
 static status add_choices(arena *a, const char **text, size_t key, size_t n, const size_t choice[])
@@ -182,6 +203,13 @@ static status write_again(arena *a, config_search *o)
     }
     TRY_TEXT(t, a, "%s]\n  references: %zu\n  split: %s\n  objective: %s\n  report: %zu\n", t, o->references, number_text(o->split).text,
              search_objective_names[o->objective], o->report);
+    if (o->n_at > 0) {
+        TRY_TEXT(t, a, "%s  at: [", t);
+        for (size_t i = 0; i < o->n_at; i++) {
+            TRY_TEXT(t, a, "%s%s%s", t, i == 0 ? "" : ", ", number_text(o->at[i]).text);
+        }
+        TRY_TEXT(t, a, "%s]\n", t);
+    }
     o->resolved = t;
     return STATUS_OK;
 }
@@ -234,6 +262,10 @@ status search_read(arena *a, const yaml_node *at, config *out)
     TRY(read_references(v[SEARCH_REFERENCES], out, o));
     TRY(read_number(v[SEARCH_SPLIT], SEARCH_SPLIT, &o->split));
     TRY(read_whole(v[SEARCH_OBJECTIVE], SEARCH_OBJECTIVE, &objective));
+    TRY(read_at(a, v[SEARCH_AT], out, o));
+    if (objective == OBJECTIVE_ACCURACY && o->n_at == 0) {
+        return FAIL_AT(v[SEARCH_OBJECTIVE], "expected search.at beside it, the rates at which accuracy is meant, found none");
+    }
     TRY(read_whole(v[SEARCH_REPORT], SEARCH_REPORT, &o->report));
     o->on = true;
     o->method = (config_search_method)method;

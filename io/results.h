@@ -193,7 +193,7 @@ typedef struct result_search {
     const char *const *setting;         /* [n_trials] as a criterion of a study, on one line of YAML */
     const uint64_t *round;              /* [n_trials] proposed together */
     const double *objective, *error;    /* [n_trials] mean over tasks and seeds on the tuning images; standard error over the seeds, NaN with one */
-    const double *a_pr_mean, *a_pr_trapezoid, *area_parameters, *area_macs; /* [n_trials] means over tasks and seeds */
+    const double *a_pr_mean, *a_pr_trapezoid, *area_parameters, *area_macs, *accuracy_at; /* [n_trials] means over tasks and seeds; accuracy_at NaN without rates */
     const double *cost;                 /* [n_trials] images x points of curves that objective and areas rest on; equal masks count for each */
     const double *regret;               /* [n_trials] what the best of all settings has above it, where all were measured on everything; else NaN */
     const result_trial_state *state;    /* [n_trials] */

@@ -52,6 +52,7 @@ static status put_measures(h5_group *g, const result_search *s)
          s->area_parameters},
         {{"area_macs", "trial", H5_REAL, "1", "area under accuracy over the share of removed multiply-adds, mean over the tuning seeds", NULL, NULL},
          s->area_macs},
+        {{"accuracy_at", "trial", H5_REAL, "1", "mean accuracy at the rates search.at, mean over the tuning seeds; NaN: there are none", NULL, NULL}, s->accuracy_at},
         {{"cost", "trial", H5_REAL, "1", "images times points of curves that objective and areas rest on; equal masks count for each", NULL, NULL}, s->cost},
         {{"regret", "trial", H5_REAL, "1", "what the best of all settings has above this one; NaN: not known, since not all were measured on everything", NULL, NULL},
          s->regret},

@@ -203,7 +203,7 @@ static void held_out(const study *s, const results *r, size_t criterion, compone
             const result_cell *c = &r->cells[i];
             double area[MEASURES];
             if (c->criterion == criterion && c->kind == kind && c->n_references == references && c->seed == s->config->seeds[k]) {
-                search_areas(c, area);
+                search_measure(s->config, c, area);
                 by_seed[k] += area[s->config->search.objective];
                 n++;
             }

@@ -55,8 +55,8 @@ typedef struct search_round {
 
 /* Collective. `round`: memory of the round. */
 MUST_CHECK status search_round_run(target *t, arena *round, const search_round *r);
-/* The areas of one cell, in the order of config_search_objective. */
-void search_areas(const result_cell *r, double out[MEASURES]);
+/* The objectives of one cell, in the order of config_search_objective; c: its rates, prediction and search. NaN: accuracy_at of no rates. */
+void search_measure(const config *c, const result_cell *r, double out[MEASURES]);
 
 /* Collective (pipeline/search_race.c): every setting, by successive halving. */
 MUST_CHECK status search_race(target *t);

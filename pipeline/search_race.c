@@ -34,6 +34,26 @@ static size_t smallest_class(const study *s)
     return n;
 }
 
+/* order [n] of the rates behind the first: spread, those that the objective is about before the others. */
+static status order_rates(arena *a, const config *c, size_t n, size_t order[])
+{
+    size_t *spread, at = 0;
+    TRY_ALLOC(spread, a, n);
+    halving_rate_order(n, spread);
+    for (size_t turn = 0; turn < 2; turn++) {
+        for (size_t i = 0; i < n; i++) {
+            bool asked = false;
+            for (size_t k = 0; c->search.objective == OBJECTIVE_ACCURACY && k < c->search.n_at; k++) {
+                asked = asked || c->rates[spread[i] + 1] == c->search.at[k];
+            }
+            if (asked == (turn == 0)) {
+                order[at++] = spread[i];
+            }
+        }
+    }
+    return STATUS_OK;
+}
+
 status search_race_rungs(const search_study *s, size_t *of, halving_budget rung[], size_t *n)
 {
     const config_search *o = s->space.options;
@@ -56,7 +76,7 @@ static status open_race(race *r)
     size_t *order;
     TRY(search_race_rungs(&t->tuning, &r->of, r->rung, &r->n_rungs));
     TRY_ALLOC(order, t->a, n_rates);
-    halving_rate_order(n_rates, order);
+    TRY(order_rates(t->a, s->config, n_rates, order));
     r->rate_order = order;
     TRY_ALLOC(r->alive, t->a, t->room);
     TRY_ALLOC(r->fate, t->a, t->room);

@@ -1,5 +1,6 @@
 /* A round of a search: settings are explained, their components ranked, their networks evaluated. */
 #include <assert.h>
+#include <math.h>
 #include <string.h>
 
 #include "pipeline/gather.h"
@@ -92,8 +93,26 @@ static status evaluate_parts(target *t, const search_round *r, stage_ctx *c)
     return STATUS_OK;
 }
 
-void search_areas(const result_cell *r, double out[MEASURES])
+/* Mean over those of search.at that are among the rates. */
+static double accuracy_at(const config *c, const result_cell *r)
 {
+    const uint64_t *correct = c->prediction == PREDICTION_MASKED ? r->correct_masked : r->correct;
+    double sum = 0.0;
+    size_t n = 0;
+    for (size_t i = 0; i < c->n_rates; i++) {
+        for (size_t k = 0; k < c->search.n_at; k++) {
+            if (c->rates[i] == c->search.at[k]) {
+                sum += (double)correct[i] / (double)r->total;
+                n++;
+            }
+        }
+    }
+    return n == 0 ? (double)NAN : sum / (double)n;
+}
+
+void search_measure(const config *c, const result_cell *r, double out[MEASURES])
+{
+    out[OBJECTIVE_ACCURACY] = accuracy_at(c, r);
     out[OBJECTIVE_MEAN] = r->a_pr_mean;
     out[OBJECTIVE_TRAPEZOID] = r->a_pr_trapezoid;
     out[OBJECTIVE_PARAMETERS] = r->area_parameters;
@@ -119,7 +138,7 @@ static status measure_setting(arena *scratch, const stage_ctx *c, size_t which, 
             continue;
         }
         TRY(gather_cell(scratch, s, c, i, &r));
-        search_areas(&r, area);
+        search_measure(s->config, &r, area);
         for (size_t m = 0; m < MEASURES; m++) {
             out[m] += area[m];
         }

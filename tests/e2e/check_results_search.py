@@ -5,7 +5,7 @@ import re
 import numpy as np
 from results_check import check, near
 
-OBJECTIVES = ("a_pr_mean", "a_pr_trapezoid", "area_parameters", "area_macs")
+OBJECTIVES = ("a_pr_mean", "a_pr_trapezoid", "area_parameters", "area_macs", "accuracy_at")
 
 
 def dominated(values):
@@ -23,7 +23,7 @@ def check_race(name, s):
     """What was dropped later has cost more; only what came to the end is complete, and comes first. Elsewhere regret, where it is known, is by the best."""
     complete, order = s.state.values == "complete", np.argsort(s["rank"].values)
     check(complete.any() and np.isin(s.state.values, ("complete", "worse", "share")).all(), f"{name}/state")
-    check((s["round"].values == s["round"].values.max()) == complete, f"{name}: states and last rungs differ")
+    check(not raced(s) or ((s["round"].values == s["round"].values.max()) == complete).all(), f"{name}: states and last rungs differ")
     by_round = [np.unique(s.cost.values[s["round"].values == k]) for k in range(s["round"].values.max() + 1)]
     check(not raced(s) or all(len(c) == 1 for c in by_round) and (np.diff(np.concatenate(by_round)) > 0).all(), f"{name}/cost of rungs: {by_round}")
     check(np.diff(s["round"].values[order]) <= 0, f"{name}/rank: a setting that was dropped earlier is before one that was dropped later") if raced(s) else None
@@ -75,9 +75,13 @@ def check_held_out(name, s, curves, config):
     for k, i in enumerate(reported):
         of = (curves.model == model) & (curves.kind == kind) & (curves.criterion == f"tuned-{model}-{kind}-{k + 1}") & (curves.references == references)
         check(of.any(), f"{name}: no curve of the setting in place {k}")
-        if not of.any() or s.attrs["objective"] not in curves:
+        if not of.any():
             continue
-        values = curves[s.attrs["objective"]].values[of.values]
+        if s.attrs["objective"] == "accuracy_at":
+            at = [float(rate) for rate in re.search(r"\n  at: \[(.*)\]\n", config).group(1).split(",")]
+            values = curves.accuracy.values[of.values][:, np.isin(curves.rate.values, at)].mean(1)
+        else:
+            values = curves[s.attrs["objective"]].values[of.values]
         seeds = curves.seed.values[of.values]
         means = np.array([values[seeds == seed].mean() for seed in np.unique(seeds)])
         error = means.std(ddof=1) / np.sqrt(len(means)) if len(means) > 1 else np.nan

@@ -45,8 +45,9 @@ check "$work/study file.yaml" --set tasks.seeds=2 --set 'tasks.classes=[2, 6]' -
 check "$work/study file.yaml" --set tasks.seeds=1 --set 'tasks.classes=[2, 3]' --set 'rates=[0, 0.5]' --set search.seeds=1 --set search.method=bayes \
     --set search.continuous=true --set search.trials=6 --set search.batch=3 --set search.objective=area_parameters --set search.report=2
 
-check "$work/study file.yaml" --set tasks.seeds=1 --set 'tasks.classes=[3]' --set 'rates=[0, 0.3, 0.5, 0.9]' --set search.seeds=4 --set search.method=halving \
-    --set 'search.low=[epsilon]' --set 'search.fc=[epsilon, gamma]' --set search.first_seeds=3 --set search.first_rates=1 --set search.confidence=0.5
+check "$work/study file.yaml" --set tasks.seeds=1 --set 'tasks.classes=[2, 3]' --set 'rates=[0, 0.3, 0.5, 0.9]' --set search.seeds=4 --set search.method=halving \
+    --set 'search.low=[epsilon]' --set 'search.fc=[epsilon, gamma]' --set search.first_seeds=3 --set search.first_rates=1 --set search.confidence=0.5 \
+    --set search.objective=accuracy_at --set 'search.at=[0.3, 0.9]'
 
 # One seed, one network: there is no error and no pair, and most images are read once, by one rank of the two.
 sed '/name: digits_vit/,/components:/d' "$work/study file.yaml" >"$work/one.yaml"

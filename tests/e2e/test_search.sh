@@ -52,7 +52,8 @@ criteria:
   - {name: lrp-epsilon, method: lrp}
   - {name: random, method: random}
 tasks: {classes: [3], seeds: 2, references: [3, 5]}
-search: {low: [gamma], mid: [epsilon, alpha-beta], high: [epsilon], fc: [z-plus, epsilon], softmax: [epsilon, z-plus], seeds: [7, 5, 11], references: 3, report: 2}
+search: {low: [gamma], mid: [epsilon, alpha-beta], high: [epsilon], fc: [z-plus, epsilon], softmax: [epsilon, z-plus], seeds: [7, 5, 11], references: 3, report: 2,
+         at: [0, 0.19, 0.38, 0.57, 0.76, 0.95]}
 END
 run 1 1 "$work/s.yaml"
 for n in 2 4; do
@@ -82,6 +83,9 @@ for model in digits_vgg_bn digits_vit; do
         values own "/summary/$measure" $format >"$work/expected"
         agree "$model: $measure of a setting and of the same criterion" "$work/found" "$work/expected"
     done
+    for kind in $kinds; do values 1 "/search/$model/$kind/accuracy_at" %.14g; done >"$work/found" # at all rates: the same sum in another order
+    values own /summary/a_pr_mean %.14g >"$work/expected"
+    agree "$model: accuracy at all rates" "$work/found" "$work/expected"
     for kind in $kinds; do values 1 "/search/$model/$kind/objective"; done >"$work/found"
     values own /summary/a_pr_mean >"$work/expected"
     agree "$model: objective" "$work/found" "$work/expected"

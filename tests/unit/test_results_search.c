@@ -67,6 +67,11 @@ static void searches_are_written(void **state)
     for (size_t i = 0; i < n; i++) {
         mean[i] = 40.0 + (double)i;
     }
+    double *at = get(n, sizeof *at);
+    for (size_t i = 0; i < n; i++) {
+        at[i] = i == 1 ? (double)NAN : 50.0 + (double)i;
+    }
+    own.accuracy_at = at;
     own.a_pr_mean = mean;
     own.a_pr_trapezoid = trapezoid;
     own.area_parameters = parameters;
@@ -88,6 +93,7 @@ static void searches_are_written(void **state)
     assert_reals(file, "area_macs", n, macs);
     assert_reals(file, "held_out", n, s->held_out);
     assert_reals(file, "held_out_error", n, s->held_out_error);
+    assert_reals(file, "accuracy_at", n, at);
     assert_reals(file, "cost", n, s->cost);
     assert_reals(file, "regret", n, s->regret);
     const char **state_names = get(n, sizeof *state_names);
