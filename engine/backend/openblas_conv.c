@@ -2,8 +2,12 @@
  * the second level of the cache and read by sgemm at once. The transposed pass makes the same blocks of w' z and adds them to the image. A
  * pointwise convolution needs none of this: its patches are the image.
  *
- * How a sample is cut depends on the shape of the layer alone, so it goes through the same calls in every slot of every micro-batch; only
- * the order of the calls among samples depends on the batch. */
+ * How a sample is cut depends on the shape of the layer alone, because sgemm's last bits depend on the width of a matrix: so it goes through the
+ * same calls in every slot of every micro-batch. Only the order of the calls among samples depends on the batch: several panels go through a
+ * block of the weights before the next one, which keeps weights in the cache where planes are small.
+ *
+ * A transposed pass could be a forward one with turned weights; that would take a packed copy of them, for layers that reach 0.8 and more of
+ * sgemm without (docs/benchmarks.md). */
 #include "backend/openblas_conv.h"
 
 #include <string.h>
