@@ -14,7 +14,6 @@
 #include <string.h>
 
 #include "attribution/tree.h"
-#include "bench/bandwidth.h"
 #include "bench/clock.h"
 #include "bench/comparison.h"
 #include "bench/peak.h"
@@ -281,7 +280,7 @@ static const work works[] = {
 
 typedef struct measured {
     double seconds, best, processor; /* on the wall, until the last rank is done; of all ranks together, the mean of a repeat */
-    double peak, bandwidth;          /* of a rank, the mean */
+    double peak;                     /* of a rank, the mean */
     double memory;                   /* bytes of a rank, the most */
 } measured;
 
@@ -334,18 +333,15 @@ static status time_all(bench *b, measured *m)
     return STATUS_OK;
 }
 
-static status measure_bounds(bench *b, measured *m)
+/* Collective. */
+static status measure_peak(bench *b, measured *m)
 {
     const double *all;
-    double bandwidth = 0.0;
     TRY(comm_agree(b->c, STATUS_OK));
     const peak p = peak_measure();
-    TRY(comm_agree(b->c, bandwidth_measure(b->small, &bandwidth)));
     arena_reset(b->scratch);
     TRY(comm_gather_f64(b->c, b->scratch, p.flops_per_second, &all));
     m->peak = fmax(m->peak, sum_of(b->c->size, all) / b->c->size);
-    TRY(comm_gather_f64(b->c, b->scratch, bandwidth, &all));
-    m->bandwidth = fmax(m->bandwidth, sum_of(b->c->size, all) / b->c->size);
     return STATUS_OK;
 }
 
@@ -356,9 +352,9 @@ static status print(const bench *b, const measured *m)
     const char *convolutions = b->w->winograd ? "winograd" : "direct";
     (void)printf("{\"bench\": \"compare\", \"side\": \"pollard\", \"what\": \"%s\", \"convolutions\": \"%s\", \"backend\": \"%s\", \"cores\": %d, "
                  "\"batch\": %zu, \"images\": %zu, \"repeats\": %zu, \"seconds\": %.5g, \"seconds_best\": %.5g, \"processor_seconds\": %.5g, "
-                 "\"images_per_s\": %.5g, \"peak_gflops\": %.4g, \"bandwidth_gb_s\": %.4g, \"memory_mib\": %.1f, \"shared_weights_mib\": %.1f}\n",
+                 "\"images_per_s\": %.5g, \"peak_gflops\": %.4g, \"memory_mib\": %.1f, \"shared_weights_mib\": %.1f}\n",
                  b->w->what, convolutions, b->backend->name, b->c->size, b->batch, images, b->repeats, m->seconds, m->best, m->processor,
-                 (double)images / m->seconds, 1e-9 * m->peak, 1e-9 * m->bandwidth, m->memory / 1048576.0, (double)b->weight_bytes / 1048576.0);
+                 (double)images / m->seconds, 1e-9 * m->peak, m->memory / 1048576.0, (double)b->weight_bytes / 1048576.0);
     return fflush(stdout) == 0 ? STATUS_OK : FAIL(ST_CANT_WRITE, "standard output cannot be written");
 }
 
@@ -369,15 +365,14 @@ static status measure(bench *b)
     int cpu;
     TRY(pin_to_own_cpu(b->c, b->scratch, &cpu));
     TRY(b->backend->start());
-    TRY(measure_bounds(b, &m));
+    TRY(measure_peak(b, &m));
     TRY(comm_agree(b->c, b->w->open(b)));
     TRY(time_all(b, &m));
     TRY(comm_gather_f64(b->c, b->scratch, (double)(arena_bytes(b->run) + arena_bytes(b->small)), &all));
     m.memory = most_of(b->c->size, all);
     arena_reset(b->scratch);
     TRY(comm_agree(b->c, b->w->write(b)));
-    arena_release(b->small);
-    TRY(measure_bounds(b, &m));
+    TRY(measure_peak(b, &m));
     return comm_agree(b->c, b->c->rank == 0 ? print(b, &m) : STATUS_OK);
 }
 

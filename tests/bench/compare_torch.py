@@ -2,13 +2,16 @@
 """PyTorch's side of the comparison (docs/performance.md), as a user of PyTorch, zennit and LXT writes it; compare_torch.sh runs it.
 
     compare_torch.py prepare NETWORK FOLDER IMAGES
-    compare_torch.py measure NETWORK FOLDER WHAT CORES BATCH IMAGES REPEATS
+    compare_torch.py measure NETWORK FOLDER WHAT CORES BATCH IMAGES REPEATS [PART]
     compare_torch.py agree   NETWORK FOLDER
 
 prepare   writes net.pth (torchvision's network with random weights), images.f32 and labels.u32.
 measure   WHAT: forward, compiled, lrp, grid, curve. A JSON line with seconds for IMAGES images in micro-batches of BATCH on CORES threads, and
           the results beside. Convolutional networks are explained by zennit with its canonizers, ViT-B/16 by LXT: its patches for
           torchvision's transformers, and zennit's rules as LXT patches them where a layer has another rule than epsilon.
+          PART: of the 20 rates or 16 composites so many are run, and the seconds are multiplied accordingly. A network with zeros takes the
+          time of the whole one at every rate; what a composite takes is a sum over its layers, so that composites which have each rule in
+          each group equally often take what all 16 take on average.
 agree     compares the results of both sides: a JSON line; exit code 1 where they differ by more than rounding.
 """
 import contextlib
@@ -25,10 +28,10 @@ import numpy
 import torch
 import torchvision
 
-RATES, GROUPS = 20, ("low", "mid", "high", "fc")
-# Largest differences that two float32 programs may have, relative to the largest value: of logits; of a layer's component relevance, where
-# divisions by small sums magnify rounding.
-TOLERANCE = {"logits": 1e-4, "relevance": 1e-3}
+RATES, GROUPS, GRID = 20, ("low", "mid", "high", "fc"), 16
+# What two float32 programs may differ by: logits at most so much of the largest; the relevance of a layer's components, over all images, so much in
+# the root of the mean square. Divisions by outputs near 0 magnify rounding where the rule is epsilon: there our own two backends differ by 3e-4.
+TOLERANCE = {"logits": 1e-4, "relevance": 2e-3}
 
 
 # ---- what both sides work on ----
@@ -108,8 +111,16 @@ def report(name, what, run, times, **more):
 
 
 class Run:
-    def __init__(self, cores, batch, images, repeats):
-        self.cores, self.batch, self.images, self.repeats = cores, batch, images, repeats
+    def __init__(self, cores, batch, images, repeats, part=0):
+        self.cores, self.batch, self.images, self.repeats, self.part = cores, batch, images, repeats, part
+
+    def some(self, n):
+        """Of n, as many as are to be run: the first and the last with others between, each with its complement where n is the grid."""
+        return list(range(n)) if self.part in (0, n) else [round(i * (n - 1) / (self.part - 1)) for i in range(self.part)]
+
+
+def times_of_all(times, n, run):
+    return {key: value * n / run for key, value in times.items()}
 
 
 # ---- forward and curve ----
@@ -196,11 +207,13 @@ def measure_curve(name, folder, run):
     change, memory_format = VARIANTS[variant]
 
     def curve():
-        return torch.stack([logits(change(zeroed(net, folder, order[:len(order) * rate // RATES])), data, memory_format) for rate in range(RATES)])
+        return torch.stack([logits(change(zeroed(net, folder, order[:len(order) * rate // RATES])), data, memory_format) for rate in rates])
 
+    rates = run.some(RATES)
     times, result = measure_time(run.repeats, curve, None)
     result.numpy().tofile(folder / "torch-curve.f32")
-    report(name, "curve", run, times, variant=variant)
+    (folder / "torch-curve.json").write_text(json.dumps(rates))
+    report(name, "curve", run, times_of_all(times, RATES, len(rates)), variant=variant, rates_run=len(rates))
 
 
 # ---- attribution ----
@@ -308,12 +321,13 @@ def explain(method, data, plus=()):
 
 
 def method_of(name, folder, data):
-    """The method, with the layout of images in which it is faster: found with one micro-batch."""
+    """The method, with the layout of images in which it is faster: found with a few images."""
+    data = [(x[:4], label[:4]) for x, label in data[:1]]
     method = (Lxt if name.startswith("vit") else Zennit)(name, folder)
     seconds = {}
     for layout in LAYOUTS if isinstance(method, Zennit) else ["contiguous"]:
         method.set_layout(layout)
-        seconds[layout] = measure_time(1, lambda: explain(method, data[:1]), None)[0]["seconds"]
+        seconds[layout] = measure_time(1, lambda: explain(method, data), None)[0]["seconds"]
     method.set_layout(min(seconds, key=seconds.get))
     return method
 
@@ -333,10 +347,11 @@ def measure_lrp(name, folder, run):
 def measure_grid(name, folder, run):
     data = batches(folder, run.batch, run.images)
     method = method_of(name, folder, data)
-    grid = [[group for g, group in enumerate(GROUPS) if i >> g & 1] for i in range(1 << len(GROUPS))]
+    grid = [[group for g, group in enumerate(GROUPS) if i >> g & 1] for i in run.some(GRID)]
     times, result = measure_time(run.repeats, lambda: torch.stack([explain(method, data, plus) for plus in grid]), None)
     result.numpy().tofile(folder / "torch-grid.f32")
-    report(name, "grid", run, times, variant=method.layout, composites=len(grid), **versions(method.packages))
+    (folder / "torch-grid.json").write_text(json.dumps(run.some(GRID)))
+    report(name, "grid", run, times_of_all(times, GRID, len(grid)), variant=method.layout, composites=GRID, composites_run=len(grid), **versions(method.packages))
 
 
 # ---- do both compute the same ----
@@ -356,30 +371,37 @@ def off(found, expected):
 
 
 def off_by_layer(folder, found, expected):
-    """The largest difference over the layers, each relative to its own largest relevance. Arrays [.., components]."""
-    worst = {layer.name: off(found[..., layer.components], expected[..., layer.components])
-             for layer in layers(folder) if layer.kind in ("filters", "neurons") and numpy.abs(expected[..., layer.components]).max() > 0}
+    """The layer that differs most, with the norm of the difference over that of its relevance. Arrays [images, components]."""
+    worst = {}
+    for layer in layers(folder):
+        if layer.kind in ("filters", "neurons"):
+            a, b = found[:, layer.components].astype("float64"), expected[:, layer.components].astype("float64")
+            worst[layer.name] = float(numpy.linalg.norm(a - b) / numpy.linalg.norm(b))
     return max(worst.items(), key=lambda item: item[1])
 
 
 def agree(name, folder):
     n = components(folder)
-    expected = theirs(folder, "forward", (-1, 1000))
-    found = {"forward": off(numpy.concatenate(ours(folder, "forward", (-1, 1000))), expected)}
-    layer = {}
-    if (folder / "pollard-winograd.0.f32").exists():
-        found["winograd"] = off(numpy.concatenate(ours(folder, "winograd", (-1, 1000))), expected)
-    expected = theirs(folder, "lrp", (-1, n))
-    rows = numpy.concatenate(ours(folder, "lrp", (-1, 2, n)))[:, 1]  # signed sums
-    found["lrp"], layer["lrp"] = off_by_layer(folder, rows, expected)[::-1]
+    found, layer = {}, {}
+    if (folder / "torch-forward.f32").exists():
+        expected = theirs(folder, "forward", (-1, 1000))
+        found["forward"] = off(numpy.concatenate(ours(folder, "forward", (-1, 1000))), expected)
+        if (folder / "pollard-winograd.0.f32").exists():
+            found["winograd"] = off(numpy.concatenate(ours(folder, "winograd", (-1, 1000))), expected)
+    if (folder / "torch-lrp.f32").exists():
+        expected = theirs(folder, "lrp", (-1, n))
+        rows = numpy.concatenate(ours(folder, "lrp", (-1, 2, n)))[:, 1]  # signed sums
+        found["lrp"], layer["lrp"] = off_by_layer(folder, rows, expected)[::-1]
     for what in ("curve", "curve-winograd"):
         if (folder / f"pollard-{what}.0.f32").exists() and (folder / "torch-curve.f32").exists():
-            expected = theirs(folder, "curve", (RATES, -1, 1000))
-            found[what] = max(off(a, b) for a, b in zip(ours(folder, what, (-1, 1000)), expected))
+            rates = json.loads((folder / "torch-curve.json").read_text())
+            expected, rows = theirs(folder, "curve", (len(rates), -1, 1000)), ours(folder, what, (-1, 1000))
+            found[what] = max(off(rows[rate], one) for rate, one in zip(rates, expected))
     if (folder / "torch-grid.f32").exists():
-        expected = theirs(folder, "grid", (16, -1, n))
-        rows = numpy.concatenate(ours(folder, "grid", (16, -1, n)), 1)[:, :expected.shape[1]]
-        found["grid"], layer["grid"] = max((off_by_layer(folder, rows[i], expected[i])[::-1] for i in range(16)))
+        grid = json.loads((folder / "torch-grid.json").read_text())
+        expected = theirs(folder, "grid", (len(grid), -1, n))
+        rows = numpy.concatenate(ours(folder, "grid", (GRID, -1, n)), 1)[:, :expected.shape[1]]
+        found["grid"], layer["grid"] = max(off_by_layer(folder, rows[i], one)[::-1] for i, one in zip(grid, expected))
     same = all(value <= TOLERANCE["relevance" if what in ("lrp", "grid") else "logits"] for what, value in found.items())
     print(json.dumps({"bench": "compare", "side": "both", "network": name, "what": "agreement", "off": {key: float(f"{value:.2g}") for key, value in found.items()},
                       "layer": layer, "tolerance": TOLERANCE, "agree": same}), flush=True)
@@ -391,7 +413,7 @@ def main(argv):
     if command == "prepare":
         prepare(name, folder, int(argv[4]))
     elif command == "measure":
-        run = Run(*map(int, argv[5:9]))
+        run = Run(*map(int, argv[5:10]))
         torch.set_num_threads(run.cores)
         {"forward": measure_forward, "compiled": measure_compiled, "lrp": measure_lrp, "grid": measure_grid, "curve": measure_curve}[argv[4]](name, folder, run)
     elif command == "agree":

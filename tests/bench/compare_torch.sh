@@ -6,9 +6,9 @@
 #   BUILD   of Pollard with the tests, for example build/release
 #   --networks "A B"   of vgg16_bn resnet18 resnet50 vit_b_16 (all)       --cores N          ranks, and threads of PyTorch (2)
 #   --what "A B"       of forward lrp curve grid (all)                    --batch N          images in a micro-batch (16)
-#   --rounds N         of forward and lrp, both sides in turn (2)         --repeats N        in each round (2)
-#   --curve-images N   for each of the 20 rates (0: 64, of VGG-16-BN and ViT-B/16 32)
-#   --grid-images N    of PyTorch for each of the 16 composites; Pollard explains a micro-batch a rank (a micro-batch)
+#   --rounds N         of forward and lrp, both sides in turn (2)         --repeats N        in each round (1)
+#   --curve-images N   for each rate (0: 64, of VGG-16-BN and ViT-B/16 32)
+#   --rates N          of PyTorch, of 20 (5); Pollard runs all            --composites N     of PyTorch, of 16 (0: 4, of VGG-16-BN and ViT-B/16 2)
 #   --compile          forward also by torch.compile with frozen weights (a minute a network; needs a C++ compiler)
 # environment: MPIEXEC (mpirun); PIP_ARGUMENTS for pip install, for example an index that has PyTorch without CUDA
 set -u
@@ -16,12 +16,12 @@ usage() { sed -n '2,/^set -u/p' "$0" | sed '$d; s/^# \{0,1\}//' >&2; exit 2; }
 [ $# -ge 2 ] || usage
 venv=$1 build=$2
 shift 2
-networks="vgg16_bn resnet18 resnet50 vit_b_16" what="forward lrp curve grid" cores=2 batch=16 rounds=2 repeats=2 curve_images=0 grid_images=0 compile=
+networks="vgg16_bn resnet18 resnet50 vit_b_16" what="forward lrp curve grid" cores=2 batch=16 rounds=2 repeats=1 curve_images=0 rates=5 composites=0 compile=
 while [ $# -gt 0 ]; do
     case $1 in
         --compile) compile=1; shift; continue ;;
         --networks) networks=${2:?} ;; --what) what=${2:?} ;; --cores) cores=${2:?} ;; --batch) batch=${2:?} ;; --rounds) rounds=${2:?} ;;
-        --repeats) repeats=${2:?} ;; --curve-images) curve_images=${2:?} ;; --grid-images) grid_images=${2:?} ;;
+        --repeats) repeats=${2:?} ;; --curve-images) curve_images=${2:?} ;; --rates) rates=${2:?} ;; --composites) composites=${2:?} ;;
         *) usage ;;
     esac
     shift 2 || usage
@@ -55,11 +55,12 @@ least() { echo $(($1 > $2 ? $1 : $2)); }
 
 disagree=0
 for network in $networks; do
-    winograd=winograd images=64
-    case $network in vit_b_16) winograd='' images=32 ;; vgg16_bn) images=32 ;; esac
+    winograd=winograd images=64 some=4
+    case $network in vit_b_16) winograd='' images=32 some=2 ;; vgg16_bn) images=32 some=2 ;; esac
     [ "$curve_images" = 0 ] || images=$curve_images
+    [ "$composites" = 0 ] || some=$composites
     batches=$((images / batch > 0 ? images / batch : 1))
-    images=$((batches * batch)) both=$((cores * batch)) few=${grid_images/#0/$batch}
+    images=$((batches * batch)) both=$((cores * batch))
     rm -f "$folder"/*
     torch prepare "$network" "$folder" "$(least "$images" "$both")" && pollard describe || exit 1
     for ((round = 0; round < rounds; round++)); do
@@ -77,12 +78,12 @@ for network in $networks; do
         torch measure "$network" "$folder" compiled "$cores" "$batch" "$both" "$repeats"
     fi
     if wanted curve; then
-        torch measure "$network" "$folder" curve "$cores" "$batch" "$images" 1
+        torch measure "$network" "$folder" curve "$cores" "$batch" "$images" 1 "$rates"
         pollard curve onednn "$batch" 1 "$batches"
         [ -z "$winograd" ] || pollard curve-winograd onednn "$batch" 1 "$batches"
     fi
     if wanted grid; then
-        torch measure "$network" "$folder" grid "$cores" "$batch" "$few" 1
+        torch measure "$network" "$folder" grid "$cores" "$batch" "$batch" 1 "$some"
         pollard grid onednn "$batch" 1
     fi
     OMP_NUM_THREADS=$cores "$venv/bin/python" "$here/compare_torch.py" agree "$network" "$folder" || disagree=1

@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "core/rng.h"
 #include "io/checkpoint.h"
@@ -25,6 +26,23 @@ static status read_numbers(arena *a, const char *folder, const char *name, size_
                : FAIL(ST_DATA, "%s: expected a multiple of %zu bytes, found %zu", path, 4 * multiple, out->size);
 }
 
+/* What the tensors do not tell, where there is such a file. */
+static status read_facts(arena *scratch, const char *folder, tensors *t)
+{
+    file_bytes bytes;
+    size_t n = 0;
+    fact *facts = NULL;
+    const char *path = path_join(scratch, folder, "model.json");
+    if (path == NULL) {
+        return (status){ST_ENVIRONMENT};
+    }
+    if (access(path, F_OK) == 0) {
+        TRY(file_read(scratch, path, SIZE_MAX, &bytes));
+        TRY(model_json_parse(scratch, path, bytes, &n, &facts));
+    }
+    return facts_merge(scratch, 0, NULL, n, facts, t);
+}
+
 static status read_network(arena *a, arena *scratch, comparison *c)
 {
     file_bytes bytes;
@@ -35,6 +53,7 @@ static status read_network(arena *a, arena *scratch, comparison *c)
     }
     TRY(file_read(scratch, path, SIZE_MAX, &bytes));
     TRY(checkpoint_parse(scratch, path, bytes, &t));
+    TRY(read_facts(scratch, c->folder, t));
     TRY(graph_build(a, t, &c->whole));
     return graph_needed_rows(a, c->whole, &c->g);
 }

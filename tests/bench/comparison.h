@@ -2,7 +2,7 @@
 #define BENCH_COMPARISON_H
 /* What both sides of the comparison with PyTorch work on (compare_torch.sh): a folder with
  *   net.pth      a network as PyTorch saves it            images.f32  [n_images, C, H, W]
- *   labels.u32   [n_images] the class that is explained
+ *   labels.u32   [n_images] the class that is explained   model.json, if need be, what its tensors do not tell
  * and, made here for the other side,
  *   layers.txt   a line for each layer with components or weights: name, type, depth group, kind of its components, first of them, how many
  *   order.u32    [n_order] components of the curve's kind, in the order in which they are removed */

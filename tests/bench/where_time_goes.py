@@ -106,7 +106,10 @@ def main(argv):
     found = kernels(text)
     runs = (repeats + 1) * cores  # the first micro-batch is not timed by bench_engine, but told of by oneDNN
     if what == "winograd":
-        # Before it, one micro-batch of each algorithm is compared: what is direct in both counts once more for each.
+        # Before it, a micro-batch of each algorithm is compared: what is direct in both counts twice more, what is Winograd's once more, and
+        # the direct twin of that not at all.
+        twins = {kernel.shape for kernel in found if kernel.winograd}
+        found = [kernel for kernel in found if kernel.winograd or kernel.shape not in twins]
         for kernel in found:
             kernel.ms *= runs / (runs + (1 if kernel.winograd else 2) * cores)
     seconds = line["seconds_median"]
