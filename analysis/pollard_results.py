@@ -297,11 +297,13 @@ class Results:
                 found.append((model, str(kind)))
         return found
 
-    def search_frame(self, model, kind):
+    def search_frame(self, model, kind, against=None):
         """All settings that a search tried, with `search:` in the study: a row per trial, the best first.
 
         A column for each dimension: the chosen word, or the value; None or NaN where it does not exist. `gap` is `objective` (tuning images
-        and seeds) less `held_out` (images and seeds that the search never saw). attrs["objective"] says what was maximised.
+        and seeds) less `held_out` (images and seeds that the search never saw). attrs["objective"] says what was maximised. `regret` is
+        what the best of all settings has above a trial's own; known of an exhaustive search, and of another one that tries the same
+        settings on the same images and seeds, `against` Results of the exhaustive one.
         """
         try:
             data = self.group(f"search/{model}/{kind}")
@@ -315,8 +317,13 @@ class Results:
             frame[name] = at if choices == "" else [words[int(x)] if x == x else None for x in at]
         frame["gap"] = frame.objective - frame.held_out
         frame.attrs["objective"] = data.attrs["objective"]
+        if against is not None:
+            other = against.search_frame(model, kind)
+            if other.attrs["objective"] != frame.attrs["objective"] or other.regret.isna().any():
+                raise ValueError("against: expected an exhaustive search with the same objective")
+            frame["regret"] = frame.setting.map(other.set_index("setting").regret)
         return _with_first(frame.sort_values("rank", ignore_index=True), ["rank", "trial", "round", *names, "objective", "error", "held_out",
-                                                                          "held_out_error", "gap"])
+                                                                          "held_out_error", "gap", "regret", "state", "cost"])
 
     def best(self):
         """The best setting of each search: a row per model and kind, with objective, held-out value, their errors and the gap."""

@@ -52,8 +52,10 @@ typedef struct config_heatmaps {
 
 /* The search for the attribution that prunes best (docs/search.md): composites of the preset four-groups, judged on a part of the evaluation
  * images and on seeds of their own; the study's curves are then of the other images and of tasks.seeds. */
-typedef enum config_search_method { SEARCH_EVERYTHING, SEARCH_BY_CHANCE, SEARCH_BY_SOBOL, SEARCH_BY_BAYES, CONFIG_SEARCH_METHODS } config_search_method;
-typedef enum config_search_objective { OBJECTIVE_MEAN, OBJECTIVE_TRAPEZOID, OBJECTIVE_PARAMETERS, OBJECTIVE_MACS, CONFIG_OBJECTIVES } config_search_objective;
+typedef enum config_search_method {
+    SEARCH_EVERYTHING, SEARCH_BY_CHANCE, SEARCH_BY_SOBOL, SEARCH_BY_BAYES, SEARCH_BY_HALVING, CONFIG_SEARCH_METHODS
+} config_search_method;
+typedef enum config_search_objective { OBJECTIVE_MEAN, OBJECTIVE_TRAPEZOID, OBJECTIVE_PARAMETERS, OBJECTIVE_MACS, OBJECTIVE_ACCURACY, CONFIG_OBJECTIVES } config_search_objective;
 enum { SEARCH_GROUPS = 4, SEARCH_MOST_CHOICES = 8 }; /* low, mid, high, fc, as the fields of the preset */
 typedef struct config_search {
     bool on;
@@ -64,13 +66,17 @@ typedef struct config_search {
     size_t n_softmax, softmax[SEARCH_MOST_CHOICES];   /* indices into softmax_rule_names; transformers only */
     bool continuous;          /* also gamma, gamma_fc, alpha and epsilon, where a rule has them */
     double gamma[2], gamma_fc[2], alpha[2], epsilon[2]; /* their ranges; not `continuous`: the preset's and the method's defaults hold */
-    size_t trials, batch;     /* of all methods but SEARCH_EVERYTHING: how many settings, and how many are proposed at a time */
+    size_t trials, batch;     /* of the methods that propose: how many settings, and how many at a time */
     uint64_t seed;            /* of proposals */
+    size_t eta, first_rates, first_seeds;  /* SEARCH_BY_HALVING: a rung is so many times the one before; rates and seeds of the first; */
+    double first_images, confidence;       /* share of its images; that the best setting is not dropped as clearly worse */
     size_t n_seeds;
     const uint64_t *seeds;    /* of the tasks on which settings are judged; none is among config.seeds */
     size_t references;        /* images per class: one of config.references */
     double split;             /* share of each class's evaluation images on which settings are judged */
     config_search_objective objective;
+    size_t n_at;              /* rates at which OBJECTIVE_ACCURACY is measured; 0: it is not */
+    const double *at;         /* [n_at] ascending, all among config.rates */
     const char *resolved;     /* the section as YAML that gives the same */
     size_t report;            /* how many of the best settings get curves on the other images, as criteria tuned-<model>-<kind>-1, -2, ... */
 } config_search;

@@ -1,11 +1,11 @@
 #include "io/config_heatmaps.h"
 
 #include <assert.h>
-#include <math.h>
 #include <string.h>
 
 #include "core/text.h"
 #include "io/config_composite.h"
+#include "io/config_rates.h"
 #include "io/config_read.h"
 
 static const setting *setting_of(size_t key)
@@ -29,42 +29,16 @@ double heatmaps_parameter(const config_heatmaps *h, size_t key)
     return h->explanation.parameters[parameter_of(h->explanation.method, key)];
 }
 
-static size_t nearest_rate(const config *c, double rate)
+/* The first one always is one: what is compared with. */
+static status choose_rates(arena *a, const yaml_node *at, const config *c, const bool **out)
 {
-    size_t nearest = 0;
-    for (size_t i = 1; i < c->n_rates; i++) {
-        nearest = fabs(c->rates[i] - rate) < fabs(c->rates[nearest] - rate) ? i : nearest;
-    }
-    return nearest;
-}
-
-/* A rate is found by its value: two decimal texts of one number are the same double. */
-static status read_rates(arena *a, const yaml_node *at, const config *c, const bool **out)
-{
-    const setting *s = setting_of(HEATMAPS_RATES);
-    const setting one = {.field = {.kind = FIELD_REAL, .min = s->field.min, .max = s->field.max}, .below = s->below};
+    const bool *listed = NULL;
     bool *chosen;
-    size_t next = 0;
+    const rate_list rates = {c->n_rates, c->rates, c->rate_text};
+    TRY(rates_choose(a, at, setting_of(HEATMAPS_RATES), &rates, &listed));
     TRY_ALLOC(chosen, a, c->n_rates);
-    if (at != NULL) {
-        TRY(read_list(at, s, 1, MOST_RATES));
-    }
-    for (size_t i = 0; i < c->n_rates; i++) {
-        chosen[i] = at == NULL || i == 0;
-    }
-    for (const yaml_node *v = at != NULL ? at->first : NULL; v != NULL; v = v->next) {
-        double rate = 0.0;
-        TRY(read_real(v, &one, &rate));
-        const size_t i = nearest_rate(c, rate);
-        if (c->rates[i] != rate) {
-            return FAIL_AT(v, "expected one of the study's rates, found %s; the nearest is %s", yaml_found(v).text, c->rate_text[i]);
-        }
-        if (i < next) {
-            return FAIL_AT(v, "expected more than %s (the list ascends), found %s", c->rate_text[next - 1], yaml_found(v).text);
-        }
-        next = i + 1;
-        chosen[i] = true;
-    }
+    memcpy(chosen, listed, c->n_rates * sizeof *chosen);
+    chosen[0] = true;
     *out = chosen;
     return STATUS_OK;
 }
@@ -155,7 +129,7 @@ status heatmaps_read(arena *a, const yaml_node *at, config *out, const char **wr
     }
     TRY(read_section(at, &heatmaps_section, v));
     TRY(read_count(v[HEATMAPS_IMAGES], setting_of(HEATMAPS_IMAGES), &images));
-    TRY(read_rates(a, v[HEATMAPS_RATES], out, &h->rate));
+    TRY(choose_rates(a, v[HEATMAPS_RATES], out, &h->rate));
     TRY(read_criteria(a, v[HEATMAPS_CRITERIA], out, &h->criterion));
     TRY(read_explanation(a, v, &h->explanation));
     if (v[HEATMAPS_KEEP] != NULL) {

@@ -1,5 +1,6 @@
 #include "io/config_rates.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -146,4 +147,43 @@ static status from_steps(arena *a, const yaml_node *node, rate_list *out)
 status rates_read(arena *a, const yaml_node *node, rate_list *out)
 {
     return node != NULL && node->kind != YAML_MAPPING ? from_list(a, node, out) : from_steps(a, node, out);
+}
+
+static size_t nearest_rate(const rate_list *rates, double rate)
+{
+    size_t nearest = 0;
+    for (size_t i = 1; i < rates->n; i++) {
+        nearest = fabs(rates->value[i] - rate) < fabs(rates->value[nearest] - rate) ? i : nearest;
+    }
+    return nearest;
+}
+
+/* A rate is found by its value: two decimal texts of one number are the same double. */
+status rates_choose(arena *a, const yaml_node *at, const setting *s, const rate_list *rates, const bool **chosen)
+{
+    const setting one = {.field = {.kind = FIELD_REAL, .min = s->field.min, .max = s->field.max}, .below = s->below};
+    bool *list;
+    size_t next = 0;
+    TRY_ALLOC(list, a, rates->n);
+    if (at != NULL) {
+        TRY(read_list(at, s, 1, MOST_RATES));
+    }
+    for (size_t i = 0; i < rates->n; i++) {
+        list[i] = at == NULL;
+    }
+    for (const yaml_node *v = at != NULL ? at->first : NULL; v != NULL; v = v->next) {
+        double rate = 0.0;
+        TRY(read_real(v, &one, &rate));
+        const size_t i = nearest_rate(rates, rate);
+        if (rates->value[i] != rate) {
+            return FAIL_AT(v, "expected one of the study's rates, found %s; the nearest is %s", yaml_found(v).text, rates->text[i]);
+        }
+        if (i < next) {
+            return FAIL_AT(v, "expected more than %s (the list ascends), found %s", rates->text[next - 1], yaml_found(v).text);
+        }
+        next = i + 1;
+        list[i] = true;
+    }
+    *chosen = list;
+    return STATUS_OK;
 }

@@ -12,5 +12,7 @@ typedef struct rate_list {
 
 /* `node` is the value of `rates`, NULL where it is absent. Errors: ST_CONFIG, ST_ENVIRONMENT. */
 MUST_CHECK status rates_read(arena *a, const yaml_node *node, rate_list *out);
+/* Some of the study's rates, as the list `at` says with values that ascend: *chosen [rates->n]; NULL: all. s: of the key. Errors as above. */
+MUST_CHECK status rates_choose(arena *a, const yaml_node *at, const setting *s, const rate_list *rates, const bool **chosen);
 
 #endif

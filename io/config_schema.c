@@ -230,7 +230,7 @@ static const setting heatmaps_settings[HEATMAPS_KEYS] = {
 };
 const section heatmaps_section = {HEATMAPS_KEYS, heatmaps_settings};
 
-static const char *const search_methods[] = {"exhaustive", "random", "sobol", "bayes", NULL};
+static const char *const search_methods[] = {"exhaustive", "random", "sobol", "bayes", "halving", NULL};
 
 static const char *group_rule(size_t i)
 {
@@ -249,7 +249,7 @@ static const char *group_rule(size_t i)
     }
 static const setting search_settings[SEARCH_KEYS] = {
     [SEARCH_METHOD] = {.field = {.name = "method", .kind = FIELD_CHOICE, .choices = search_methods,
-                                 .help = "exhaustive: every setting; bayes: a Gaussian process proposes; random, sobol: for comparison"}},
+                                 .help = "exhaustive: every setting; halving: all on a little, the better ones on more; bayes: a Gaussian process proposes; random, sobol"}},
     [SEARCH_LOW] = SEARCH_RULES("low", "rules that are tried in the layers nearest to the input"),
     [SEARCH_MID] = SEARCH_RULES("mid", "... in the layers between"),
     [SEARCH_HIGH] = SEARCH_RULES("high", "... in the layers nearest to the classifier"),
@@ -267,11 +267,21 @@ static const setting search_settings[SEARCH_KEYS] = {
     [SEARCH_ALPHA] = SEARCH_RANGE("alpha", 1, 100, "range of alpha; beta is alpha - 1", "[1, 4]"),
     [SEARCH_EPSILON] = SEARCH_RANGE("epsilon", 1e-12, 1, "range of epsilon", "[1e-9, 0.1]"),
     [SEARCH_TRIALS] = {.field = {.name = "trials", .kind = FIELD_COUNT, .def = 64, .min = 1, .max = 4096,
-                                 .help = "settings that are tried, of all methods but exhaustive"}},
+                                 .help = "settings that are tried, of bayes, sobol and random"}},
     [SEARCH_BATCH] = {.field = {.name = "batch", .kind = FIELD_COUNT, .def = 8, .min = 1, .max = 1024,
                                 .help = "settings that are proposed, explained and evaluated at a time"}},
     [SEARCH_SEED] = {.field = {.name = "seed", .kind = FIELD_COUNT, .def = 0, .min = 0, .max = 9007199254740992,
                                .help = "of the proposals"}},
+    [SEARCH_ETA] = {.field = {.name = "eta", .kind = FIELD_COUNT, .def = 3, .min = 2, .max = 100,
+                              .help = "of halving: a rung has so many times the work a setting, and leaves one of so many settings"}},
+    [SEARCH_CONFIDENCE] = {.field = {.name = "confidence", .kind = FIELD_REAL, .def = 0.95, .min = 0.5, .max = 0.999999,
+                                     .help = "of halving: settings that are worse than the leader with it are dropped beside those"}},
+    [SEARCH_FIRST_IMAGES] = {.field = {.name = "first_images", .kind = FIELD_REAL, .def = 0.25, .min = 0.001, .max = 1,
+                                       .help = "of halving: share of the images that the first rung has"}},
+    [SEARCH_FIRST_RATES] = {.field = {.name = "first_rates", .kind = FIELD_COUNT, .def = 5, .min = 1, .max = 1000000,
+                                      .help = "... rates, without the first, 0"}},
+    [SEARCH_FIRST_SEEDS] = {.field = {.name = "first_seeds", .kind = FIELD_COUNT, .def = 3, .min = 1, .max = 1000000,
+                                      .help = "... seeds"}},
     [SEARCH_SEEDS] = {.field = {.name = "seeds", .kind = FIELD_COUNT, .def = 5, .min = 0, .max = 0x1p63,
                                 .help = "of the tasks on which settings are judged, none of tasks.seeds; a count n means the n behind them"},
                       .below = true, .form = "count n or list of distinct integers"},
@@ -281,7 +291,9 @@ static const setting search_settings[SEARCH_KEYS] = {
     [SEARCH_SPLIT] = {.field = {.name = "split", .kind = FIELD_REAL, .def = 0.5, .min = 0.01, .max = 0.99,
                                 .help = "share of each class's evaluation images on which settings are judged; curves are of the others"}},
     [SEARCH_OBJECTIVE] = {.field = {.name = "objective", .kind = FIELD_CHOICE, .choices = search_objective_names,
-                                    .help = "what is maximised: A_PR as the mean or the trapezoid, or the area over removed parameters or multiply-adds"}},
+                                    .help = "what is maximised: A_PR as the mean or the trapezoid, area over removed parameters or multiply-adds, accuracy at some rates"}},
+    [SEARCH_AT] = {.field = {.name = "at", .kind = FIELD_LIST, .min = 0, .max = 1, .help = "rates over which accuracy_at is the mean, ascending"},
+                   .item = FIELD_REAL, .below = true, .absent = "accuracy_at is not measured"},
     [SEARCH_REPORT] = {.field = {.name = "report", .kind = FIELD_COUNT, .def = 3, .min = 1, .max = 100,
                                  .help = "of how many of the best settings there are curves on the other images and seeds"}},
 };

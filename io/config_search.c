@@ -3,13 +3,15 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "io/config_rates.h"
 #include "io/config_read.h"
 #include "io/config_tasks.h"
 #include "nn/op.h"
 #include "pruning/aggregate.h"
 
 const char *const search_objective_names[CONFIG_OBJECTIVES + 1] = {
-    [OBJECTIVE_MEAN] = "a_pr_mean", [OBJECTIVE_TRAPEZOID] = "a_pr_trapezoid", [OBJECTIVE_PARAMETERS] = "area_parameters", [OBJECTIVE_MACS] = "area_macs"};
+    [OBJECTIVE_MEAN] = "a_pr_mean", [OBJECTIVE_TRAPEZOID] = "a_pr_trapezoid", [OBJECTIVE_PARAMETERS] = "area_parameters", [OBJECTIVE_MACS] = "area_macs",
+    [OBJECTIVE_ACCURACY] = "accuracy_at"};
 
 const preset_def *search_preset(void)
 {
@@ -142,6 +144,25 @@ static status check_names(const yaml_node *at, const config *c)
     return STATUS_OK;
 }
 
+static status read_at(arena *a, const yaml_node *at, const config *c, config_search *o)
+{
+    const bool *chosen = NULL;
+    double *values;
+    if (at == NULL) {
+        return STATUS_OK;
+    }
+    const rate_list rates = {c->n_rates, c->rates, c->rate_text};
+    TRY(rates_choose(a, at, setting_of(SEARCH_AT), &rates, &chosen));
+    TRY_ALLOC(values, a, c->n_rates);
+    for (size_t i = 0; i < c->n_rates; i++) {
+        if (chosen[i]) {
+            values[o->n_at++] = c->rates[i];
+        }
+    }
+    o->at = values;
+    return STATUS_OK;
+}
+
 /* ---- as it is written again ---- */
 
 static status add_choices(arena *a, const char **text, size_t key, size_t n, const size_t choice[])
@@ -174,12 +195,21 @@ static status write_again(arena *a, config_search *o)
     TRY(add_range(a, &t, SEARCH_GAMMA_FC, o->gamma_fc));
     TRY(add_range(a, &t, SEARCH_ALPHA, o->alpha));
     TRY(add_range(a, &t, SEARCH_EPSILON, o->epsilon));
-    TRY_TEXT(t, a, "%s  trials: %zu\n  batch: %zu\n  seed: %" PRIu64 "\n  seeds: [", t, o->trials, o->batch, o->seed);
+    TRY_TEXT(t, a, "%s  trials: %zu\n  batch: %zu\n  seed: %" PRIu64 "\n", t, o->trials, o->batch, o->seed);
+    TRY_TEXT(t, a, "%s  eta: %zu\n  confidence: %s\n  first_images: %s\n  first_rates: %zu\n  first_seeds: %zu\n  seeds: [", t, o->eta,
+             number_text(o->confidence).text, number_text(o->first_images).text, o->first_rates, o->first_seeds);
     for (size_t i = 0; i < o->n_seeds; i++) {
         TRY_TEXT(t, a, "%s%s%" PRIu64, t, i == 0 ? "" : ", ", o->seeds[i]);
     }
     TRY_TEXT(t, a, "%s]\n  references: %zu\n  split: %s\n  objective: %s\n  report: %zu\n", t, o->references, number_text(o->split).text,
              search_objective_names[o->objective], o->report);
+    if (o->n_at > 0) {
+        TRY_TEXT(t, a, "%s  at: [", t);
+        for (size_t i = 0; i < o->n_at; i++) {
+            TRY_TEXT(t, a, "%s%s%s", t, i == 0 ? "" : ", ", number_text(o->at[i]).text);
+        }
+        TRY_TEXT(t, a, "%s]\n", t);
+    }
     o->resolved = t;
     return STATUS_OK;
 }
@@ -220,6 +250,11 @@ status search_read(arena *a, const yaml_node *at, config *out)
     TRY(read_range(v[SEARCH_EPSILON], setting_of(SEARCH_EPSILON), epsilon, o->epsilon));
     TRY(read_whole(v[SEARCH_TRIALS], SEARCH_TRIALS, &o->trials));
     TRY(read_whole(v[SEARCH_BATCH], SEARCH_BATCH, &o->batch));
+    TRY(read_whole(v[SEARCH_ETA], SEARCH_ETA, &o->eta));
+    TRY(read_number(v[SEARCH_CONFIDENCE], SEARCH_CONFIDENCE, &o->confidence));
+    TRY(read_number(v[SEARCH_FIRST_IMAGES], SEARCH_FIRST_IMAGES, &o->first_images));
+    TRY(read_whole(v[SEARCH_FIRST_RATES], SEARCH_FIRST_RATES, &o->first_rates));
+    TRY(read_whole(v[SEARCH_FIRST_SEEDS], SEARCH_FIRST_SEEDS, &o->first_seeds));
     if (v[SEARCH_SEED] != NULL) {
         TRY(read_count(v[SEARCH_SEED], setting_of(SEARCH_SEED), &exact));
     }
@@ -227,14 +262,19 @@ status search_read(arena *a, const yaml_node *at, config *out)
     TRY(read_references(v[SEARCH_REFERENCES], out, o));
     TRY(read_number(v[SEARCH_SPLIT], SEARCH_SPLIT, &o->split));
     TRY(read_whole(v[SEARCH_OBJECTIVE], SEARCH_OBJECTIVE, &objective));
+    TRY(read_at(a, v[SEARCH_AT], out, o));
+    if (objective == OBJECTIVE_ACCURACY && o->n_at == 0) {
+        return FAIL_AT(v[SEARCH_OBJECTIVE], "expected search.at beside it, the rates at which accuracy is meant, found none");
+    }
     TRY(read_whole(v[SEARCH_REPORT], SEARCH_REPORT, &o->report));
     o->on = true;
     o->method = (config_search_method)method;
     o->objective = (config_search_objective)objective;
     o->continuous = continuous != 0.0;
     o->seed = exact;
-    if (o->continuous && o->method == SEARCH_EVERYTHING) {
-        return FAIL_AT(v[SEARCH_CONTINUOUS], "expected false with the method exhaustive, which cannot try all values, found true; take method: bayes");
+    if (o->continuous && (o->method == SEARCH_EVERYTHING || o->method == SEARCH_BY_HALVING)) {
+        return FAIL_AT(v[SEARCH_CONTINUOUS], "expected false with the method %s, which cannot try all values, found true; take method: bayes",
+                       setting_choice(setting_of(SEARCH_METHOD), method));
     }
     return write_again(a, o);
 }

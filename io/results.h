@@ -178,6 +178,10 @@ typedef struct result_heatmaps {
 } result_heatmaps;
 
 /* The search of one model and kind of components: settings in the order in which they were proposed (docs/search.md). */
+/* What became of a setting: its measures are of all images, rates and seeds of the search; or of a rung after which it was dropped, since the leader was
+ * clearly better (TRIAL_WORSE) or too many were better (TRIAL_SHARE). */
+typedef enum result_trial_state { TRIAL_COMPLETE, TRIAL_WORSE, TRIAL_SHARE, TRIAL_STATES } result_trial_state;
+
 typedef struct result_search {
     size_t model;
     component_kind kind;
@@ -189,9 +193,14 @@ typedef struct result_search {
     const char *const *setting;         /* [n_trials] as a criterion of a study, on one line of YAML */
     const uint64_t *round;              /* [n_trials] proposed together */
     const double *objective, *error;    /* [n_trials] mean over tasks and seeds on the tuning images; standard error over the seeds, NaN with one */
-    const double *a_pr_mean, *a_pr_trapezoid, *area_parameters, *area_macs; /* [n_trials] means over tasks and seeds */
+    const double *a_pr_mean, *a_pr_trapezoid, *area_parameters, *area_macs, *accuracy_at; /* [n_trials] means over tasks and seeds; accuracy_at NaN without rates */
+    const double *cost;                 /* [n_trials] images x points of curves that objective and areas rest on; equal masks count for each */
+    const double *regret;               /* [n_trials] what the best of all settings has above it, where all were measured on everything; else NaN */
+    const result_trial_state *state;    /* [n_trials] */
+    const int64_t *parent;              /* [n_trials] the trial that was taken for the best when this one was proposed; -1: none was */
     uint64_t n_masks, n_evaluated;      /* points of curves, and distinct masks that were run for them */
-    const uint32_t *front;              /* [n_trials] 1: no other setting is better in a_pr_mean, area_parameters and area_macs at once; 2: only those are; ... */
+    uint64_t n_images;                  /* images through the networks of these masks and the unpruned one */
+    const uint32_t *front;              /* [n_trials] 0: not complete; 1: no other setting is better in a_pr_mean, area_parameters and area_macs at once; 2: only those are; ... */
     double *held_out, *held_out_error;  /* [n_trials] the objective on images and seeds that the search never saw; NaN: not reported */
     const size_t *rank;                 /* [n_trials] 0: the best */
     const double *main, *total;         /* [n_dimensions] importance; NaN: not known */

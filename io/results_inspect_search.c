@@ -11,9 +11,9 @@ enum { LONGEST_NAME = 60, LONGEST_SETTING = 1000, BEST = 10, MEASURES = 9 }; /* 
 /* One /search/<model>/<kind>. */
 typedef struct search {
     const char *objective_name;
-    int64_t n_masks, n_evaluated;
+    int64_t n_masks, n_evaluated, n_images;
     size_t n_trials, n_dimensions;
-    const char *const *setting, *const *dimension, *const *choices;
+    const char *const *setting, *const *state, *const *dimension, *const *choices;
     const int64_t *round, *rank, *front;
     const double *objective, *error, *held_out, *held_out_error; /* [n_trials] */
     const double *point;                                         /* [n_trials, n_dimensions] */
@@ -27,7 +27,7 @@ static status read_texts(arena *a, const h5_file *f, const char *group, search *
         const char *name;
         size_t *n;
         const char *const **out;
-    } texts[] = {{"setting", &s->n_trials, &s->setting}, {"dimension", &s->n_dimensions, &s->dimension}, {"choices", &s->n_dimensions, &s->choices}};
+    } texts[] = {{"setting", &s->n_trials, &s->setting}, {"state", &s->n_trials, &s->state}, {"dimension", &s->n_dimensions, &s->dimension}, {"choices", &s->n_dimensions, &s->choices}};
     for (size_t i = 0; i < COUNT(texts); i++) {
         const char *path;
         TRY_TEXT(path, a, "%s/%s", group, texts[i].name);
@@ -76,6 +76,7 @@ static status read_search(arena *a, const h5_file *f, const char *group, search 
     TRY(h5_get_attr_text(a, f, group, "objective", &s->objective_name));
     TRY(h5_get_attr_count(f, group, "n_masks", &s->n_masks));
     TRY(h5_get_attr_count(f, group, "n_evaluated", &s->n_evaluated));
+    TRY(h5_get_attr_count(f, group, "n_images", &s->n_images));
     TRY(read_texts(a, f, group, s));
     TRY(read_counts(a, f, group, s));
     TRY(read_reals(a, f, group, s));
@@ -202,6 +203,21 @@ static status print_best(arena *a, const search *s, FILE *to)
     return STATUS_OK;
 }
 
+/* Of a race: how many settings came how far. */
+static void print_states(const search *s, FILE *to)
+{
+    static const char *const names[] = {"complete", "worse", "share"};
+    size_t n[COUNT(names)] = {0};
+    for (size_t i = 0; i < s->n_trials; i++) {
+        for (size_t k = 0; k < COUNT(names); k++) {
+            n[k] += strcmp(s->state[i], names[k]) == 0;
+        }
+    }
+    if (n[0] < s->n_trials) {
+        (void)fprintf(to, "%zu settings have seen everything; dropped before: %zu clearly worse than the leader, %zu since enough were better\n", n[0], n[1], n[2]);
+    }
+}
+
 static status print_importance(arena *a, const search *s, FILE *to)
 {
     static const char *const headings[] = {"dimension", "alone", "with others", "choices"};
@@ -231,9 +247,10 @@ static status print_search(arena *a, const h5_file *f, const char *model, const 
     TRY(text_printable(a, kind, LONGEST_NAME, &names[1]));
     TRY(text_printable(a, s.objective_name, LONGEST_NAME, &names[2]));
     (void)fprintf(to,
-                  "\nSearch of %s, %s: %zu settings by %s on the tuning images, %" PRId64 " points of curves by %" PRId64
-                  " masks; gap: objective less the value on images and seeds that the search never saw\n",
-                  names[0], names[1], s.n_trials, names[2], s.n_masks, s.n_evaluated);
+                  "\nSearch of %s, %s: %zu settings by %s on the tuning images, %" PRId64 " points of curves by %" PRId64 " masks and %" PRId64
+                  " images; gap: objective less the value on images and seeds that the search never saw\n",
+                  names[0], names[1], s.n_trials, names[2], s.n_masks, s.n_evaluated, s.n_images);
+    print_states(&s, to);
     TRY(print_best(a, &s, to));
     return print_importance(a, &s, to);
 }

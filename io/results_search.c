@@ -21,11 +21,21 @@ static status put_settings(h5_group *g, const result_search *s)
     static const h5_variable point = {"point", "trial dimension", H5_REAL, NULL,
                                       "the setting: number of a choice, or a value; NaN where the dimension does not exist", NULL, NULL};
     static const h5_variable setting = {"setting", "trial", H5_STRING, NULL, "the same as a criterion of a study, in YAML", NULL, NULL};
-    static const h5_variable round = {"round", "trial", H5_COUNT, NULL, "settings with the same number were proposed together", NULL, NULL};
+    static const h5_variable round = {"round", "trial", H5_COUNT, NULL, "settings with the same number were proposed together; with halving, the last rung", NULL, NULL};
+    static const h5_variable parent = {"parent", "trial", H5_SIGNED, NULL, "the trial that was taken for the best when this one was proposed; -1: none was", NULL, NULL};
+    static const h5_variable state = {"state", "trial", H5_STRING, NULL, "complete; or dropped from a race: worse (clearly, than the leader), share (too many were better)", NULL, NULL};
+    static const char *const states[TRIAL_STATES] = {[TRIAL_COMPLETE] = "complete", [TRIAL_WORSE] = "worse", [TRIAL_SHARE] = "share"};
+    const char **text;
+    TRY_ALLOC(text, g->file->scratch, s->n_trials);
+    for (size_t i = 0; i < s->n_trials; i++) {
+        text[i] = states[s->state[i]];
+    }
     TRY(results_put_numbering(g, "trial", s->n_trials, "setting, in the order in which they were proposed"));
     TRY(h5_put(g, &point, s->point));
     TRY(h5_put(g, &setting, s->setting));
-    return h5_put(g, &round, s->round);
+    TRY(h5_put(g, &round, s->round));
+    TRY(h5_put(g, &parent, s->parent));
+    return h5_put(g, &state, text);
 }
 
 static status put_measures(h5_group *g, const result_search *s)
@@ -42,6 +52,10 @@ static status put_measures(h5_group *g, const result_search *s)
          s->area_parameters},
         {{"area_macs", "trial", H5_REAL, "1", "area under accuracy over the share of removed multiply-adds, mean over the tuning seeds", NULL, NULL},
          s->area_macs},
+        {{"accuracy_at", "trial", H5_REAL, "1", "mean accuracy at the rates search.at, mean over the tuning seeds; NaN: there are none", NULL, NULL}, s->accuracy_at},
+        {{"cost", "trial", H5_REAL, "1", "images times points of curves that objective and areas rest on; equal masks count for each", NULL, NULL}, s->cost},
+        {{"regret", "trial", H5_REAL, "1", "what the best of all settings has above this one; NaN: not known, since not all were measured on everything", NULL, NULL},
+         s->regret},
         {{"held_out", "trial", H5_REAL, "1", "what is maximised, on images and seeds that the search never saw; NaN: not reported", NULL, NULL},
          s->held_out},
         {{"held_out_error", "trial", H5_REAL, "1", "its standard error over the seeds; NaN: not reported, or one seed", NULL, NULL}, s->held_out_error},
@@ -56,7 +70,7 @@ static status put_places(h5_group *g, const result_search *s)
 {
     static const h5_variable rank = {"rank", "trial", H5_COUNT, NULL, "place among all settings; 0: the best", NULL, NULL};
     static const h5_variable front = {"front", "trial", H5_INDEX32, NULL,
-                                      "Pareto front: 1 where no other setting is better in A_PR and both areas at once, 2 where only those are, ...", NULL,
+                                      "Pareto front of the complete settings, 0 for the others: 1 where no other setting is better in A_PR and both areas at once, 2 where only those are, ...", NULL,
                                       NULL};
     uint64_t *place;
     TRY_ALLOC(place, g->file->scratch, s->n_trials);
@@ -78,6 +92,7 @@ static status put_search(const results_writer *w, const result_search *s)
     TRY_OR(cleanup, st, h5_attr_text(&g, "objective", s->maximised == NULL ? "" : s->maximised));
     TRY_OR(cleanup, st, h5_attr_count(&g, "n_masks", s->n_masks));
     TRY_OR(cleanup, st, h5_attr_count(&g, "n_evaluated", s->n_evaluated));
+    TRY_OR(cleanup, st, h5_attr_count(&g, "n_images", s->n_images));
     TRY_OR(cleanup, st, put_dimensions(&g, s));
     TRY_OR(cleanup, st, put_settings(&g, s));
     TRY_OR(cleanup, st, put_measures(&g, s));

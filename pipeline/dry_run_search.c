@@ -1,6 +1,22 @@
 /* What a search will try. */
 #include "pipeline/dry_run_parts.h"
-#include "pipeline/search_study.h"
+#include "pipeline/search_parts.h"
+
+/* Of a race. Who is clearly worse goes too, so there may be fewer. */
+static status print_rungs(FILE *to, const search_study *t, size_t settings, size_t kinds)
+{
+    halving_budget rung[HALVING_MOST_RUNGS];
+    size_t n = 0, of = 0, alive[HALVING_MOST_RUNGS], all[HALVING_MOST_RUNGS];
+    TRY(search_race_rungs(t, &of, rung, &n));
+    for (size_t k = 0; k < n; k++) {
+        all[k] = settings;
+        alive[k] = k == 0 ? settings : (alive[k - 1] + t->space.options->eta - 1) / t->space.options->eta;
+        (void)fprintf(to, "    rung %zu: at most %zu settings%s, %.3g %% of the images, %zu rates, %zu seeds\n", k + 1, alive[k],
+                      kinds > 1 ? " for each kind" : "", 100.0 * (double)rung[k].images / (double)of, rung[k].rates + 1, rung[k].seeds);
+    }
+    (void)fprintf(to, "    at most %.3g %% of the images that all settings on everything take\n", 100.0 * halving_work(n, rung, alive) / halving_work(n, rung, all));
+    return STATUS_OK;
+}
 
 static status print_model(arena *a, FILE *to, const study *s, size_t model)
 {
@@ -21,7 +37,7 @@ static status print_model(arena *a, FILE *to, const study *s, size_t model)
     (void)fprintf(to, "  %s: %zu settings%s, %zu explained images, %zu curves of %zu rates: at most %.4g images through pruned networks\n",
                   t.model.config->name, settings, by_kind ? " for each kind of components" : "", t.study.explained.n, curves, s->config->n_rates,
                   (double)images / (double)t.study.n_tasks * (double)curves * (double)s->config->n_rates);
-    return STATUS_OK;
+    return o->method == SEARCH_BY_HALVING ? print_rungs(to, &t, settings, t.model.n_kinds) : STATUS_OK;
 }
 
 status dry_run_print_search(arena *a, FILE *to, const study *s)

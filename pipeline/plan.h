@@ -17,6 +17,9 @@ MUST_CHECK status plan_build(comm *c, arena *a, const char *config_path, size_t 
 /* Local. Draws the tasks, the evaluation sets and the reference sets (pipeline/plan_samples.c). */
 MUST_CHECK status plan_samples(arena *a, arena *scratch, study *s);
 
+/* How many of a class's evaluation images a search judges by. */
+size_t plan_tuning_count(const study *s, size_t class);
+
 /* The classes of a stated subset: stated [subset->n] in the order of the study. A name of a class comes before a number. Errors: ST_CONFIG
  * with place and closest name (pipeline/plan_subsets.c). */
 MUST_CHECK status plan_subset(arena *scratch, const dataset *d, const config_subset *subset, uint32_t stated[]);

@@ -55,12 +55,22 @@ static status draw_classes(arena *a, arena *scratch, const study *s, study_task 
     return STATUS_OK;
 }
 
+size_t plan_tuning_count(const study *s, size_t class)
+{
+    return (size_t)((double)class_size(s->evaluation_data, class) * s->config->search.split + 0.5);
+}
+
+/* Of n images in the order of their draw: where the share first..end begins or ends. */
+static size_t share_at(size_t n, const study_share *share, size_t at)
+{
+    return (n * at + share->of - 1) / share->of;
+}
+
 /* Which images of a class a search judges by: in_part [class_size()] true for those of the study's part. The same for all studies, tasks and seeds. */
 static status choose_part(arena *scratch, const study *s, size_t class, bool *in_part, size_t *count)
 {
     const dataset *d = s->evaluation_data;
-    const size_t n = class_size(d, class);
-    const size_t tuning = (size_t)((double)n * s->config->search.split + 0.5);
+    const size_t n = class_size(d, class), tuning = plan_tuning_count(s, class);
     size_t *pool, *chosen;
     for (size_t k = 0; k < n; k++) {
         in_part[k] = s->part != PART_TUNING;
@@ -76,10 +86,12 @@ static status choose_part(arena *scratch, const study *s, size_t class, bool *in
     TRY_ALLOC(pool, scratch, n);
     TRY_ALLOC(chosen, scratch, tuning);
     rng_subset(0, RNG_SPLIT, (uint32_t)class, n, tuning, pool, chosen);
+    const bool all = s->share.of == 0;
+    const size_t first = all ? 0 : share_at(tuning, &s->share, s->share.first), end = all ? tuning : share_at(tuning, &s->share, s->share.end);
     for (size_t k = 0; k < tuning; k++) {
-        in_part[chosen[k]] = s->part == PART_TUNING;
+        in_part[chosen[k]] = s->part == PART_TUNING && k >= first && k < end;
     }
-    *count = s->part == PART_TUNING ? tuning : n - tuning;
+    *count = s->part == PART_TUNING ? end - first : n - tuning;
     return STATUS_OK;
 }
 
@@ -142,7 +154,9 @@ static status draw_tasks(arena *a, arena *scratch, study *s)
         TRY(draw_classes(a, scratch, s, t));
         t->evaluation = find_evaluation(evaluations, s->n_evaluations, t);
         if (t->evaluation == s->n_evaluations) {
-            TRY(evaluation_build(a, scratch, s, t, &evaluations[s->n_evaluations++]));
+            TRY(evaluation_build(a, scratch, s, t, &evaluations[s->n_evaluations]));
+            evaluations[s->n_evaluations].number = s->n_evaluations;
+            s->n_evaluations++;
         }
     }
     s->tasks = tasks;

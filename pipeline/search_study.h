@@ -20,4 +20,19 @@ MUST_CHECK status search_study_trials(const search_study *s, size_t *out);
 /* Local. The settings points [n, space.n] become the criteria. `a`: of the round. */
 MUST_CHECK status search_study_settings(arena *a, search_study *s, size_t n, const double points[]);
 
+
+/* A rung of a race: the first of the whole study's seeds, some of its rates, and of its images the first `parts.end[n - 1]` of `of` shares of each class,
+ * as parts that begin where the one before ends. */
+typedef struct search_rung {
+    size_t n_seeds, n_rates;
+    const double *rates;  /* [n_rates] ascending, with 0 */
+    size_t of, n_parts;
+    const size_t *end;    /* [n_parts] ascending */
+} search_rung;
+
+/* Local. The study of a rung, without settings; its evaluation sets are of all its images. part [n_parts]: those of each part, in the same order, with
+ * numbers that are the same on every rung. `a`: of the rung. Errors: ST_CONFIG. */
+MUST_CHECK status search_study_rung(arena *a, arena *scratch, const search_study *whole, const search_rung *r, search_study *out,
+                                    const study_evaluation *part[]);
+
 #endif

@@ -42,6 +42,7 @@ static status spread_all(stage_ctx *c, const evaluator *e, evaluate_point *point
             TRY(spread(c, e, &e->sets[i], &e->sets[i].points[k], points));
         }
         c->evaluate.n_evaluated += e->sets[i].n_new;
+        c->evaluate.n_images += (uint64_t)e->sets[i].n_new * e->sets[i].set->samples.n;
     }
     c->evaluate.n_masks += e->masks.n;
     return STATUS_OK;
@@ -69,9 +70,9 @@ static status exchange(mask_cache *cache, evaluator *e)
             const mask_point *m = &p->points[k];
             int64_t *own = e->counters + m->counters;
             if (m->known) {
-                memcpy(own, mask_cache_find(cache, e->model, p->evaluation, m->digest), n * sizeof *own);
+                memcpy(own, mask_cache_find(cache, e->model, p->set->number, m->digest), n * sizeof *own);
             } else {
-                TRY(mask_cache_add(cache, e->model, p->evaluation, m->digest, n, own));
+                TRY(mask_cache_add(cache, e->model, p->set->number, m->digest, n, own));
             }
         }
     }

@@ -39,7 +39,7 @@ static void whole_key(const void *context, size_t item, journal_key *out)
     const evaluator *e = context;
     size_t index;
     const set_plan *p = set_of_whole(e, item, &index);
-    *out = (journal_key){ITEM_WHOLE, (uint32_t)e->model, (uint32_t)p->evaluation, (uint32_t)index, {0}};
+    *out = (journal_key){ITEM_WHOLE, (uint32_t)e->model, (uint32_t)p->set->number, (uint32_t)index, {0}};
 }
 
 static size_t whole_payload(const void *context, size_t item)
@@ -146,7 +146,7 @@ static void pruned_key(const void *context, size_t item, journal_key *out)
 {
     const evaluator *e = context;
     const pruned_item at = pruned_at(e, item);
-    *out = (journal_key){ITEM_PRUNED, (uint32_t)e->model, (uint32_t)at.p->evaluation, (uint32_t)at.run, {0}};
+    *out = (journal_key){ITEM_PRUNED, (uint32_t)e->model, (uint32_t)at.p->set->number, (uint32_t)at.run, {0}};
     memcpy(out->content, at.m->digest, sizeof out->content);
 }
 
@@ -307,7 +307,7 @@ status evaluate_pruned(evaluator *e, arena *a)
 static curve_note note_of(const evaluator *e, const set_plan *p, const mask_point *m, const mask_use *u)
 {
     const size_t own = counters_size(p->set) * sizeof(int64_t);
-    curve_note n = {.evaluation = (uint32_t)p->evaluation,
+    curve_note n = {.evaluation = (uint32_t)p->set->number,
                     .items = (uint32_t)(m->unpruned ? p->n_batches : p->n_runs),
                     .cell = (uint32_t)u->cell,
                     .rate = (uint32_t)u->rate,

@@ -23,7 +23,7 @@ typedef struct mask_point {
 /* An evaluation set with all of its masks, and how its items are numbered. */
 typedef struct set_plan {
     const study_evaluation *set;
-    size_t evaluation;     /* its number */
+    size_t evaluation;     /* which of the study's */
     size_t n_batches, n_runs;
     size_t n_points, n_new; /* n_new: that are to be evaluated */
     mask_point *points;    /* [n_points], the unpruned one first, those that are known last */

@@ -72,7 +72,7 @@ static status sort_known(arena *a, const mask_cache *cache, const evaluator *e, 
     for (size_t turn = 0; turn < 2; turn++) {
         for (size_t i = 0; i < p->n_points; i++) {
             mask_point *m = &p->points[i];
-            m->known = !m->unpruned && cache != NULL && mask_cache_find(cache, e->model, p->evaluation, m->digest) != NULL;
+            m->known = !m->unpruned && cache != NULL && mask_cache_find(cache, e->model, p->set->number, m->digest) != NULL;
             if (m->known == (turn == 1)) {
                 in_order[n++] = *m;
             }

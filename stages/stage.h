@@ -42,6 +42,7 @@ typedef struct evaluate_point {
 typedef struct evaluate_output {
     const evaluate_point *points; /* [n_cells, n_rates] */
     size_t n_masks, n_evaluated;  /* cells x rates, and how many distinct ones were run */
+    uint64_t n_images;            /* through the networks of these, the unpruned one among them; padding aside */
 } evaluate_output;
 
 size_t evaluate_runs(const study *s, size_t model, size_t evaluation); /* runs of micro-batches, each an item with each pruned network */

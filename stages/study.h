@@ -41,6 +41,7 @@ typedef struct study_task {
 
 /* Images of a class set; tasks with the same classes share it. */
 typedef struct study_evaluation {
+    size_t number; /* what keys of items and known masks call it: the same for the same images in all rounds of a search */
     size_t n_classes;
     const uint32_t *classes; /* ascending */
     sample_list samples;
@@ -64,9 +65,15 @@ typedef struct study_cell {
 /* Which evaluation images count: a search judges by some and reports on the others. */
 typedef enum study_part { PART_ALL, PART_TUNING, PART_HELD_OUT } study_part;
 
+/* Of every class's images of PART_TUNING, in the order in which they were drawn, those from first/of to end/of, rounded up; of == 0: all. */
+typedef struct study_share {
+    size_t first, end, of;
+} study_share;
+
 typedef struct study {
     const config *config;
     study_part part;
+    study_share share; /* of that part */
     const dataset *reference_data, *evaluation_data;
     const backend_def *backend;
     size_t n_models, n_tasks, n_evaluations, n_references, n_cells;

@@ -61,8 +61,9 @@ MAPS = {"heatmap": ("heatmap", "i8"), "row": ("row", "i8"), "column": ("column",
         "relevance": ("heatmap row column", "f4")}
 SEARCH = {"dimension": ("dimension", "text"), "trial": ("trial", "i8"), "choices": ("dimension", "text"), "importance_main": ("dimension", "f8"),
           "importance_total": ("dimension", "f8"), "point": ("trial dimension", "f8"), "setting": ("trial", "text"), "round": ("trial", "i8"),
-          "rank": ("trial", "i8"), "front": ("trial", "u4")} | {
-    name: ("trial", "f8") for name in ("objective", "error", "a_pr_mean", "a_pr_trapezoid", "area_parameters", "area_macs", "held_out", "held_out_error")}
+          "rank": ("trial", "i8"), "front": ("trial", "u4"), "parent": ("trial", "i8"), "state": ("trial", "text")} | {
+    name: ("trial", "f8") for name in ("objective", "error", "a_pr_mean", "a_pr_trapezoid", "area_parameters", "area_macs", "accuracy_at", "held_out", "held_out_error", "cost",
+                                       "regret")}
 PARTS = {"/models/": MODEL, "/audit/": AUDIT, "/rows/": ROWS, "/heatmaps/maps/": MAPS, "/spectrum/": SPECTRUM, "/search/": SEARCH}
 FIXED = {"/curves": CURVES, "/stability": STABILITY, "/summary": SUMMARY, "/differences": DIFFERENCES, "/criteria": CRITERIA, "/classes": CLASSES,
          "/provenance": PROVENANCE}

@@ -39,11 +39,15 @@ check "$work/study file.yaml" --set tasks.seeds=2 --set 'tasks.classes=[2, 4]' -
 check "$work/study file.yaml" --set tasks.seeds=1 --set 'tasks.classes=[2, 4]' --set 'rates=[0, 0.3, 0.5]' --set heatmaps.images=1 \
     --set 'heatmaps.rates=[0.5]' --set 'heatmaps.criteria=[random]' --set heatmaps.composite=epsilon-plus-flat
 
-# Searches: a grid, and values by Bayesian optimisation; two seeds on either side, one of them, several objectives.
+# Searches: a grid, values by Bayesian optimisation, a race; two seeds on either side, one of them, several objectives.
 check "$work/study file.yaml" --set tasks.seeds=2 --set 'tasks.classes=[2, 6]' --set 'rates=[0, 0.3, 0.5, 0.9]' --set search.seeds=2 \
     --set 'search.low=[epsilon, gamma]' --set 'search.mid=[epsilon, z-plus]' --set 'search.high=[alpha-beta]' --set 'search.fc=[epsilon]'
 check "$work/study file.yaml" --set tasks.seeds=1 --set 'tasks.classes=[2, 3]' --set 'rates=[0, 0.5]' --set search.seeds=1 --set search.method=bayes \
     --set search.continuous=true --set search.trials=6 --set search.batch=3 --set search.objective=area_parameters --set search.report=2
+
+check "$work/study file.yaml" --set tasks.seeds=1 --set 'tasks.classes=[2, 3]' --set 'rates=[0, 0.3, 0.5, 0.9]' --set search.seeds=4 --set search.method=halving \
+    --set 'search.low=[epsilon]' --set 'search.fc=[epsilon, gamma]' --set search.first_seeds=3 --set search.first_rates=1 --set search.confidence=0.5 \
+    --set search.objective=accuracy_at --set 'search.at=[0.3, 0.9]'
 
 # One seed, one network: there is no error and no pair, and most images are read once, by one rank of the two.
 sed '/name: digits_vit/,/components:/d' "$work/study file.yaml" >"$work/one.yaml"

@@ -52,7 +52,8 @@ criteria:
   - {name: lrp-epsilon, method: lrp}
   - {name: random, method: random}
 tasks: {classes: [3], seeds: 2, references: [3, 5]}
-search: {low: [gamma], mid: [epsilon, alpha-beta], high: [epsilon], fc: [z-plus, epsilon], softmax: [epsilon, z-plus], seeds: [7, 5, 11], references: 3, report: 2}
+search: {low: [gamma], mid: [epsilon, alpha-beta], high: [epsilon], fc: [z-plus, epsilon], softmax: [epsilon, z-plus], seeds: [7, 5, 11], references: 3, report: 2,
+         at: [0, 0.19, 0.38, 0.57, 0.76, 0.95]}
 END
 run 1 1 "$work/s.yaml"
 for n in 2 4; do
@@ -82,6 +83,9 @@ for model in digits_vgg_bn digits_vit; do
         values own "/summary/$measure" $format >"$work/expected"
         agree "$model: $measure of a setting and of the same criterion" "$work/found" "$work/expected"
     done
+    for kind in $kinds; do values 1 "/search/$model/$kind/accuracy_at" %.14g; done >"$work/found" # at all rates: the same sum in another order
+    values own /summary/a_pr_mean %.14g >"$work/expected"
+    agree "$model: accuracy at all rates" "$work/found" "$work/expected"
     for kind in $kinds; do values 1 "/search/$model/$kind/objective"; done >"$work/found"
     values own /summary/a_pr_mean >"$work/expected"
     agree "$model: objective" "$work/found" "$work/expected"
@@ -115,8 +119,8 @@ mkdir "$work/elsewhere"
 cp "$work/1.h5.tuned.yaml" "$work/elsewhere/t.yaml" # its paths begin at the root
 (cd "$work/elsewhere" && run tuned 2 t.yaml && echo "$failed" >"$work/failed.tuned")
 [ "$(cat "$work/failed.tuned" 2>/dev/null)" = "$failed" ] && pass || fail "the study of the best settings does not run"
-rankings=$(h5ls -r "$work/1.h5" | grep -o '^/tracks/[^ ]*/ranking') # 3 kinds of components, 2 criteria and 2 settings for each
-[ "$(echo "$rankings" | grep -c .)" = 12 ] && pass || fail "expected 12 rankings, found: $rankings"
+rankings=$(h5ls -r "$work/1.h5" | grep -o '^/tracks/[^ ]*/ranking') # of 3 kinds of components: 2 criteria and 2 settings for each kind of the network
+[ "$(echo "$rankings" | grep -c .)" = 16 ] && pass || fail "expected 16 rankings, found: $rankings"
 for at in $rankings; do
     h5diff "$work/1.h5" "$work/tuned.h5" "$at" "$at" >"$work/diff" 2>&1 && pass || { fail "$at differs in the study of the best settings"; head -3 "$work/diff"; }
 done
@@ -154,6 +158,60 @@ agree "settings tried together and one after the other" "$work/together" "$work/
 [ "$(counted together n_masks)" = $((16 * 2 * 6)) ] && [ "$(counted rounds n_masks)" = $((16 * 2 * 6)) ] && pass || fail "n_masks: $(counted together n_masks), $(counted rounds n_masks)"
 [ "$(counted together n_evaluated)" -le $((8 * 2 * 5 + 1)) ] && pass || fail "$(counted together n_evaluated) networks were run for 8 rankings"
 [ "$(counted rounds n_evaluated)" = $(($(counted together n_evaluated) + 5)) ] && pass || fail "6 rounds ran $(counted rounds n_evaluated) networks, one round $(counted together n_evaluated)"
+
+# ---- races ----
+study "$work/r.yaml" digits_vgg_bn digits_vit <<'END'
+criteria:
+  - {name: random, method: random}
+tasks: {classes: [3], seeds: 1, references: [3]}
+search: {low: [epsilon], high: [epsilon, z-plus], fc: [epsilon, gamma], seeds: 4, report: 2, eta: 2, first_images: 0.3, first_rates: 2, first_seeds: 2}
+END
+run race 1 "$work/r.yaml" --set search.method=halving
+run race-3 3 "$work/r.yaml" --set search.method=halving
+same race race-3
+run whole 2 "$work/r.yaml"
+# At once on everything a race is the exhaustive search.
+run once 2 "$work/r.yaml" --set search.method=halving --set search.first_images=1 --set search.first_rates=100 --set search.first_seeds=100
+number() { h5dump -a "$2" "$work/$1.h5" | sed -n 's/^ *([0-9]*): *\([0-9]*\)$/\1/p'; }
+for at in digits_vgg_bn/filters digits_vit/neurons digits_vit/heads; do
+    for of in rank objective error a_pr_mean area_parameters area_macs front importance_main importance_total cost state; do
+        values once "/search/$at/$of" >"$work/found"
+        values whole "/search/$at/$of" >"$work/expected"
+        agree "$at: $of of a race of one rung" "$work/found" "$work/expected"
+    done
+    # What is left in the end has been measured on everything: as in the exhaustive search, whatever was added up from parts and rungs.
+    for name in race whole; do
+        for of in state setting rank objective error a_pr_trapezoid area_macs cost; do values $name "/search/$at/$of" | tr -d ' ' >"$work/$of"; done
+        (cd "$work" && paste -d' ' state setting objective error a_pr_trapezoid area_macs cost >"measures.$name")
+        (cd "$work" && paste -d' ' rank state >"places.$name")
+        cp "$work/cost" "$work/cost.$name"
+    done
+    grep '^complete' "$work/measures.race" >"$work/found"
+    grep -F -f "$work/found" "$work/measures.whole" >"$work/expected"
+    agree "$at: settings of the last rung" "$work/found" "$work/expected"
+    left=$(wc -l <"$work/found") all=$(wc -l <"$work/measures.race")
+    [ "$all" = 32 ] && [ "$left" -ge 2 ] && [ "$left" -le 4 ] && pass || fail "$at: $left of $all settings are complete"
+    [ "$(sort -n "$work/places.race" | head -"$left" | grep -c ' complete$')" = "$left" ] && pass || fail "$at: a dropped setting is before a complete one"
+    [ "$(sort -un "$work/cost.race" | wc -l)" -ge 3 ] && [ "$(sort -n "$work/cost.race" | tail -1)" = "$(sort -un "$work/cost.whole")" ] && pass || fail "$at: costs $(sort -un "$work/cost.race" | tr '\n' ' ')"
+    [ $((2 * $(number race "/search/$at/n_images"))) -lt "$(number whole "/search/$at/n_images")" ] && pass || fail "$at: a race over $(number race "/search/$at/n_images") images, all: $(number whole "/search/$at/n_images")"
+done
+# Nothing twice: of two settings one is left, whose masks then see the other half of the images alone; the unpruned network once more the first half.
+study "$work/two.yaml" digits_vgg_bn <<'END'
+criteria:
+  - {name: random, method: random}
+tasks: {classes: [10], seeds: 1, references: [2]}
+search: {low: [epsilon], mid: [epsilon], high: [epsilon], fc: [epsilon, z-plus], absolute: [token], seeds: 2, report: 1, eta: 2, first_images: 0.5, first_rates: 100, first_seeds: 100}
+END
+run two 2 "$work/two.yaml" --set search.method=halving
+run both 2 "$work/two.yaml"
+best=$(paste -d' ' <(values two /search/digits_vgg_bn/filters/rank) <(echo epsilon; echo z-plus) | sort -n | head -1 | cut -d' ' -f2)
+run alone 2 "$work/two.yaml" --set "search.fc=[$best]"
+at=/search/digits_vgg_bn/filters
+images=$(($(number both $at/n_images) / $(number both $at/n_evaluated))) # of the search
+half=$(($(values two $at/cost | sort -n | head -1) / (2 * 6)))           # 2 seeds, 6 rates
+[ "$half" -gt $((images * 2 / 5)) ] && [ "$half" -lt $((images * 3 / 5)) ] && pass || fail "the first rung has $half of $images images"
+expected=$(($(number both $at/n_evaluated) * half + half + $(number alone $at/n_evaluated) * (images - half)))
+[ "$(number two $at/n_images)" = "$expected" ] && pass || fail "a race of two settings sent $(number two $at/n_images) images through networks, expected $expected"
 
 # The comparison itself must be able to see a difference.
 run other 1 "$work/p.yaml" --set search.method=bayes --set search.seed=1

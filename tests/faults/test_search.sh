@@ -36,7 +36,8 @@ killed() {
     [ "$code" != 0 ] && [ "$(noted)" -gt "$3" ] && ! grep -q "search model=" "$log" && pass || { fail "$1: was not killed in the middle of a search"; tell; }
 }
 
-for how in "method=exhaustive" "method=bayes batch=1" "method=sobol" "method=bayes continuous=true"; do
+for how in "method=exhaustive" "method=bayes batch=1" "method=sobol" "method=bayes continuous=true" \
+    "method=halving eta=2 first_images=0.3 first_rates=2 first_seeds=2"; do
     study=()
     for set in $how; do study+=(--set "search.$set"); done
     straight

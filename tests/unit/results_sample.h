@@ -315,14 +315,17 @@ static void sample_search(results *r)
     static const char *const dimension[DIMENSIONS] = {"low", "absolute", "low.gamma"}, *const choice[DIMENSIONS] = {"epsilon,gamma", "token,never", ""};
     static const double alone[DIMENSIONS] = {0.75, 0.0625, NAN}, total[DIMENSIONS] = {0.8125, 0.125, NAN};
     static double point[TRIALS * DIMENSIONS], objective[TRIALS], error[TRIALS], trapezoid[TRIALS], held_out[TRIALS], held_out_error[TRIALS];
+    static double cost[TRIALS], regret[TRIALS];
     static uint64_t round[TRIALS];
+    static int64_t parent[TRIALS];
+    static result_trial_state state[TRIALS];
     static uint32_t front[TRIALS];
     static size_t rank[TRIALS];
     static const char *setting[TRIALS];
     static result_search s = {.model = 1, .kind = COMPONENT_NEURON, .n_dimensions = DIMENSIONS, .dimension = dimension, .choice = choice,
                               .n_trials = TRIALS, .point = point, .setting = setting, .round = round, .objective = objective, .error = error,
-                              .a_pr_mean = objective, .a_pr_trapezoid = trapezoid, .area_parameters = objective, .area_macs = trapezoid, .n_masks = 480,
-                              .n_evaluated = 77, .front = front, .held_out = held_out, .held_out_error = held_out_error, .rank = rank, .main = alone,
+                              .a_pr_mean = objective, .a_pr_trapezoid = trapezoid, .area_parameters = objective, .area_macs = trapezoid, .accuracy_at = objective, .n_masks = 480,
+                              .n_evaluated = 77, .n_images = 1234, .cost = cost, .regret = regret, .parent = parent, .state = state, .front = front, .held_out = held_out, .held_out_error = held_out_error, .rank = rank, .main = alone,
                               .total = total, .maximised = "a_pr_mean"};
     for (size_t i = 0; i < TRIALS; i++) {
         const bool gamma = i % 2 == 1;
@@ -331,7 +334,11 @@ static void sample_search(results *r)
         trapezoid[i] = objective[i] - 0.03125;
         error[i] = i == 2 ? (double)NAN : 0.015625 + (double)i / 1024.0;
         round[i] = i / 4;
-        front[i] = rank[i] < 2 ? 1 : 2;
+        state[i] = rank[i] < 4 ? TRIAL_COMPLETE : rank[i] % 2 == 0 ? TRIAL_WORSE : TRIAL_SHARE;
+        front[i] = rank[i] < 2 ? 1 : rank[i] < 4 ? 2 : 0;
+        parent[i] = i < 4 ? -1 : (int64_t)i / 2;
+        cost[i] = 300.0 * (double)(1 + i % 3);
+        regret[i] = i == 3 ? (double)NAN : (double)rank[i] / 64.0;
         held_out[i] = rank[i] < 2 ? 0.75 + (double)i / 64.0 : (double)NAN;
         held_out_error[i] = rank[i] < 2 ? 0.03125 : (double)NAN;
         setting[i] = arena_text(memory, "{name: tuned-%zu, method: lrp, composite: [{rule: %s}]}", i, gamma ? "gamma" : "epsilon");

@@ -39,6 +39,7 @@ static void defaults(void **state)
     assert_true(s->gamma[0] == 0.01 && s->gamma[1] == 10.0 && s->gamma_fc[0] == 0.01 && s->gamma_fc[1] == 10.0);
     assert_true(s->alpha[0] == 1.0 && s->alpha[1] == 4.0 && s->epsilon[0] == 1e-9 && s->epsilon[1] == 0.1);
     assert_true(s->trials == 64 && s->batch == 8 && s->seed == 0 && s->references == 10 && s->split == 0.5 && s->report == 3);
+    assert_true(s->eta == 3 && s->confidence == 0.95 && s->first_images == 0.25 && s->first_rates == 5 && s->first_seeds == 3);
     assert_int_equal(s->n_seeds, 5);
     for (size_t i = 0; i < 5; i++) {
         assert_true(s->seeds[i] == 3 + i); /* tasks.seeds are 0, 1, 2 */
@@ -48,8 +49,8 @@ static void defaults(void **state)
 static const char every_key[] = "search:\n  method: bayes\n  low: [gamma, epsilon]\n  mid: [alpha-beta]\n  high: [z-plus, gamma, epsilon]\n  fc: [epsilon]\n"
                                 "  absolute: [sum, never, token]\n  softmax: [cp, z-plus]\n  continuous: true\n  gamma: [0.125, 2]\n"
                                 "  gamma_fc: [0.3333333333333333, 7]\n  alpha: [1.5, 3]\n  epsilon: [1e-12, 1]\n  trials: 11\n  batch: 3\n"
-                                "  seed: 9007199254740991\n  seeds: [7, 4, 9223372036854775807]\n  references: 5\n  split: 0.25\n"
-                                "  objective: area_macs\n  report: 2\n";
+                                "  seed: 9007199254740991\n  eta: 4\n  confidence: 0.75\n  first_images: 0.125\n  first_rates: 7\n  first_seeds: 2\n  seeds: [7, 4, 9223372036854775807]\n  references: 5\n  split: 0.25\n"
+                                "  objective: area_macs\n  report: 2\n  at: [0.05, 0.50]\n";
 
 static void every_key_counts(void **state)
 {
@@ -71,6 +72,8 @@ static void every_key_counts(void **state)
     assert_true(s->gamma[0] == 0.125 && s->gamma[1] == 2.0 && s->gamma_fc[0] == 0.3333333333333333 && s->gamma_fc[1] == 7.0);
     assert_true(s->alpha[0] == 1.5 && s->alpha[1] == 3.0 && s->epsilon[0] == 1e-12 && s->epsilon[1] == 1.0);
     assert_true(s->trials == 11 && s->batch == 3 && s->seed == 9007199254740991 && s->references == 5 && s->split == 0.25 && s->report == 2);
+    assert_true(s->n_at == 2 && s->at[0] == 0.05 && s->at[1] == 0.5);
+    assert_true(s->eta == 4 && s->confidence == 0.75 && s->first_images == 0.125 && s->first_rates == 7 && s->first_seeds == 2);
     assert_true(s->n_seeds == 3 && s->seeds[0] == 7 && s->seeds[1] == 4 && s->seeds[2] == INT64_MAX);
     const char *const sets[] = {"search.trials=99", "search.low=[z-plus]"};
     const config *set = parsed(c->resolved, 2, sets);
@@ -114,13 +117,13 @@ static void many_references_are_read_again(void **state)
 static void every_method_and_objective_has_its_name(void **state)
 {
     (void)state;
-    static const char *const methods[CONFIG_SEARCH_METHODS] = {"exhaustive", "random", "sobol", "bayes"};
-    static const char *const objectives[CONFIG_OBJECTIVES] = {"a_pr_mean", "a_pr_trapezoid", "area_parameters", "area_macs"};
+    static const char *const methods[CONFIG_SEARCH_METHODS] = {"exhaustive", "random", "sobol", "bayes", "halving"};
+    static const char *const objectives[CONFIG_OBJECTIVES] = {"a_pr_mean", "a_pr_trapezoid", "area_parameters", "area_macs", "accuracy_at"};
     for (size_t i = 0; i < COUNT(methods); i++) {
         assert_int_equal(parsed(at_end(arena_text(memory, "search: {method: %s}\n", methods[i])), 0, NULL)->search.method, i);
     }
     for (size_t i = 0; i < COUNT(objectives); i++) {
-        assert_int_equal(parsed(at_end(arena_text(memory, "search: {objective: %s}\n", objectives[i])), 0, NULL)->search.objective, i);
+        assert_int_equal(parsed(at_end(arena_text(memory, "search: {objective: %s, at: [0.5]}\n", objectives[i])), 0, NULL)->search.objective, i);
         assert_string_equal(search_objective_names[i], objectives[i]);
     }
     assert_null(search_objective_names[CONFIG_OBJECTIVES]);
@@ -142,6 +145,9 @@ static void assert_same(const config_search *a, const config_search *b)
     }
     assert_true(a->trials == b->trials && a->batch == b->batch && a->seed == b->seed && a->references == b->references && a->split == b->split &&
                 a->report == b->report);
+    assert_true(a->eta == b->eta && a->confidence == b->confidence && a->first_images == b->first_images && a->first_rates == b->first_rates &&
+                a->first_seeds == b->first_seeds && a->n_at == b->n_at);
+    assert_memory_equal(a->at, b->at, a->n_at * sizeof a->at[0]);
 }
 
 static void a_resolved_study_is_the_same(void **state)
@@ -172,7 +178,7 @@ static void bad_sections_are_placed(void **state)
         {"search: [bayes]\n", "24:9: search: expected a section"},
         {"search: {}\nsearch: {}\n", "search: the key is given a second time"},
         {"search: {metod: bayes}\n", "24:10: search.metod: unknown key; did you mean 'method'?"},
-        {"search: {method: grid}\n", "24:18: search.method: expected one of exhaustive, random, sobol, bayes, found 'grid'"},
+        {"search: {method: grid}\n", "24:18: search.method: expected one of exhaustive, random, sobol, bayes, halving, found 'grid'"},
         {"search: {low: epsilon}\n", "24:15: search.low: expected a list of any of epsilon, z-plus, gamma, alpha-beta, found 'epsilon'"},
         {"search: {low: []}\n", "24:15: search.low: expected a list of 1 to 8 elements, found 0"},
         {"search: {mid: [flat]}\n", "24:16: search.mid[0]: expected one of epsilon, z-plus, gamma, alpha-beta, found 'flat'"},
@@ -186,6 +192,13 @@ static void bad_sections_are_placed(void **state)
         {"search: {softmax: [hard]}\n", "24:20: search.softmax[0]: expected one of epsilon, z-plus, z-plus-bias, cp, found 'hard'"},
         {"search: {softmax: [cp, cp]}\n", "search.softmax[1]: expected each choice once, found 'cp' again"},
         {"search: {continuous: yes}\n", "24:22: search.continuous: expected true or false, found 'yes'"},
+        {"search: {method: halving, continuous: true}\n", "24:39: search.continuous: expected false with the method halving"},
+        {"search: {objective: accuracy_at}\n", "24:21: search.objective: expected search.at beside it"},
+        {"search: {at: [0.05, 0.07]}\n", "24:21: search.at[1]: expected one of the study's rates, found 0.07; the nearest is 0.05"},
+        {"search: {at: []}\n", "24:14: search.at"},
+        {"search: {eta: 1}\n", "24:15: search.eta: expected an integer in [2, 100], found 1"},
+        {"search: {confidence: 1}\n", "24:22: search.confidence"},
+        {"search: {first_images: 0}\n", "24:24: search.first_images"},
         {"search: {continuous: true}\n", "24:22: search.continuous: expected false with the method exhaustive, which cannot try all values, found true; take "
                                          "method: bayes"},
         {"search: {gamma: 1}\n", "24:17: search.gamma: expected a list of 2 numbers in [1e-06, 1000000], found 1"},
@@ -217,7 +230,7 @@ static void bad_sections_are_placed(void **state)
         {"search: {split: 0}\n", "24:17: search.split: expected a number in [0.01, 0.99], found 0"},
         {"search: {split: 1}\n", "search.split: expected a number in [0.01, 0.99], found 1"},
         {"search: {objective: accuracy}\n",
-         "24:21: search.objective: expected one of a_pr_mean, a_pr_trapezoid, area_parameters, area_macs, found 'accuracy'"},
+         "24:21: search.objective: expected one of a_pr_mean, a_pr_trapezoid, area_parameters, area_macs, accuracy_at, found 'accuracy'"},
         {"search: {report: 0}\n", "24:18: search.report: expected an integer in [1, 100], found 0"},
         {"search: {report: \"3\"}\n", "24:18: search.report: expected an integer in [1, 100], found the quoted text '3'"},
     };

@@ -54,7 +54,7 @@ static void searches_are_written(void **state)
     const result_search *s = &r->searches[0];
     const size_t n = s->n_trials;
     double *trapezoid = get(n, sizeof *trapezoid), *parameters = get(n, sizeof *parameters), *macs = get(n, sizeof *macs);
-    uint64_t *round = get(n, sizeof *round), *rank = get(n, sizeof *rank), n_masks = 0, n_evaluated = 0;
+    uint64_t *round = get(n, sizeof *round), *rank = get(n, sizeof *rank), n_masks = 0, n_evaluated = 0, n_images = 0;
     uint32_t *front = get(n, sizeof *front);
     result_search own = *s; /* all measures different: they are not to be mixed up */
     results with = *r;
@@ -67,6 +67,11 @@ static void searches_are_written(void **state)
     for (size_t i = 0; i < n; i++) {
         mean[i] = 40.0 + (double)i;
     }
+    double *at = get(n, sizeof *at);
+    for (size_t i = 0; i < n; i++) {
+        at[i] = i == 1 ? (double)NAN : 50.0 + (double)i;
+    }
+    own.accuracy_at = at;
     own.a_pr_mean = mean;
     own.a_pr_trapezoid = trapezoid;
     own.area_parameters = parameters;
@@ -88,6 +93,17 @@ static void searches_are_written(void **state)
     assert_reals(file, "area_macs", n, macs);
     assert_reals(file, "held_out", n, s->held_out);
     assert_reals(file, "held_out_error", n, s->held_out_error);
+    assert_reals(file, "accuracy_at", n, at);
+    assert_reals(file, "cost", n, s->cost);
+    assert_reals(file, "regret", n, s->regret);
+    const char **state_names = get(n, sizeof *state_names);
+    int64_t *parent = get(n, sizeof *parent);
+    for (size_t i = 0; i < n; i++) {
+        state_names[i] = s->state[i] == TRIAL_COMPLETE ? "complete" : s->state[i] == TRIAL_WORSE ? "worse" : "share";
+    }
+    assert_texts(file, "state", n, state_names);
+    read_all(file, "parent", H5T_NATIVE_INT64, n, parent);
+    assert_memory_equal(parent, s->parent, n * sizeof *parent);
     read_all(file, "round", H5T_NATIVE_UINT64, n, round);
     read_all(file, "rank", H5T_NATIVE_UINT64, n, rank);
     read_all(file, "front", H5T_NATIVE_UINT32, n, front);
@@ -96,7 +112,8 @@ static void searches_are_written(void **state)
     }
     read_attribute(file, "n_masks", H5T_NATIVE_UINT64, &n_masks);
     read_attribute(file, "n_evaluated", H5T_NATIVE_UINT64, &n_evaluated);
-    assert_true(n_masks == 480 && n_evaluated == 77);
+    read_attribute(file, "n_images", H5T_NATIVE_UINT64, &n_images);
+    assert_true(n_masks == 480 && n_evaluated == 77 && n_images == 1234);
     const hid_t type = H5Tcopy(H5T_C_S1);
     char *objective = NULL;
     assert_true(H5Tset_size(type, H5T_VARIABLE) >= 0 && H5Tset_cset(type, H5T_CSET_UTF8) >= 0);

@@ -26,7 +26,7 @@ static void a_decoded_image_of_another_size_is_refused(void **state)
 {
     (void)state;
     enum { IMAGES = 400 };
-    static const preprocess stored = {.output = {8, 8}, .mean = {0.5f, 0.25f, 0.0f}, .std = {0.5f, 0.5f, 1.0f}},
+    static const preprocess stored = {.resize = {8, 8}, .output = {8, 8}, .mean = {0.5f, 0.25f, 0.0f}, .std = {0.5f, 0.5f, 1.0f}},
                             asked = {.output = {16, 16}, .mean = {0.5f, 0.25f, 0.0f}, .std = {0.5f, 0.5f, 1.0f}};
     const char *folder = arena_text(memory, "%s/sizes.pack", scratch_folder());
     pack_plan plan;

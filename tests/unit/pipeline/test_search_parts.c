@@ -105,6 +105,73 @@ static void seeds_of_a_search_are_others(void **state)
     assert_ptr_equal(t.model.component[0], p->study.models[VIT].component[1]);
 }
 
+/* 1 for an image of the set, else 0; and how many. */
+static size_t mark_images(const study *s, const study_evaluation *e, int in[])
+{
+    memset(in, 0, s->evaluation_data->n_samples * sizeof *in);
+    for (size_t i = 0; i < e->samples.n; i++) {
+        in[e->samples.sample[i]]++;
+    }
+    return e->samples.n;
+}
+
+/* The parts of a rung have no image in common and together all of the rung's, which are among those of the search; a class has some in each. Tasks,
+ * references and parts are the same on the next rung, with the same numbers. */
+static void rungs_contain_each_other(void **state)
+{
+    (void)state;
+    static const double rates[] = {0.0, 0.5, 0.95};
+    static const size_t end[] = {3, 7, 20};
+    enum { PARTS = 3, OF = 20, SEEDS = 4 };
+    const plan *p = open_plan("classes: [3, 4], seeds: 1, references: [2]", "seeds: [5, 99, 5000, 7], split: 0.6");
+    search_study whole, rung[PARTS];
+    const study_evaluation *part[PARTS][PARTS];
+    const size_t n = p->study.evaluation_data->n_samples;
+    int *all = arena_alloc(memory, n, sizeof *all), *of_rung = arena_alloc(memory, n, sizeof *all), *one = arena_alloc(memory, n, sizeof *all);
+    assert_true(all != NULL && of_rung != NULL && one != NULL);
+    assert_ok(search_study_open(memory, scratch, &p->study, 0, ALL_KINDS, &whole));
+    for (size_t k = 0; k < PARTS; k++) {
+        const search_rung r = {.n_seeds = k + 2, .n_rates = COUNT(rates), .rates = rates, .of = OF, .n_parts = k + 1, .end = end};
+        assert_ok(search_study_rung(memory, scratch, &whole, &r, &rung[k], part[k]));
+        const study *s = &rung[k].study;
+        assert_ptr_equal(s->config, &rung[k].config);
+        assert_int_equal(s->n_tasks, 2 * (k + 2));
+        for (size_t t = 0; t < s->n_tasks; t++) {
+            const study_task *task = &s->tasks[t], *same = &whole.study.tasks[t / (k + 2) * SEEDS + t % (k + 2)];
+            const study_evaluation *mine = &s->evaluations[task->evaluation], *theirs = &whole.study.evaluations[same->evaluation];
+            assert_true(task->seed == same->seed && task->n_classes == same->n_classes);
+            assert_memory_equal(task->classes, same->classes, task->n_classes * sizeof task->classes[0]);
+            const study_reference *a = &s->references[t], *b = &whole.study.references[t / (k + 2) * SEEDS + t % (k + 2)];
+            assert_true(a->task == t && a->samples.n == b->samples.n);
+            assert_memory_equal(a->samples.sample, b->samples.sample, a->samples.n * sizeof a->samples.sample[0]);
+            (void)mark_images(s, theirs, all);
+            const size_t size = mark_images(s, mine, of_rung);
+            size_t sum = 0;
+            for (size_t q = 0; q <= k; q++) {
+                const study_evaluation *e = &part[k][q][task->evaluation];
+                sum += mark_images(s, e, one);
+                assert_int_equal(e->number, q * whole.study.n_evaluations + same->evaluation);
+                for (size_t i = 0; i < n; i++) {
+                    assert_true(one[i] <= of_rung[i] && of_rung[i] <= all[i] && all[i] <= 1);
+                    of_rung[i] -= one[i];
+                }
+                for (size_t c = 0; c < task->n_classes; c++) {
+                    assert_true(e->class_total[c] > 0);
+                }
+                if (k > 0 && q < k && t % (k + 2) < k + 1) { /* there on the rung before */
+                    const study_task *before = &rung[k - 1].study.tasks[t / (k + 2) * (k + 1) + t % (k + 2)];
+                    const study_evaluation *earlier = &part[k - 1][q][before->evaluation];
+                    assert_true(earlier->number == e->number && earlier->samples.n == e->samples.n);
+                    assert_memory_equal(earlier->samples.sample, e->samples.sample, e->samples.n * sizeof e->samples.sample[0]);
+                }
+            }
+            assert_int_equal(sum, size); /* and nothing is left of the rung's, since no part has what is not there */
+            assert_true(size < mark_images(s, theirs, one) || k == PARTS - 1);
+            assert_true(k < PARTS - 1 || size == theirs->samples.n);
+        }
+    }
+}
+
 static void too_few_images_are_refused(void **state)
 {
     (void)state;
@@ -148,6 +215,7 @@ int main(int argc, char **argv)
         SEARCH_TEST(parts_are_disjoint_and_all),
         SEARCH_TEST(studies_without_a_search_have_all_images),
         SEARCH_TEST(seeds_of_a_search_are_others),
+        SEARCH_TEST(rungs_contain_each_other),
         SEARCH_TEST(too_few_images_are_refused),
     };
     RETURN_RUN_WITH_RANKS(tests, argc, argv);

@@ -1,0 +1,74 @@
+#ifndef PIPELINE_SEARCH_PARTS_H
+#define PIPELINE_SEARCH_PARTS_H
+/* What the files of a search share. */
+#include "io/config_search.h"
+#include "pipeline/search.h"
+#include "pipeline/search_study.h"
+#include "search/halving.h"
+#include "search/propose.h"
+#include "stages/mask_cache.h"
+
+enum { MEASURES = CONFIG_OBJECTIVES };
+
+/* One model and kind of components, or in an exhaustive search all kinds of a model together. */
+typedef struct target {
+    comm *comm;
+    arena *a; /* of what lasts */
+    const study *study;
+    resume *journal;
+    progress *bar;
+    file_mark *reference_mark, *evaluation_mark;
+    size_t model, kind;
+    search_study tuning;
+    mask_cache cache;
+    size_t n, n_rounds, n_masks, n_evaluated;
+    uint64_t n_images;
+    size_t room;
+    double *point;    /* [room, dimensions] */
+    double *measure;  /* [room, kinds, MEASURES + 1] means over tasks and seeds, and the objective's error */
+    double *cost;     /* [room] images x points of curves that the measures rest on */
+    double *first;    /* [room] the objective on the first rung of a race, where all settings are; NULL in other searches */
+    uint64_t *round;  /* [room] in which they were measured last */
+    int64_t *parent;  /* [room] the trial that was taken for the best when this one was proposed; -1: none was */
+    result_trial_state *state; /* [room] */
+} target;
+
+static inline size_t n_kinds(const target *t)
+{
+    return t->tuning.model.n_kinds;
+}
+
+static inline double *measure_of(const target *t, size_t which, size_t kind)
+{
+    return t->measure + (which * n_kinds(t) + kind) * (MEASURES + 1);
+}
+
+/* Some settings, on all or a part of the images, rates and seeds. */
+typedef struct search_round {
+    search_study *of;    /* its criteria are the settings */
+    size_t n;
+    const size_t *trial; /* [n] which trials these are */
+    size_t n_parts;      /* that its evaluation sets consist of, and are evaluated by; 0: as a whole */
+    const study_evaluation *const *part; /* [n_parts] their evaluation sets */
+    double *by_seed;     /* [room, seeds of the study] the objective of each trial; may be NULL */
+} search_round;
+
+/* Collective. `round`: memory of the round. */
+MUST_CHECK status search_round_run(target *t, arena *round, const search_round *r);
+/* The objectives of one cell, in the order of config_search_objective; c: its rates, prediction and search. NaN: accuracy_at of no rates. */
+void search_measure(const config *c, const result_cell *r, double out[MEASURES]);
+
+/* Collective (pipeline/search_race.c): every setting, by successive halving. */
+MUST_CHECK status search_race(target *t);
+/* Local. Its rungs, rung [HALVING_MOST_RUNGS]: seeds, rates without the first one, which is 0, and shares of each class's images of which there are *of.
+ * s->config: of the whole search. Errors: ST_CONFIG (no rates; too many rungs). */
+MUST_CHECK status search_race_rungs(const search_study *s, size_t *of, halving_budget rung[], size_t *n);
+
+/* Local (pipeline/search_found.c): places, importance, Pareto fronts; the best as criteria of the study. */
+MUST_CHECK status search_conclude(arena *a, const target *t, search_outcome *out);
+
+/* Trials as the engine sees them, of the target's one kind. */
+MUST_CHECK status search_as_trials(arena *a, const target *t, const search_trial **out);
+search_options search_engine_options(const config_search *o);
+
+#endif

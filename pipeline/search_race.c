@@ -1,0 +1,223 @@
+/* Cheap first: every setting on a few images, rates and seeds, the better ones on more of them (search/halving.h). All settings of a rung see the
+ * same; what a rung has in common with the one before is known by its masks. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/log.h"
+#include "pipeline/search_parts.h"
+
+typedef struct race {
+    target *t;
+    size_t n_rungs;
+    halving_budget rung[HALVING_MOST_RUNGS]; /* images: shares of `of`; rates: without the first, 0 */
+    size_t of;               /* images of the smallest class: a share is an image or more of every class */
+    const size_t *rate_order; /* [rates - 1] which rates a rung has are the first of these; rate_order[i] + 1 counts from rate 0 */
+    bool *alive;             /* [room] */
+    double *by_seed;         /* [room, seeds] of the last rung */
+    halving_fate *fate;      /* [room] */
+} race;
+
+static size_t least(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
+static size_t smallest_class(const study *s)
+{
+    size_t n = SIZE_MAX;
+    for (size_t i = 0; i < s->n_evaluations; i++) {
+        for (size_t k = 0; k < s->evaluations[i].n_classes; k++) {
+            n = least(n, plan_tuning_count(s, s->evaluations[i].classes[k]));
+        }
+    }
+    return n;
+}
+
+/* order [n] of the rates behind the first: spread, those that the objective is about before the others. */
+static status order_rates(arena *a, const config *c, size_t n, size_t order[])
+{
+    size_t *spread, at = 0;
+    TRY_ALLOC(spread, a, n);
+    halving_rate_order(n, spread);
+    for (size_t turn = 0; turn < 2; turn++) {
+        for (size_t i = 0; i < n; i++) {
+            bool asked = false;
+            for (size_t k = 0; c->search.objective == OBJECTIVE_ACCURACY && k < c->search.n_at; k++) {
+                asked = asked || c->rates[spread[i] + 1] == c->search.at[k];
+            }
+            if (asked == (turn == 0)) {
+                order[at++] = spread[i];
+            }
+        }
+    }
+    return STATUS_OK;
+}
+
+status search_race_rungs(const search_study *s, size_t *of, halving_budget rung[], size_t *n)
+{
+    const config_search *o = s->space.options;
+    const size_t n_rates = s->config.n_rates - 1;
+    if (n_rates == 0) {
+        return FAIL(ST_CONFIG, "%s: rates: expected some above 0 with search.method halving, found none", s->config.path);
+    }
+    *of = smallest_class(&s->study);
+    const size_t images = (size_t)ceil(o->first_images * (double)*of - 1e-9);
+    const halving_budget whole = {*of, n_rates, s->config.n_seeds};
+    const halving_budget first = {images < 1 ? 1 : images, least(o->first_rates, n_rates), least(o->first_seeds, whole.seeds)};
+    return halving_plan(first, whole, o->eta, rung, n);
+}
+
+static status open_race(race *r)
+{
+    const target *t = r->t;
+    const study *s = &t->tuning.study;
+    const size_t n_rates = s->config->n_rates - 1;
+    size_t *order;
+    TRY(search_race_rungs(&t->tuning, &r->of, r->rung, &r->n_rungs));
+    TRY_ALLOC(order, t->a, n_rates);
+    TRY(order_rates(t->a, s->config, n_rates, order));
+    r->rate_order = order;
+    TRY_ALLOC(r->alive, t->a, t->room);
+    TRY_ALLOC(r->fate, t->a, t->room);
+    TRY_ALLOC(r->by_seed, t->a, t->room * s->config->n_seeds);
+    TRY_ALLOC(r->t->first, t->a, t->room);
+    for (size_t i = 0; i < t->room; i++) {
+        r->alive[i] = true;
+    }
+    return STATUS_OK;
+}
+
+static int compare_reals(const void *left, const void *right)
+{
+    const double a = *(const double *)left, b = *(const double *)right;
+    return (a > b) - (a < b);
+}
+
+/* What rung k has of images, rates and seeds. */
+static status rung_of(const race *r, arena *a, size_t k, search_rung *out)
+{
+    const double *all = r->t->tuning.config.rates;
+    double *rates;
+    size_t *end;
+    *out = (search_rung){.n_seeds = r->rung[k].seeds, .n_rates = r->rung[k].rates + 1, .of = r->of};
+    TRY_ALLOC(rates, a, out->n_rates);
+    TRY_ALLOC(end, a, k + 1);
+    rates[0] = all[0];
+    for (size_t i = 0; i < r->rung[k].rates; i++) {
+        rates[i + 1] = all[r->rate_order[i] + 1];
+    }
+    qsort(rates, out->n_rates, sizeof *rates, compare_reals);
+    for (size_t i = 0; i <= k; i++) {
+        if (i == 0 || r->rung[i].images > r->rung[i - 1].images) {
+            end[out->n_parts++] = r->rung[i].images;
+        }
+    }
+    out->rates = rates;
+    out->end = end;
+    return STATUS_OK;
+}
+
+/* Local. The settings that are left, on rung k. */
+static status plan_rung(const race *r, arena *a, arena *scratch, size_t k, search_study *of, search_round *out)
+{
+    const target *t = r->t;
+    const size_t width = t->tuning.space.space.n;
+    const study_evaluation **part;
+    search_rung rung;
+    size_t *trial;
+    double *points;
+    TRY(rung_of(r, a, k, &rung));
+    TRY_ALLOC(part, a, rung.n_parts);
+    TRY(search_study_rung(a, scratch, &t->tuning, &rung, of, part));
+    TRY_ALLOC(trial, a, t->room);
+    TRY_ALLOC(points, a, t->room * width);
+    *out = (search_round){.of = of, .trial = trial, .n_parts = rung.n_parts, .part = part, .by_seed = r->by_seed};
+    for (size_t i = 0; i < t->room; i++) {
+        if (r->alive[i]) {
+            memcpy(points + out->n * width, t->point + i * width, width * sizeof *points);
+            trial[out->n++] = i;
+        }
+    }
+    return search_study_settings(a, of, out->n, points);
+}
+
+/* The smallest step of an A_PR: one answer more or less, at one rate. */
+static double resolution(const study *s)
+{
+    size_t images = SIZE_MAX;
+    for (size_t i = 0; i < s->n_evaluations; i++) {
+        images = least(images, s->evaluations[i].samples.n);
+    }
+    return 1.0 / ((double)images * (double)s->config->n_rates);
+}
+
+/* Who goes on to the next rung. */
+static status drop(race *r, const study *s, size_t k)
+{
+    static const result_trial_state states[] = {
+        [HALVING_KEPT] = TRIAL_COMPLETE, [HALVING_WORSE] = TRIAL_WORSE, [HALVING_RANK] = TRIAL_SHARE, [HALVING_OUT] = TRIAL_COMPLETE};
+    enum { LEAST_SEEDS = 3 };
+    target *t = r->t;
+    arena *scratch = NULL;
+    size_t leader = 0, n = 0;
+    const halving_options o = {.confidence = t->tuning.space.options->confidence, .n_settings = t->room, .n_rungs = r->n_rungs - 1,
+                               .least_columns = LEAST_SEEDS, .resolution = resolution(s), .eta = t->tuning.space.options->eta};
+    TRY(arena_open("rung of a search", &scratch));
+    const status st = halving_step(scratch, &o, s->config->n_seeds, r->by_seed, r->alive, &leader, r->fate, NULL);
+    arena_close(&scratch);
+    TRY(st);
+    for (size_t i = 0; i < t->room; i++) {
+        t->state[i] = r->fate[i] == HALVING_OUT ? t->state[i] : states[r->fate[i]];
+        n += r->alive[i];
+    }
+    log_line(LOG_INFO, "search rung=%zu of=%zu images=%zu/%zu rates=%zu seeds=%zu leader=%zu left=%zu", k + 1, r->n_rungs, r->rung[k].images, r->of,
+             r->rung[k].rates, r->rung[k].seeds, leader, n);
+    return STATUS_OK;
+}
+
+static void keep_first(const race *r)
+{
+    for (size_t i = 0; i < r->t->room; i++) {
+        r->t->first[i] = measure_of(r->t, i, 0)[r->t->study->config->search.objective];
+    }
+}
+
+/* Collective. */
+static status run_rung(race *r, size_t k)
+{
+    arena *a = NULL, *scratch = NULL;
+    search_study of;
+    search_round round = {.n = 0};
+    status st = arena_open("rung of a search", &a);
+    if (status_ok(st)) {
+        st = arena_open("draws of a rung", &scratch);
+    }
+    if (status_ok(st)) {
+        st = plan_rung(r, a, scratch, k, &of, &round);
+    }
+    arena_close(&scratch);
+    st = comm_agree(r->t->comm, st);
+    if (status_ok(st)) {
+        st = search_round_run(r->t, a, &round);
+    }
+    if (status_ok(st) && k == 0) {
+        keep_first(r);
+    }
+    if (status_ok(st) && k + 1 < r->n_rungs) {
+        st = comm_agree(r->t->comm, drop(r, &of.study, k));
+    }
+    arena_close(&a);
+    return st;
+}
+
+status search_race(target *t)
+{
+    race r = {.t = t};
+    TRY(comm_agree(t->comm, open_race(&r)));
+    for (size_t k = 0; k < r.n_rungs; k++) {
+        TRY(run_rung(&r, k));
+    }
+    t->n = t->room;
+    return STATUS_OK;
+}
