@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
-"""performance_table.py DOCUMENT FILE...: writes the tables of docs/performance.md from the JSON lines of the programs that measure.
+"""performance_table.py [--processor] DOCUMENT FILE...: writes the tables of docs/performance.md from the JSON lines of the programs that measure.
 
 Each table stands between the lines `<!-- table NAME -->` and `<!-- end -->`. Tables for which there are no lines stay as they are. Where a case was
-measured more than once, the median of the measurements counts."""
+measured more than once, the median of the measurements counts. --processor: times in which the programs had their processors instead of those on
+the wall, for lines from a machine that others used."""
 import json
 import pathlib
 import re
@@ -28,8 +29,17 @@ def number(x, digits=3):
 
 
 class Lines:
-    def __init__(self, lines):
-        self.lines = lines
+    def __init__(self, lines, processor):
+        self.lines, self.processor = lines, processor
+        for line in lines if processor else ():
+            if "processor_seconds" in line:
+                line["seconds"] = line["processor_seconds"] / line["cores"]
+            if "share_processor" in line:
+                line["share"] = line["share_processor"]
+            if line["bench"] == "where":
+                line["seconds"] *= line["processor"]
+                for layer in line["layers"]:
+                    layer["gflops"], layer["of_bound"] = layer["gflops"] / line["processor"], layer["of_bound"] / line["processor"]
 
     def all(self, **fields):
         return [line for line in self.lines if all(line.get(key) == value for key, value in fields.items())]
@@ -137,6 +147,11 @@ def roofline(lines):
     return table(["network", "layers", "channels and size", "% of the time", "FLOP a byte", "bound by", "GFLOP/s", "of the bound"], rows) if rows else None
 
 
+def clock(lines):
+    return ("**In processor time**, since others used the machine when this was measured: PyTorch's threads also count while they wait for each other."
+            if lines.processor else "Times on the wall, measured on an idle machine.")
+
+
 def versions(lines):
     """Of the last lines that tell."""
     found = {}
@@ -157,10 +172,11 @@ def bounds(lines):
 
 
 def main(argv):
-    document = pathlib.Path(argv[1])
-    lines = Lines([json.loads(line) for name in argv[2:] for line in pathlib.Path(name).read_text().splitlines() if line.startswith("{")])
+    processor = argv[1] == "--processor"
+    document, *names = map(pathlib.Path, argv[1 + processor:])
+    lines = Lines([json.loads(line) for name in names for line in name.read_text().splitlines() if line.startswith("{")], processor)
     text = document.read_text()
-    for make in (versions, comparison, agreement, targets, memory, bounds, where, roofline):
+    for make in (clock, versions, comparison, agreement, targets, memory, bounds, where, roofline):
         made = make(lines)
         if made is None:
             print(f"{make.__name__}: no lines, the table stays as it is", file=sys.stderr)

@@ -2,8 +2,9 @@
 """where_time_goes.py BUILD NETWORK WHAT [CORES] [BATCH] [REPEATS]: what the time of a micro-batch is spent on; one JSON line (docs/performance.md).
 
 Runs bench_engine with oneDNN, which tells how long each of its kernels took (DNNL_VERBOSE=1): convolutions and linear layers, by shape, forward
-and back. What is left of the micro-batch is divided by samples of perf among our own functions, which are named by the source file that
-they are in; without perf it is one number. WHAT: forward, winograd, lrp. Bounds are measured just before (bench_bounds)."""
+and back. Samples of perf, which count processor time, say which part of all that is, and what the rest is: our own functions, named by the source
+file that they are in. Without perf the rest is one number, from times on the wall. WHAT: forward, winograd, lrp. Bounds are measured just before
+(bench_bounds)."""
 import collections
 import json
 import os
@@ -71,13 +72,18 @@ def source_of():
     return where
 
 
-def own_work(data):
-    """Samples of our own functions by source file, and of OpenBLAS."""
+LIBRARY = "oneDNN"
+
+
+def sampled_work(data):
+    """Samples of oneDNN, of our own functions by source file, and of OpenBLAS."""
     text = subprocess.run(["perf", "report", "-i", data, "--stdio", "--no-children", "-F", "sample,dso,sym", "--percent-limit", "0"],
                           stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True).stdout
     where, work = source_of(), collections.Counter()
     for count, dso, symbol in re.findall(r"^\s*(\d+)\s+(\S+)(?: tid \d+)?\s+\[\.\]\s+(\S+)", text, re.M):
-        if dso.startswith("libopenblas"):
+        if dso == "[JIT]" or dso.startswith("libdnnl"):
+            work[LIBRARY] += int(count)
+        elif dso.startswith("libopenblas"):
             work["products of attention"] += int(count)
         elif dso == "bench_engine":
             files = [f for f in where.get(symbol.split(".")[0], ()) if not f.startswith(ONCE)]
@@ -101,7 +107,7 @@ def main(argv):
         data = f"{folder}/perf.data"
         perf = ["perf", "record", "-q", "-e", "cpu-clock", "-F", "997", "-o", data] if shutil.which("perf") else []
         text = launch(build, "bench_engine", cores, arguments, {**env, "DNNL_VERBOSE": "1"}, perf)
-        own = own_work(data) if perf else {}
+        samples = sampled_work(data) if perf else {}
     line = [json.loads(one) for one in text.splitlines() if one.startswith('{"bench"')][-1]
     found = kernels(text)
     runs = (repeats + 1) * cores  # the first micro-batch is not timed by bench_engine, but told of by oneDNN
@@ -113,20 +119,22 @@ def main(argv):
         for kernel in found:
             kernel.ms *= runs / (runs + (1 if kernel.winograd else 2) * cores)
     seconds = line["seconds_median"]
+    in_library = sum(kernel.ms for kernel in found) / 1000.0 / runs / seconds  # of the wall time
+    if samples:
+        in_library = samples[LIBRARY] / sum(samples.values())
+    per_ms = in_library / sum(kernel.ms for kernel in found)
     shares = collections.Counter()
     for kernel in found:
-        shares[kernel.kind] += kernel.ms / 1000.0 / runs / seconds
-    rest = max(0.0, 1.0 - sum(shares.values()))
-    for name, samples in own.items():
-        shares[name] += rest * samples / sum(own.values())
-    if not own:
-        shares["all else"] = rest
-    layers = [{"kind": k.kind, "shape": k.shape, "share": round(k.ms / 1000.0 / runs / seconds, 4), "flop_per_byte": round(k.flop / k.bytes, 1),
+        shares[kernel.kind] += kernel.ms * per_ms
+    for name, count in samples.items():
+        if name != LIBRARY:
+            shares[name] += count / sum(samples.values())
+    layers = [{"kind": k.kind, "shape": k.shape, "share": round(k.ms * per_ms, 4), "flop_per_byte": round(k.flop / k.bytes, 1),
                "gflops": round(1e-6 * k.flop * k.runs / k.ms, 1),
                "of_bound": round(1e-6 * k.flop * k.runs / k.ms / min(bounds["peak_gflops"], bounds["bandwidth_gb_s"] * k.flop / k.bytes), 3)} for k in found if k.ms > 0]
     print(json.dumps({"bench": "where", "network": network, "what": what, "cores": cores, "batch": batch, "repeats": repeats, "seconds": seconds,
                       "processor": line["processor"], "peak_gflops": bounds["peak_gflops"], "bandwidth_gb_s": bounds["bandwidth_gb_s"],
-                      "library": round(1.0 - rest, 4), "shares": {name: round(value, 4) for name, value in shares.most_common() if value >= 0.002},
+                      "library": round(in_library, 4), "shares": {name: round(value, 4) for name, value in shares.most_common() if value >= 0.002},
                       "layers": sorted(layers, key=lambda one: -one["share"])}))
 
 
