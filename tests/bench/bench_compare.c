@@ -66,6 +66,17 @@ static int constant_attention(void)
     return rule;
 }
 
+/* LXT has no stabiliser either: gradient times activation is LRP-0. zennit has 1e-6. */
+static double stabiliser(const graph *g)
+{
+    for (node_id id = 0; id < g->n_nodes; id++) {
+        if (g->nodes[id].op == &op_attention) {
+            return 0.0;
+        }
+    }
+    return 1e-6;
+}
+
 static composite_entry entry_of(const char *rule, const char *pattern, depth_group group)
 {
     composite_entry e = {.rule = rule_find(rule), .name_pattern = pattern, .group = group};
@@ -101,6 +112,13 @@ static status place_weights(bench *b, weight_list *l, status built)
     return node_weights_list(b->c, l) == NULL ? STATUS_OK : node_weights_place(b->c, b->weights, l);
 }
 
+static composite_entry epsilon_entry(const graph *g, const char *pattern, depth_group group)
+{
+    composite_entry e = entry_of("epsilon", pattern, group);
+    e.parameters[0] = stabiliser(g); /* its only field */
+    return e;
+}
+
 static status lrp_build(bench *b, weight_list *weights)
 {
     composite *epsilon;
@@ -108,8 +126,8 @@ static status lrp_build(bench *b, weight_list *weights)
     const walk_options o = {.weights = node_weights_list(b->c, weights)};
     TRY_ALLOC(epsilon, b->run, 1);
     TRY_ALLOC(everywhere, b->run, 1);
-    *everywhere = entry_of("epsilon", NULL, GROUP_NONE);
-    *epsilon = (composite){.n = 1, .entries = everywhere, .epsilon = 1e-6, .softmax_rule = constant_attention()};
+    *everywhere = epsilon_entry(b->of.g, NULL, GROUP_NONE);
+    *epsilon = (composite){.n = 1, .entries = everywhere, .epsilon = stabiliser(b->of.g), .softmax_rule = constant_attention()};
     TRY_ALLOC(b->out, b->run, b->batch * WALK_MOMENTS * b->of.g->n_components);
     return walk_build_with(b->run, b->of.g, epsilon, b->backend, b->batch, &o, &b->walk);
 }
@@ -135,7 +153,7 @@ static status lrp_write(bench *b)
 
 /* Composite i has z-plus in group g where bit g of i is set. The projections of attention keep epsilon in all of them, since LXT's attention
  * has no place for another rule there. */
-static status make_grid(arena *a, const composite *const **out)
+static status make_grid(arena *a, const graph *network, const composite *const **out)
 {
     static const depth_group groups[GROUPS] = {GROUP_LOW, GROUP_MID, GROUP_HIGH, GROUP_FC};
     const composite **list;
@@ -145,12 +163,12 @@ static status make_grid(arena *a, const composite *const **out)
         composite_entry *e;
         TRY_ALLOC(c, a, 1);
         TRY_ALLOC(e, a, GROUPS + 2);
-        e[0] = entry_of("epsilon", "*self_attention*", GROUP_NONE);
+        e[0] = epsilon_entry(network, "*self_attention*", GROUP_NONE);
         for (size_t g = 0; g < GROUPS; g++) {
-            e[1 + g] = entry_of((i >> g & 1) != 0 ? "z-plus" : "epsilon", NULL, groups[g]);
+            e[1 + g] = (i >> g & 1) != 0 ? entry_of("z-plus", NULL, groups[g]) : epsilon_entry(network, NULL, groups[g]);
         }
-        e[1 + GROUPS] = entry_of("epsilon", NULL, GROUP_NONE);
-        *c = (composite){.n = GROUPS + 2, .entries = e, .epsilon = 1e-6, .softmax_rule = constant_attention()};
+        e[1 + GROUPS] = epsilon_entry(network, NULL, GROUP_NONE);
+        *c = (composite){.n = GROUPS + 2, .entries = e, .epsilon = stabiliser(network), .softmax_rule = constant_attention()};
         list[i] = c;
     }
     *out = list;
@@ -161,7 +179,7 @@ static status grid_build(bench *b, weight_list *weights)
 {
     const composite *const *grid = NULL;
     const tree_options o = {.sums_bytes = TREE_SUMS_DEFAULT, .weights = node_weights_list(b->c, weights)};
-    TRY(make_grid(b->run, &grid));
+    TRY(make_grid(b->run, b->of.g, &grid));
     TRY(tree_build(b->run, b->of.g, GRID, grid, b->backend, b->batch, &o, &b->tree));
     TRY_ALLOC(b->values, b->run, b->batch * tree_values(b->tree));
     TRY_ALLOC(b->out, b->run, GRID * b->batch * b->of.g->n_components);
