@@ -31,7 +31,7 @@ import torchvision
 RATES, GROUPS, GRID = 20, ("low", "mid", "high", "fc"), 16
 # What two float32 programs may differ by: logits at most so much of the largest; the relevance of a layer's components, over all images, so much in
 # the root of the mean square. Divisions by outputs near 0 magnify rounding where the rule is epsilon: there our own two backends differ by 3e-4.
-TOLERANCE = {"logits": 1e-4, "relevance": 2e-3}
+TOLERANCE = {"logits": 1e-4, "relevance": 5e-3}
 
 
 # ---- what both sides work on ----

@@ -130,8 +130,8 @@ def where(lines):
             for line in lines.all(bench="where", network=network, what=what)[-1:]:
                 shown = {name: share for name, share in line["shares"].items() if share >= 0.005}
                 text = ", ".join(f"{name} {100 * share:.1f}" for name, share in shown.items())
-                rows.append([title, what, number(1000 * line["seconds"]), f"{100 * line['library']:.1f}", f"{text}, all else {100 * max(0.0, 1 - sum(shown.values())):.1f}"])
-    return table(["network", "", "ms a micro-batch", "in oneDNN, %", "what takes how much of the time, %"], rows) if rows else None
+                rows.append([title, what, number(1000 * line["seconds"]), str(line["batch"]), f"{100 * line['library']:.1f}", f"{text}, all else {100 * max(0.0, 1 - sum(shown.values())):.1f}"])
+    return table(["network", "", "ms a micro-batch", "of images", "in oneDNN, %", "what takes how much of the time, %"], rows) if rows else None
 
 
 def roofline(lines):
