@@ -11,6 +11,7 @@
 #include "pipeline/report.h"
 #include "pipeline/resume.h"
 #include "pipeline/search.h"
+#include "pipeline/shortfall.h"
 #include "pipeline/watch.h"
 #include "pipeline/winograd.h"
 
@@ -21,11 +22,11 @@ static void stage_report(const progress *p, const char *stage, const stage_time 
              t->seconds, t->seconds - t->image_wait - t->idle, t->image_wait, 100.0 * stage_share(t->image_wait, t->seconds), t->idle);
 }
 
-/* share: of an array of jobs. */
+/* share: of an array of jobs. Where they are merged, all that is missing is counted before the one error that tells of it. */
 static status stages_run(stage_ctx *s, progress *p, bool share, stage_time times[])
 {
-    for (size_t i = 0; i < stage_count; i++) {
-        if (stage_table[i]->at_the_end && share) {
+    for (size_t i = 0; i < stage_count && !shortfall_ends(s); i++) {
+        if (stage_table[i]->at_the_end && (share || items_missing(s->items) > 0)) {
             continue;
         }
         const double started = log_seconds();
@@ -37,7 +38,7 @@ static status stages_run(stage_ctx *s, progress *p, bool share, stage_time times
         times[i] = (stage_time){log_seconds() - started, s->image_seconds - waited, s->items->idle_seconds - idle};
         stage_report(p, stage_table[i]->name, &times[i]);
     }
-    return STATUS_OK;
+    return comm_agree(s->comm, shortfall_check(s->arena, s));
 }
 
 static void announce(const comm *c, const study *s)
@@ -90,18 +91,14 @@ static status finish_share(comm *c, const resume *j, const char *output, const c
 }
 
 /* A job of an array has done its share, and no result is to be written. */
-static status report_share(const comm *c, const resume *j, const char *study_file)
+static status report_share(const comm *c, arena *a, const resume *j, const char *study_file)
 {
     const item_service *i = &j->items;
     if (c->rank != 0) {
         return STATUS_OK;
     }
     (void)fprintf(stdout, "\nJob %zu of %zu has done its share. ", i->task + 1, i->n_tasks);
-    if (i->n_missing > 0) {
-        (void)fprintf(stdout, "%zu items of other jobs are not there yet; when these have ended:\n", i->n_missing);
-    } else {
-        (void)fprintf(stdout, "Everything is there:\n");
-    }
+    TRY(shortfall_print(a, stdout, i));
     (void)fprintf(stdout, "    pollard merge %s    (with the same -o and --set)\n", study_file);
     return fflush(stdout) == 0 ? STATUS_OK : FAIL(ST_CANT_WRITE, "standard output cannot be written; the share is done all the same");
 }
@@ -179,7 +176,7 @@ static status run_in(comm *c, arena *a, const run_options *o, int argc, char *co
     }
     if (with.n_tasks > 0) {
         TRY(finish_share(c, &j, with.output, o->done));
-        return comm_agree(c, report_share(c, &j, o->config));
+        return comm_agree(c, report_share(c, a, &j, o->config));
     }
     return finish(c, a, &p, &s, &started, &found, with.output, &j, o);
 }

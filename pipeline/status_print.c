@@ -3,6 +3,7 @@
 
 #include "pipeline/duration.h"
 #include "pipeline/status.h"
+#include "stages/item_keys.h"
 
 enum { COLUMNS = 6 }; /* rates that are shown */
 
@@ -59,11 +60,11 @@ static void print_run(FILE *to, const char *result, const status_report *r, doub
 
 static void print_kinds(FILE *to, const status_report *r)
 {
-    static const char *const name[STATUS_KINDS] = {"explained micro-batches", "unpruned micro-batches", "pruned networks x runs"};
+    static const uint32_t stage[STATUS_KINDS] = {[STATUS_ROWS] = ITEM_ROWS, [STATUS_WHOLE] = ITEM_WHOLE, [STATUS_PRUNED] = ITEM_PRUNED};
     (void)fprintf(to, "\n%-24s %10s %12s %14s %12s\n", "items", "done", "of", "seconds each", "slowest");
     for (size_t k = 0; k < STATUS_KINDS; k++) {
         const status_kind *i = &r->kind[k];
-        (void)fprintf(to, "%-24s %10zu %2s%10zu %14.3f %12.3f\n", name[k], i->done, i->at_most ? "<=" : "", i->of,
+        (void)fprintf(to, "%-24s %10zu %2s%10zu %14.3f %12.3f\n", item_kind_name(stage[k]), i->done, i->at_most ? "<=" : "", i->of,
                       i->done > 0 ? i->seconds / (double)i->done : 0.0, i->slowest);
     }
 }

@@ -25,7 +25,7 @@ static status cell_text(arena *a, const study *s, const study_cell *cell, const 
 }
 
 /* Items of the stages; of pruned networks as many as there are points of curves, before equal masks are found. */
-static void count_items(const study *s, run_note *n)
+void watch_count(const study *s, run_note *n)
 {
     const size_t batches = study_batches(&s->explained, s->config->micro_batch);
     for (size_t m = 0; m < s->n_models; m++) {
@@ -53,7 +53,7 @@ static void describe_run(const study *s, const resume *r, run_note *n)
     (void)snprintf(n->study, sizeof n->study, "%s", s->config->name);
     (void)snprintf(n->job, sizeof n->job, "%s", job == NULL ? "" : job);
     (void)gethostname(n->host, sizeof n->host - 1);
-    count_items(s, n);
+    watch_count(s, n);
 }
 
 status watch_note(arena *a, const study *s, resume *r)

@@ -16,6 +16,9 @@ typedef struct run_note {
     char study[64], host[64], job[32];
 } run_note;
 
+/* rows, whole and pruned alone, as far as the study says. */
+void watch_count(const study *s, run_note *n);
+
 /* Local, on rank 0. */
 MUST_CHECK status watch_note(arena *a, const study *s, resume *r);
 

@@ -179,19 +179,17 @@ static void pruned_expect(void *context, size_t item)
     }
 }
 
-/* The run of the item into memory, if it is not there: the one that was asked for next. */
-static status load_run(evaluator *e, const pruned_item *at)
+/* A micro-batch of the item's run into memory, if it is not there. The first item of a run takes one after the other, so that the next are decoded while
+ * the network works on this. */
+static status load_batch(evaluator *e, const pruned_item *at, size_t within)
 {
-    size_t first, end;
-    if (e->loaded == run_number(at)) {
-        return STATUS_OK;
+    if (e->loaded != run_number(at)) { /* what was asked for next */
+        e->loaded = run_number(at);
+        e->n_loaded = 0;
     }
-    e->loaded = NO_RUN;
-    set_run(at->p, at->run, &first, &end);
-    for (size_t i = first; i < end; i++) {
-        TRY(batch_source_take(e->images, &e->run[i - first]));
+    for (; e->n_loaded <= within; e->n_loaded++) {
+        TRY(batch_source_take(e->images, &e->run[e->n_loaded]));
     }
-    e->loaded = run_number(at);
     return STATUS_OK;
 }
 
@@ -203,12 +201,12 @@ static status pruned_compute(void *context, size_t item, void *payload)
     const size_t micro_batch = e->stage->study->config->micro_batch;
     size_t first, end;
     memset(payload, 0, pruned_payload(e, item));
-    TRY(load_run(e, &at));
     set_run(at.p, at.run, &first, &end);
     pruned_want(&e->pruned, set->n_classes, set->classes);
     TRY(pruned_cut(&e->pruned, e->masks.use[at.m->first].alive, false));
     for (size_t i = first; i < end; i++) {
         uint32_t *unpruned = e->unpruned + at.p->predictions + i * micro_batch;
+        TRY(load_batch(e, &at, i - first));
         TRY(evaluate_batch(e, at.p, &e->run[i - first], false, unpruned, at.m->end - at.m->first, payload));
         claims_tick(e->stage->items->claims);
     }

@@ -47,7 +47,8 @@ typedef struct evaluator {
     pruned pruned;
     size_t most_run;       /* micro-batches that have room in memory */
     batch *run;            /* [most_run] */
-    size_t loaded, asked;  /* which run is there, and which was asked for last; NO_RUN: none */
+    size_t loaded, asked;  /* which run is there, or on its way, and which was asked for last; NO_RUN: none */
+    size_t n_loaded;       /* of its micro-batches, from the first */
     float *logits;         /* [micro_batch, classes of the model] of an evaluation set's classes */
     batch_source *images;
     arena *scratch;        /* of one image */

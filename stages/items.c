@@ -4,7 +4,6 @@
 
 #include "core/log.h"
 #include "stages/forecast.h"
-#include "stages/item_keys.h"
 #include "stages/items_block.h"
 
 enum { ROUND_BLOCKS = 4 }; /* stretches that a rank claims of another job's items, until it is looked again what that job has done meanwhile */
@@ -43,6 +42,17 @@ static void key_of(const work *w, size_t item, journal_key *out)
 {
     w->list->key(w->list->context, item, out);
     out->stage += ITEM_STUDY * w->s->study;
+}
+
+/* Where shortfalls of this list are counted; NULL: an empty list. */
+static item_shortfall *shortfall_of(const work *w)
+{
+    journal_key key;
+    if (w->list->n == 0) {
+        return NULL;
+    }
+    w->list->key(w->list->context, 0, &key);
+    return &w->s->shortfall[key.stage < ITEM_KINDS ? key.stage : 0];
 }
 
 static bool is_noted(const work *w, size_t item)
@@ -190,24 +200,6 @@ static status compute_left(work *w, status restored)
     return st;
 }
 
-static status join_only(work *w, status st)
-{
-    size_t missing = 0;
-    int64_t unreadable = (int64_t)w->n_again;
-    TRY(comm_agree(w->s->comm, st));
-    comm_sum_i64(w->s->comm, 1, &unreadable);
-    for (size_t i = 0; i < w->list->n; i++) {
-        missing += !w->known[i];
-    }
-    if (missing == 0 && unreadable == 0) {
-        return STATUS_OK;
-    }
-    return comm_agree(w->s->comm, FAIL(ST_NO_INPUT,
-                                       "the journals do not hold all of the work: %zu of %zu items of a stage are missing and %jd are damaged; run the "
-                                       "jobs of the array that have not finished again, or `pollard run` without --array to compute what is missing",
-                                       missing, w->list->n, (intmax_t)unreadable));
-}
-
 /* Items of this job of the array that nobody has finished. */
 static void choose_own(work *w)
 {
@@ -243,16 +235,51 @@ static size_t count_unknown(const work *w)
     return n;
 }
 
+/* The next proposals of a search would follow from numbers that are not there. */
+static status search_lacks(const work *w, size_t missing, size_t damaged)
+{
+    journal_key key;
+    key_of(w, 0, &key);
+    return FAIL(ST_NO_INPUT,
+                "the journals do not hold all of the work: of a search missing are %zu of %zu %s (and %zu damaged), and what follows from them; run the "
+                "jobs of the array that have not finished again, or `pollard run` without --array to compute what is missing",
+                missing, w->list->n, item_kind_name(key.stage), damaged);
+}
+
+/* Counts what is missing. The caller goes on with what is there, so that the next lists are counted too. */
+static status join_only(work *w, status st)
+{
+    item_service *s = w->s;
+    item_shortfall *f = shortfall_of(w);
+    const size_t missing = count_unknown(w);
+    int64_t unreadable = (int64_t)w->n_again;
+    TRY(comm_agree(s->comm, st));
+    comm_sum_i64(s->comm, 1, &unreadable);
+    if (s->study != 0) {
+        return comm_agree(s->comm, missing == 0 && unreadable == 0 ? STATUS_OK : search_lacks(w, missing, (size_t)unreadable));
+    }
+    if (f != NULL) {
+        f->of += w->list->n;
+        f->missing += missing;
+        f->damaged += (size_t)unreadable;
+    }
+    return STATUS_OK;
+}
+
 /* What other jobs of the array have or have not done by now. */
 static status look_at_others(work *w)
 {
     item_service *s = w->s;
+    item_shortfall *f = shortfall_of(w);
+    if (f != NULL && s->study == 0) {
+        f->of += w->list->n;
+    }
     while (count_unknown(w) > 0) {
         TRY(s->rescan(s));
         status st = STATUS_OK;
         if (!w->list->needed_by_all) { /* nobody here wants their numbers */
             for (size_t i = 0; i < w->list->n; i++) {
-                s->n_missing += !w->known[i] && !is_noted(w, i);
+                f->missing += !w->known[i] && !is_noted(w, i);
             }
             return STATUS_OK;
         }

@@ -10,7 +10,14 @@
  * (parallel/claims.h), computed, noted and taken. */
 #include "io/journal.h"
 #include "parallel/claims.h"
+#include "stages/item_keys.h"
 #include "stages/stop.h"
+
+/* Items of a kind that this run has met, and those of them that neither it nor an earlier one has done. The same on all ranks. */
+typedef struct item_shortfall {
+    size_t of, missing;
+    size_t damaged; /* noted, but cannot be read back; only where nothing is computed */
+} item_shortfall;
 
 /* What a run has for that; lasts over all stages. */
 typedef struct item_service {
@@ -20,14 +27,14 @@ typedef struct item_service {
     journal_index index;     /* what earlier runs have finished */
     journal_writer *writer;  /* NULL: nothing is noted */
     size_t task, n_tasks;    /* of an array of jobs: this one takes every n_tasks-th stretch of items; 0, 1: all of them */
-    bool only_join;          /* nothing is computed: what is missing is an error */
+    bool only_join;          /* nothing is computed: what is missing is counted, and an error where a search goes on from it */
     status (*rescan)(struct item_service *s); /* collective: looks what other jobs have finished meanwhile; NULL: there are none */
     void *context;           /* of rescan */
     void (*skip)(void *progress, double images); /* told of items that need not be computed; NULL: nobody is */
     void *progress;
     uint32_t study;          /* items of several studies share the journal (a search, and what it reports): which this is; 0: the only one, or the last */
     size_t n_restored, n_computed; /* of this rank */
-    size_t n_missing;        /* items that other jobs of the array have to compute yet; the same on all ranks */
+    item_shortfall shortfall[ITEM_KINDS]; /* what other jobs of the array have to compute yet; of the study itself, without its searches */
     double item_seconds;     /* of this rank: computing items */
     double idle_seconds;     /* of this rank: waiting for other ranks to finish a list */
 } item_service;
@@ -56,6 +63,10 @@ MUST_CHECK status items_open(comm *c, arena *a, item_service *out);
 /* Collective. All ranks leave with OK or none does. With a journal, ST_STOPPED means that what was finished is kept. `a`: for as long as it
  * runs. */
 MUST_CHECK status items_run(item_service *s, arena *a, const item_list *list);
+
+size_t items_missing(const item_service *s); /* of all kinds, the damaged ones too */
+/* All kinds of which some are missing, with their numbers: "3 of 40 explained micro-batches, 12 of 95 pruned networks x runs". */
+MUST_CHECK status items_missing_text(arena *a, const item_service *s, const char **out);
 
 /* What items_run() takes of its arena. */
 size_t items_bytes(size_t n, size_t most_payload);

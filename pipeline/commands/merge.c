@@ -27,7 +27,7 @@ const command_def command_merge = {
             "have written, to the bit, apart from /provenance. Then the journals are removed.\n"
             "\n"
             "Of the networks nothing is computed; the spectra are (`spectrum: true`), from the relevance that the jobs have left. Where work is missing it says how "
-            "much, and ends with exit code 66: run the jobs that have not ended well again, or `pollard run CONFIG`, which computes what is missing and writes the result.",
+            "much of every kind, and ends with exit code 66: run the jobs that have not ended well again, or `pollard run CONFIG`, which computes what is missing and writes the result.",
     .operand = {.name = "CONFIG", .required = true},
     .options = options,
     .n_options = COUNT(options),

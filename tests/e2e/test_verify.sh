@@ -45,11 +45,42 @@ ranks 2 run "$config" "${small[@]}" -o r.h5 --array 1/2 >out 2>err && grep -q 'J
 grep -q '^r.h5: study digits' out && grep -Eq '^  last start: .*2 ranks on .*array 1/2' out && grep -Eq '^[0-9]+ % done; about [0-9:]+ left with [12] ranks?' out &&
     grep -Eq '^digits_vgg_bn +filters +3 lrp-epsilon +3  1\.000 \(2\)' out && pass || { fail "what status says"; cat out; }
 "$POLLARD" merge "$config" "${small[@]}" -o r.h5 >out 2>err
-[ $? = 66 ] && grep -Eq '[0-9]+ of [0-9]+ items' err && [ ! -e r.h5 ] && pass || { fail "merge of half a study"; cat err; }
+[ $? = 66 ] && grep -Eq 'missing are [0-9]+ of [0-9]+ pruned networks x runs; run' err && [ ! -e r.h5 ] && pass || { fail "merge of half a study"; cat err; }
 ranks 1 run "$config" "${small[@]}" -o r.h5 --array 2/2 >out 2>err && grep -q 'Everything is there' out && pass || { fail "the other half"; cat out err; }
 "$POLLARD" status r.h5 >out 2>err
 [ $? = 75 ] && grep -q '^r.h5: study digits, computed, not merged' out && grep -q 'pollard merge' err && pass || { fail "status of both halves"; cat out err; }
 ranks 3 merge "$config" "${small[@]}" -o r.h5 >out 2>err && [ ! -e r.h5.journal ] && pass || { fail "merge"; cat err; }
 "$POLLARD" status r.h5 >out && grep -q '^r.h5: complete' out && pass || fail "status of a result"
 "$POLLARD" inspect r.h5 | grep -Eq '^ *items_computed +0$' && pass || fail "merge has computed something"
+
+# ---- what is missing, of every kind and of all networks together ----
+shares=("${small[@]}" --set heatmaps.images=8 -o shares.h5)
+lack() { # lack KIND FILE: how many are missing, and of how many
+    sed -n "s/.*[ :]\([0-9]* of [0-9]*\) $1[,;].*/\1/p" "$2" | head -1
+}
+"$POLLARD" merge "$config" "${shares[@]}" >out 2>err # nobody has done anything
+[ $? = 66 ] && [ "$(lack 'explained micro-batches' err | awk '{ print $1 - $3 }')" = 0 ] &&
+    grep -Eq 'of what follows 0 of [1-9][0-9]* unpruned micro-batches and 0 of at most [1-9][0-9]* pruned networks x runs are there' err && pass || { fail "merge of nothing"; cat err; }
+most=$(sed -n 's/.*of at most \([0-9]*\) pruned.*/\1/p' err)
+pruned=() heatmaps=()
+for job in 1 2 3; do
+    ranks 2 run "$config" "${shares[@]}" --array $job/3 >out 2>err || { fail "job $job of 3"; cat err; }
+    "$POLLARD" merge "$config" "${shares[@]}" >merged 2>merge.err
+    code=$?
+    [ $job = 3 ] && break
+    [ $code = 66 ] && grep -q 'the journals do not hold all of the work: missing are ' merge.err && [ ! -e shares.h5 ] && pass || { fail "merge after $job of 3 jobs: exit code $code"; cat merge.err; }
+    for kind in 'pruned networks x runs' 'blocks of heatmaps'; do
+        [ -n "$(lack "$kind" out)" ] && [ "$(lack "$kind" out)" = "$(lack "$kind" merge.err)" ] && pass ||
+            { fail "$kind after $job of 3 jobs: the job says '$(lack "$kind" out)', merge '$(lack "$kind" merge.err)'"; grep 'not there' out; cat merge.err; }
+    done
+    pruned+=($(lack 'pruned networks x runs' merge.err)) heatmaps+=($(lack 'blocks of heatmaps' merge.err))
+done
+[ $code = 0 ] && grep -q 'Everything is there' out && pass || { fail "merge after all jobs"; cat out merge.err; }
+# Of all networks together, and less after every job.
+for kind in pruned heatmaps; do
+    declare -n numbers=$kind # missing, "of", all; after the first job, after the second
+    [ "${#numbers[@]}" = 6 ] && [ "${numbers[2]}" = "${numbers[5]}" ] && [ "${numbers[2]}" -gt "${numbers[0]}" ] && [ "${numbers[0]}" -gt "${numbers[3]}" ] &&
+        [ "${numbers[3]}" -gt 0 ] && pass || fail "$kind: missing ${numbers[*]}"
+done
+[ "${pruned[2]}" -le "$most" ] && [ "$((2 * pruned[2]))" -gt "$most" ] && pass || fail "${pruned[2]} pruned networks of at most $most: not those of all networks"
 finish

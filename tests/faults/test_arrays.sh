@@ -15,7 +15,7 @@ for jobs in 1 2 5; do
         does "job $i of $jobs" $((1 + i % 4)) run --array "$i/$jobs"
         [ ! -e "$out" ] && pass || fail "job $i of $jobs wrote the result"
         if [ "$i" -gt 1 ]; then
-            refuses "merging before job $((i - 1)) of $jobs" 66 "items of a stage are missing" 1 merge
+            refuses "merging before job $((i - 1)) of $jobs" 66 "pruned networks x runs; run the jobs" 1 merge
         fi
     done
     grep -q "Everything is there" "$log" && pass || { fail "the last of $jobs jobs does not know that it is the last"; tell; }
