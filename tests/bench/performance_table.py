@@ -163,7 +163,7 @@ def versions(lines):
 
 
 def bounds(lines):
-    every = lines.all(bench="bounds") + lines.all(bench="where")
+    every = lines.all(bench="bounds") or lines.all(bench="where")
     if not every:
         return None
     peak, bandwidth = (statistics.median(line[key] for line in every) for key in ("peak_gflops", "bandwidth_gb_s"))
