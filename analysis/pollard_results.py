@@ -46,6 +46,18 @@ def _need_hdf5(path):
             raise ValueError(f"{path}: no HDF5 file; expected the one that `pollard run` wrote")
 
 
+def _search_terms(config):
+    """What the objectives of a search are of: lines of a resolved study that have to agree where two searches are compared."""
+    terms, section = [], ""
+    for line in config.splitlines():
+        if line[:1] not in ("", " ", "#"):
+            section = line.split(":")[0]
+        key = line.strip().split(":")[0]
+        if section in ("tasks", "rates") and key != "seeds" or section == "search" and key in ("seeds", "references", "split", "objective", "at"):
+            terms.append(line.strip())
+    return terms
+
+
 def _with_first(frame, first):
     """The same columns, these first."""
     return frame[first + [column for column in frame.columns if column not in first]]
@@ -319,9 +331,14 @@ class Results:
         frame.attrs["objective"] = data.attrs["objective"]
         if against is not None:
             other = against.search_frame(model, kind)
-            if other.attrs["objective"] != frame.attrs["objective"] or other.regret.isna().any():
-                raise ValueError("against: expected an exhaustive search with the same objective")
+            if other.regret.isna().any():
+                raise ValueError("against: expected an exhaustive search")
+            mine, theirs = (_search_terms(r.group("provenance").config_resolved.item()) for r in (self, against))
+            if mine != theirs:
+                raise ValueError(f"against: expected a search on the same images and seeds, found {theirs}, here {mine}")
             frame["regret"] = frame.setting.map(other.set_index("setting").regret)
+            if frame.regret.isna().any():
+                raise ValueError("against: the exhaustive search has not tried all settings of this one")
         return _with_first(frame.sort_values("rank", ignore_index=True), ["rank", "trial", "round", *names, "objective", "error", "held_out",
                                                                           "held_out_error", "gap", "regret", "state", "cost"])
 

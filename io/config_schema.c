@@ -275,7 +275,7 @@ static const setting search_settings[SEARCH_KEYS] = {
     [SEARCH_ETA] = {.field = {.name = "eta", .kind = FIELD_COUNT, .def = 3, .min = 2, .max = 100,
                               .help = "of halving: a rung has so many times the work a setting, and leaves one of so many settings"}},
     [SEARCH_CONFIDENCE] = {.field = {.name = "confidence", .kind = FIELD_REAL, .def = 0.95, .min = 0.5, .max = 0.999999,
-                                     .help = "of halving: settings that are worse than the leader with it are dropped beside those"}},
+                                     .help = "of halving: that the best setting is not dropped as clearly worse, over the whole race"}},
     [SEARCH_FIRST_IMAGES] = {.field = {.name = "first_images", .kind = FIELD_REAL, .def = 0.25, .min = 0.001, .max = 1,
                                        .help = "of halving: share of the images that the first rung has"}},
     [SEARCH_FIRST_RATES] = {.field = {.name = "first_rates", .kind = FIELD_COUNT, .def = 5, .min = 1, .max = 1000000,

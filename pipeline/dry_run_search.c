@@ -11,7 +11,7 @@ static status print_rungs(FILE *to, const search_study *t, size_t settings, size
     for (size_t k = 0; k < n; k++) {
         all[k] = settings;
         alive[k] = k == 0 ? settings : (alive[k - 1] + t->space.options->eta - 1) / t->space.options->eta;
-        (void)fprintf(to, "    rung %zu: at most %zu settings%s, %.3g %% of the images, %zu rates, %zu seeds\n", k + 1, alive[k],
+        (void)fprintf(to, "    rung %zu: at most %zu settings%s that differ, %.3g %% of the images, %zu rates, %zu seeds\n", k + 1, alive[k],
                       kinds > 1 ? " for each kind" : "", 100.0 * (double)rung[k].images / (double)of, rung[k].rates + 1, rung[k].seeds);
     }
     (void)fprintf(to, "    at most %.3g %% of the images that all settings on everything take\n", 100.0 * halving_work(n, rung, alive) / halving_work(n, rung, all));

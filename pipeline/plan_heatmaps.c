@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "attribution/walk.h"
+#include "attribution/walk_pruned.h"
 #include "core/rng.h"
 #include "pipeline/plan.h"
 
@@ -66,6 +67,9 @@ status plan_heatmaps_check(arena *scratch, const study *s)
         status st = s->config->heatmaps.explanation.method->composite(scratch, &setup, &c);
         if (status_ok(st)) {
             st = walk_needs_with(setup.graph, c, setup.backend, setup.batch, &(walk_options){.to_input = true}, &bytes);
+        }
+        if (status_ok(st)) {
+            st = walk_pruned_check(scratch, setup.graph, c);
         }
         if (!status_ok(st)) {
             return status_about(st, "%s: heatmaps: on model '%s'", s->config->path, s->models[m].config->name);

@@ -65,7 +65,8 @@ status search_race_rungs(const search_study *s, size_t *of, halving_budget rung[
     const size_t images = (size_t)ceil(o->first_images * (double)*of - 1e-9);
     const halving_budget whole = {*of, n_rates, s->config.n_seeds};
     const halving_budget first = {images < 1 ? 1 : images, least(o->first_rates, n_rates), least(o->first_seeds, whole.seeds)};
-    return halving_plan(first, whole, o->eta, rung, n);
+    const status st = halving_plan(first, whole, o->eta, rung, n);
+    return status_ok(st) ? st : status_about(st, "%s: search", s->config.path);
 }
 
 static status open_race(race *r)
@@ -142,14 +143,58 @@ static status plan_rung(const race *r, arena *a, arena *scratch, size_t k, searc
     return search_study_settings(a, of, out->n, points);
 }
 
-/* The smallest step of an A_PR: one answer more or less, at one rate. */
+/* What a rate weighs most in the objective. An area over parameters or multiply-adds is taken as one over rates. */
+static double largest_weight(const config *c)
+{
+    double gap = 0.0;
+    size_t n_at = 0;
+    for (size_t i = 0; i < c->n_rates; i++) {
+        gap = i > 0 ? fmax(gap, (c->rates[i] - c->rates[i - 1]) / (c->rates[c->n_rates - 1] - c->rates[0])) : gap;
+        for (size_t k = 0; k < c->search.n_at; k++) {
+            n_at += c->rates[i] == c->search.at[k];
+        }
+    }
+    switch (c->search.objective) {
+    case OBJECTIVE_MEAN:
+        return 1.0 / (double)c->n_rates;
+    case OBJECTIVE_ACCURACY:
+        return 1.0 / (double)(n_at > 0 ? n_at : 1);
+    case OBJECTIVE_TRAPEZOID:
+    case OBJECTIVE_PARAMETERS:
+    case OBJECTIVE_MACS:
+    case CONFIG_OBJECTIVES:
+        break;
+    }
+    return gap;
+}
+
+/* The smallest step of the objective of a seed: one answer more or less, at one rate. */
 static double resolution(const study *s)
 {
     size_t images = SIZE_MAX;
     for (size_t i = 0; i < s->n_evaluations; i++) {
         images = least(images, s->evaluations[i].samples.n);
     }
-    return 1.0 / ((double)images * (double)s->config->n_rates);
+    return largest_weight(s->config) / (double)images;
+}
+
+/* Settings that say the same in everything have the same masks, which cost nothing twice: twin [room] is the first of them. */
+static status find_twins(const race *r, arena *a, size_t n_seeds, const size_t **out)
+{
+    const target *t = r->t;
+    size_t *twin;
+    TRY_ALLOC(twin, a, t->room);
+    for (size_t i = 0; i < t->room; i++) {
+        size_t first = 0;
+        while (first < i && (!r->alive[first] || twin[first] != first ||
+                             memcmp(measure_of(t, first, 0), measure_of(t, i, 0), (MEASURES + 1) * sizeof(double)) != 0 ||
+                             memcmp(r->by_seed + first * n_seeds, r->by_seed + i * n_seeds, n_seeds * sizeof *r->by_seed) != 0)) {
+            first++;
+        }
+        twin[i] = r->alive[i] ? first : i;
+    }
+    *out = twin;
+    return STATUS_OK;
 }
 
 /* Who goes on to the next rung. */
@@ -161,10 +206,11 @@ static status drop(race *r, const study *s, size_t k)
     target *t = r->t;
     arena *scratch = NULL;
     size_t leader = 0, n = 0;
-    const halving_options o = {.confidence = t->tuning.space.options->confidence, .n_settings = t->room, .n_rungs = r->n_rungs - 1,
+    halving_options o = {.confidence = t->tuning.space.options->confidence, .n_settings = t->room, .n_rungs = r->n_rungs - 1,
                                .least_columns = LEAST_SEEDS, .resolution = resolution(s), .eta = t->tuning.space.options->eta};
     TRY(arena_open("rung of a search", &scratch));
-    const status st = halving_step(scratch, &o, s->config->n_seeds, r->by_seed, r->alive, &leader, r->fate, NULL);
+    status st = find_twins(r, scratch, s->config->n_seeds, &o.twin);
+    st = !status_ok(st) ? st : halving_step(scratch, &o, s->config->n_seeds, r->by_seed, r->alive, &leader, r->fate, NULL);
     arena_close(&scratch);
     TRY(st);
     for (size_t i = 0; i < t->room; i++) {

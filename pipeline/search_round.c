@@ -85,7 +85,7 @@ static status evaluate_parts(target *t, const search_round *r, stage_ctx *c)
         TRY(st);
         add_points(whole, c->evaluate.points, &sums);
         total.n_masks = c->evaluate.n_masks; /* the same points each time */
-        total.n_evaluated += c->evaluate.n_evaluated;
+        total.n_evaluated = p == 0 ? c->evaluate.n_evaluated : total.n_evaluated; /* what is new on the first part is so on all, the rest was counted */
         total.n_images += c->evaluate.n_images;
     }
     total.points = sums.point;
@@ -93,7 +93,7 @@ static status evaluate_parts(target *t, const search_round *r, stage_ctx *c)
     return STATUS_OK;
 }
 
-/* Mean over those of search.at that are among the rates. */
+/* Mean over search.at. On a rung of a race that is about it, over those that are among its rates; else NaN where some are not. */
 static double accuracy_at(const config *c, const result_cell *r)
 {
     const uint64_t *correct = c->prediction == PREDICTION_MASKED ? r->correct_masked : r->correct;
@@ -107,7 +107,7 @@ static double accuracy_at(const config *c, const result_cell *r)
             }
         }
     }
-    return n == 0 ? (double)NAN : sum / (double)n;
+    return n > 0 && (n == c->search.n_at || c->search.objective == OBJECTIVE_ACCURACY) ? sum / (double)n : (double)NAN;
 }
 
 void search_measure(const config *c, const result_cell *r, double out[MEASURES])

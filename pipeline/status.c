@@ -264,7 +264,7 @@ status status_read(arena *a, const journal_index *index, double now, status_repo
 
 bool status_shares_done(const status_report *r)
 {
-    bool done = r->last.n_tasks > 1 && r->search.done == 0 && r->heatmaps.done == 0; /* how much there is of those is not known */
+    bool done = r->last.n_tasks > 1 && r->last.more == 0; /* how much there is of those is not known */
     for (size_t k = 0; k < STATUS_KINDS; k++) {
         done = done && !r->kind[k].at_most && r->kind[k].done >= r->kind[k].of;
     }

@@ -78,11 +78,11 @@ static status compare_tuned(verify *v, const char *output, bool *same, char what
     if (path[0] == NULL || path[1] == NULL) {
         return (status){ST_ENVIRONMENT};
     }
-    const bool any = access(path[0], F_OK) == 0 || access(path[1], F_OK) == 0; /* then both are */
-    for (size_t i = 0; any && i < COUNT(path); i++) {
+    const bool there = access(path[0], F_OK) == 0, both = there == (access(path[1], F_OK) == 0);
+    for (size_t i = 0; there && both && i < COUNT(path); i++) {
         TRY(file_read(v->a, path[i], MOST, &bytes[i]));
     }
-    *same = bytes[0].size == bytes[1].size && (bytes[0].size == 0 || memcmp(bytes[0].data, bytes[1].data, bytes[0].size) == 0);
+    *same = both && bytes[0].size == bytes[1].size && (bytes[0].size == 0 || memcmp(bytes[0].data, bytes[1].data, bytes[0].size) == 0);
     (void)snprintf(what, RESULTS_SAME_BYTES, "%s", *same ? "" : "the studies of the best settings, *.tuned.yaml");
     return STATUS_OK;
 }

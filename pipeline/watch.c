@@ -49,7 +49,8 @@ static void describe_run(const study *s, const resume *r, run_note *n)
     (void)clock_gettime(CLOCK_REALTIME, &now);
     *n = (run_note){.layout = RUN_NOTE_LAYOUT, .ranks = (uint32_t)r->comm->size, .task = (uint32_t)r->items.task, .n_tasks = (uint32_t)r->items.n_tasks,
                     .started = (double)now.tv_sec + 1e-9 * (double)now.tv_nsec, .prediction = (uint32_t)s->config->prediction,
-                    .n_rates = (uint32_t)s->config->n_rates, .n_cells = (uint32_t)s->n_cells, .n_models = (uint32_t)s->n_models};
+                    .n_rates = (uint32_t)s->config->n_rates, .n_cells = (uint32_t)s->n_cells, .n_models = (uint32_t)s->n_models,
+                    .more = s->config->search.on || s->config->heatmaps.images > 0};
     (void)snprintf(n->study, sizeof n->study, "%s", s->config->name);
     (void)snprintf(n->job, sizeof n->job, "%s", job == NULL ? "" : job);
     (void)gethostname(n->host, sizeof n->host - 1);

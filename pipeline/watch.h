@@ -12,7 +12,8 @@ typedef struct run_note {
     uint32_t layout, ranks, task, n_tasks; /* of an array, counted from 0 */
     double started;                        /* seconds of the epoch */
     uint64_t rows, whole, pruned;          /* items that there are; pruned: at most */
-    uint32_t prediction, n_rates, n_cells, n_models, text, unused;
+    uint32_t prediction, n_rates, n_cells, n_models, text;
+    uint32_t more; /* 1: heatmaps or a search, whose items are not among those */
     char study[64], host[64], job[32];
 } run_note;
 

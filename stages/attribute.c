@@ -65,7 +65,7 @@ static size_t tree_passes(size_t n)
 }
 
 /* The settings of a search agree in everything but their rules. One alone makes a tree too: criterion 0 is another one in every round, so its items
- * have to be known by its rules, and sums of a tree serve it whichever `absolute` it has. */
+ * have to be known by its rules, and sums of a tree serve it whichever `absolute` it has; and by the images, of which a later rung of a race has more. */
 static status open_tree(arena *a, explainer *e, weight_list *weights)
 {
     const study *s = e->stage->study;
@@ -77,7 +77,8 @@ static status open_tree(arena *a, explainer *e, weight_list *weights)
         setups[i].weights = weights;
     }
     char *all, *to;
-    size_t size = 1;
+    const size_t samples = s->explained.n * sizeof s->explained.sample[0];
+    size_t size = samples;
     for (size_t i = 0; i < e->n_members; i++) {
         size += strlen(s->config->scoring[e->member[i]]) + 1;
     }
@@ -86,6 +87,7 @@ static status open_tree(arena *a, explainer *e, weight_list *weights)
     for (size_t i = 0; i < e->n_members; i++) {
         to = stpcpy(to, s->config->scoring[e->member[i]]) + 1;
     }
+    memcpy(to, s->explained.sample, samples);
     sha256(all, size, digest);
     memcpy(e->digest, digest, sizeof e->digest);
     TRY(lrp_tree_open(a, e->n_members, setups, &e->tree));

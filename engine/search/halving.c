@@ -96,12 +96,17 @@ static status check(const halving_options *o, size_t n, const double observed[],
     return any && n > 0 ? STATUS_OK : FAIL(ST_DATA, "halving: no setting is left, or nothing was observed");
 }
 
+static size_t first_twin(const halving_options *o, size_t s)
+{
+    return o->twin == NULL ? s : o->twin[s];
+}
+
 /* Settings that may stay and come before s: a larger mean, or the same and a lower index. */
-static size_t rank_of(size_t n, const double mean[], const halving_fate fate[], size_t s)
+static size_t rank_of(const halving_options *o, const double mean[], const halving_fate fate[], size_t s)
 {
     size_t rank = 0;
-    for (size_t other = 0; other < n; other++) {
-        const bool stays = fate[other] == HALVING_KEPT || fate[other] == HALVING_RANK;
+    for (size_t other = 0; other < o->n_settings; other++) {
+        const bool stays = (fate[other] == HALVING_KEPT || fate[other] == HALVING_RANK) && first_twin(o, other) == other;
         rank += stays && (mean[other] > mean[s] || (mean[other] == mean[s] && other < s));
     }
     return rank;
@@ -129,15 +134,16 @@ status halving_step(arena *scratch, const halving_options *o, size_t n, const do
     TRY(check(o, n, observed, alive));
     TRY_ALLOC(mean, scratch, settings);
     TRY_ALLOC(difference, scratch, n);
-    size_t n_alive = 0;
+    size_t n_alive = 0, n_different = 0;
     for (size_t s = 0; s < settings; s++) {
         fate[s] = alive[s] ? HALVING_KEPT : HALVING_OUT;
         mean[s] = alive[s] ? curve_mean(n, &observed[s * n]) : -INFINITY;
         *leader = n_alive == 0 || mean[s] > mean[*leader] ? s : *leader;
         n_alive += alive[s];
+        n_different += alive[s] && first_twin(o, s) == s;
     }
     const double one_sided = (1.0 - o->confidence) / ((double)(settings > 1 ? settings - 1 : 1) * (double)o->n_rungs);
-    const size_t share = o->eta == 0 ? settings : (n_alive + o->eta - 1) / o->eta;
+    const size_t share = o->eta == 0 ? settings : (n_different + o->eta - 1) / o->eta;
     for (size_t s = 0; s < settings; s++) {
         paired p = {NAN, NAN, NAN, NAN};
         for (size_t i = 0; alive[s] && i < n; i++) {
@@ -154,7 +160,7 @@ status halving_step(arena *scratch, const halving_options *o, size_t n, const do
         }
     }
     for (size_t s = 0; s < settings; s++) {
-        if (fate[s] == HALVING_KEPT && rank_of(settings, mean, fate, s) >= share) {
+        if (fate[s] == HALVING_KEPT && rank_of(o, mean, fate, first_twin(o, s)) >= share) {
             fate[s] = HALVING_RANK;
         }
         alive[s] = fate[s] == HALVING_KEPT;

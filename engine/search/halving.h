@@ -34,7 +34,9 @@ typedef struct halving_options {
     size_t n_rungs;     /* after which settings are dropped */
     size_t least_columns; /* with fewer nothing is clearly worse */
     double resolution;    /* observations are multiples of it (one answer more or less): no difference is known better. 0: they are not */
-    size_t eta;         /* 0: only what is clearly worse is dropped; else also all but the best ceil(alive / eta) */
+    size_t eta;         /* 0: only what is clearly worse is dropped; else also all but the best ceil(alive / eta), twins counted once */
+    const size_t *twin; /* [n_settings] the first alive setting that is the same as this one in all but its name, itself where there is none; twins stay or go
+                         * together. NULL: there are none */
 } halving_options;
 
 typedef enum halving_fate {

@@ -45,6 +45,7 @@ refuse() {
 refuse "heatmaps.images: expected at most" --set heatmaps.images=100000
 refuse "heatmaps: on model 'digits_vgg_bn': criterion 'heatmaps': the composite has no rule for layer" --set 'heatmaps.composite=[{type: linear, rule: epsilon}]'
 refuse "which is for the layer that sees the image" --set 'heatmaps.composite=[{rule: z-box}]'
+refuse "heatmaps: on model 'digits_vgg_bn': layer 'features.3'" --set 'heatmaps.composite=[{match: features.3, rule: pass}, {rule: epsilon}]'
 refuse "heatmaps.rates[0]: expected one of the study's rates, found 0.33" --set 'heatmaps.rates=[0.33]'
 refuse "expected the name of one of the study's criteria, found 'lpr'; did you mean 'lrp'?" --set 'heatmaps.criteria=[lpr]'
 finish

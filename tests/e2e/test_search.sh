@@ -213,6 +213,29 @@ half=$(($(values two $at/cost | sort -n | head -1) / (2 * 6)))           # 2 see
 expected=$(($(number both $at/n_evaluated) * half + half + $(number alone $at/n_evaluated) * (images - half)))
 [ "$(number two $at/n_images)" = "$expected" ] && pass || fail "a race of two settings sent $(number two $at/n_images) images through networks, expected $expected"
 
+[ "$(number two $at/n_evaluated)" = $(($(number both $at/n_evaluated) + 1)) ] && [ "$(number two $at/n_evaluated)" -le "$(number two $at/n_masks)" ] && pass ||
+    fail "a race of two settings ran $(number two $at/n_evaluated) networks, both at once $(number both $at/n_evaluated)"
+# What the loader says a race has missed.
+if "${PYTHON:-python3}" -c 'import xarray, pandas' 2>/dev/null; then
+    (cd "$work" && PYTHONPATH=$SOURCE/analysis "${PYTHON:-python3}" - >"$work/log" 2>&1) <<'END' && pass || { fail "regret:"; tail -3 "$work/log"; }
+from pollard_results import open_results
+
+r = {name: open_results(name + ".h5") for name in ("race", "whole", "both", "alone", "together")}
+for model, kind in r["race"].searches():
+    f, best = r["race"].search_frame(model, kind, against=r["whole"]), r["whole"].search_frame(model, kind).objective.max()
+    complete = f[f.state == "complete"]
+    assert len(complete) and (complete.regret == best - complete.objective).all() and (f.regret >= 0).all() and not f.regret.isna().any()
+one = ("digits_vgg_bn", "filters")
+for name, against in (("race", "together"), ("both", "alone"), ("whole", "race")):  # other tasks; not all settings; no exhaustive search
+    try:
+        r[name].search_frame(*one, against=r[against])
+        raise SystemExit(f"{name} against {against} is taken")
+    except ValueError:
+        pass
+assert r["alone"].search_frame(*one, against=r["both"]).regret.notna().all()
+END
+fi
+
 # The comparison itself must be able to see a difference.
 run other 1 "$work/p.yaml" --set search.method=bayes --set search.seed=1
 h5diff --exclude-path /provenance "$work/bayes-1.h5" "$work/other.h5" >/dev/null 2>&1

@@ -66,4 +66,12 @@ end
 [ "$code" = 0 ] && pass || { fail "the first of two jobs at once: exit code $code"; tell "$log.first"; }
 does "merging two jobs at once" 2 merge
 found "two jobs at once"
+
+# A race of settings that share their explanations, whose rungs have the same tree of other images: what a job finds of another's must be of its own rung.
+study=(--set search.method=halving --set search.eta=2 --set search.first_images=0.3 --set search.first_rates=2 --set search.first_seeds=2)
+for group in low mid fc; do study+=(--set "search.$group=[epsilon]"); done
+straight
+for i in 1 2; do does "a race, job $i of 2" 1 run --array $i/2; done
+does "merging a race" 1 merge
+found "a race of two jobs"
 finish

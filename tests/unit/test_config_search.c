@@ -257,6 +257,7 @@ static void damaged_sections_never_crash(void **state)
 {
     (void)state;
     damage_everywhere("search: {method: bayes, low: [gamma, epsilon], absolute: [never], continuous: true, alpha: [1, 2.5], seeds: [7, 8], split: 0.5}\n");
+    damage_everywhere("search: {method: halving, eta: 2, confidence: 0.9, first_images: 0.5, first_rates: 2, first_seeds: 1, at: [0.05, 0.5], objective: accuracy_at}\n");
 }
 
 int main(void)

@@ -1,6 +1,7 @@
 #include "support/support.h"
 
 #include <math.h>
+#include <string.h>
 
 #include "core/rng.h"
 #include "search/halving.h"
@@ -145,6 +146,26 @@ static void a_share_stays_in_a_fixed_order(void **state)
     assert_true(alive[0] && alive[1] && !alive[2] && alive[3] && !alive[4]);
 }
 
+/* Settings 0 and 1 are one, 3 and 4 another: half of the three that differ, rounded up, are two, and their twins stay with them. Without twins three of
+ * five stay, by the index. */
+static void twins_count_once(void **state)
+{
+    (void)state;
+    const size_t twin[] = {0, 0, 2, 3, 3};
+    halving_options o = {.confidence = 0.95, .n_settings = 5, .n_rungs = 1, .eta = 2, .least_columns = 9, .twin = twin};
+    const double observed[5][2] = {{0.3, 0.3}, {0.3, 0.3}, {0.1, 0.1}, {0.2, 0.2}, {0.2, 0.2}};
+    bool alive[5] = {true, true, true, true, true};
+    halving_fate fate[5];
+    size_t leader;
+    assert_ok(halving_step(scratch, &o, 2, observed[0], alive, &leader, fate, NULL));
+    assert_int_equal(leader, 0);
+    assert_true(alive[0] && alive[1] && !alive[2] && alive[3] && alive[4] && fate[2] == HALVING_RANK);
+    o.twin = NULL;
+    memset(alive, 1, sizeof alive);
+    assert_ok(halving_step(scratch, &o, 2, observed[0], alive, &leader, fate, NULL));
+    assert_true(alive[0] && alive[1] && !alive[2] && alive[3] && !alive[4]);
+}
+
 /* Columns of counted answers that differ by one answer of 50 each: Student's t alone would be certain. */
 static void counted_answers_are_not_certain(void **state)
 {
@@ -238,6 +259,7 @@ int main(void)
         cmocka_unit_test(races_save_work),
         cmocka_unit_test(drops_what_is_clearly_worse),
         cmocka_unit_test(a_share_stays_in_a_fixed_order),
+        cmocka_unit_test(twins_count_once),
         cmocka_unit_test(counted_answers_are_not_certain),
         cmocka_unit_test(rungs_grow_to_the_whole),
         cmocka_unit_test(every_prefix_of_the_rates_is_spread),

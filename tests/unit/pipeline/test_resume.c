@@ -300,6 +300,22 @@ static void status_of_heatmaps(void **state)
     assert_true(r.heatmaps.done == 1 && r.heatmaps.seconds == 1.5 && r.search.done == 0);
 }
 
+/* How many items heatmaps or a search have is not known, so shares of such a study are never said to be all, also before the first of them. */
+static void shares_are_done_where_all_is_known(void **state)
+{
+    (void)state;
+    status_report r = {.last = {.n_tasks = 2}};
+    for (size_t k = 0; k < STATUS_KINDS; k++) {
+        r.kind[k].done = r.kind[k].of = 3;
+    }
+    assert_true(status_shares_done(&r));
+    r.last.more = 1;
+    assert_false(status_shares_done(&r));
+    r.last.more = 0;
+    r.kind[STATUS_KINDS - 1].done = 2;
+    assert_false(status_shares_done(&r));
+}
+
 static void status_of_nothing(void **state)
 {
     (void)state;
@@ -355,6 +371,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(status_counts_and_averages, open_journal, close_journal),
         cmocka_unit_test_setup_teardown(damaged_notes_are_passed_over, open_journal, close_journal),
         cmocka_unit_test_setup_teardown(status_of_heatmaps, open_journal, close_journal),
+        cmocka_unit_test(shares_are_done_where_all_is_known),
         cmocka_unit_test_setup_teardown(status_of_nothing, open_journal, close_journal),
         cmocka_unit_test_setup_teardown(hostile_notes_are_refused, open_journal, close_journal),
         cmocka_unit_test(a_signal_stops), /* the last: it stays asked */
