@@ -7,7 +7,7 @@
 #   --networks "A B"   of vgg16_bn resnet18 resnet50 vit_b_16 (all)       --cores N          ranks, and threads of PyTorch (2)
 #   --what "A B"       of forward lrp curve grid (all)                    --batch N          images in a micro-batch (16)
 #   --rounds N         of forward and lrp, both sides in turn (2)         --repeats N        in each round (1)
-#   --curve-images N   for each rate (0: 64, of VGG-16-BN and ViT-B/16 32)
+#   --curve-images N   for each rate (160, as a study of three classes of ImageNet has; with few, cutting networks out is most of it)
 #   --rates N          of PyTorch, of 20 (5); Pollard runs all            --composites N     of PyTorch, of 16 (0: 4, of VGG-16-BN and ViT-B/16 2)
 #   --compile          forward also by torch.compile with frozen weights (a minute a network; needs a C++ compiler)
 # environment: MPIEXEC (mpirun); PIP_ARGUMENTS for pip install, for example an index that has PyTorch without CUDA
@@ -16,7 +16,7 @@ usage() { sed -n '2,/^set -u/p' "$0" | sed '$d; s/^# \{0,1\}//' >&2; exit 2; }
 [ $# -ge 2 ] || usage
 venv=$1 build=$2
 shift 2
-networks="vgg16_bn resnet18 resnet50 vit_b_16" what="forward lrp curve grid" cores=2 batch=16 rounds=2 repeats=1 curve_images=0 rates=5 composites=0 compile=
+networks="vgg16_bn resnet18 resnet50 vit_b_16" what="forward lrp curve grid" cores=2 batch=16 rounds=2 repeats=1 curve_images=160 rates=5 composites=0 compile=
 while [ $# -gt 0 ]; do
     case $1 in
         --compile) compile=1; shift; continue ;;
@@ -55,9 +55,8 @@ least() { echo $(($1 > $2 ? $1 : $2)); }
 
 disagree=0
 for network in $networks; do
-    winograd=winograd images=64 some=4
-    case $network in vit_b_16) winograd='' images=32 some=2 ;; vgg16_bn) images=32 some=2 ;; esac
-    [ "$curve_images" = 0 ] || images=$curve_images
+    winograd=winograd images=$curve_images some=4
+    case $network in vit_b_16) winograd='' some=2 ;; vgg16_bn) some=2 ;; esac
     [ "$composites" = 0 ] || some=$composites
     batches=$((images / batch > 0 ? images / batch : 1))
     images=$((batches * batch)) both=$((cores * batch))

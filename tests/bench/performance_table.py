@@ -12,6 +12,7 @@ import sys
 
 NETWORKS = {"vgg16_bn": "VGG-16-BN", "resnet18": "ResNet-18", "resnet50": "ResNet-50", "vit_b_16": "ViT-B/16"}
 WHAT = {"forward": "forward", "lrp": "LRP attribution", "curve": "curve of 20 rates", "grid": "grid of 16 composites"}
+BATCH = 16  # of all tables but the one of memory
 WANTED = {"forward": 3, "lrp": 3, "curve": 8, "grid": 10}
 # Targets: shares of the peak, and MiB.
 EVALUATION = {"vgg16_bn": {"forward": 0.85, "winograd": 1.6}, "resnet18": {"winograd": 1.0}, "resnet50": {"best": 0.85}, "vit_b_16": {"forward": 0.80}}
@@ -59,7 +60,7 @@ def comparison(lines):
     rows = []
     for network, title in NETWORKS.items():
         for what, name in WHAT.items():
-            case = {"network": network, "what": what}
+            case = {"network": network, "what": what, "batch": BATCH}
             ours = {c: per_image(lines, "seconds", side="pollard", convolutions=c, **case) for c in ("direct", "winograd")}
             ours = {c: seconds for c, seconds in ours.items() if seconds}
             torch = [line for line in lines.all(bench="compare", side="torch", **case) if line.get("variant") != "compiled"]
@@ -97,7 +98,7 @@ def verdict(found, wanted, less=False):
 def targets(lines):
     rows = []
     for network, title in NETWORKS.items():
-        share = {what: lines.median("share", bench="engine", network=network, what=what, rank="mean", backend="onednn") for what in ("forward", "winograd", "lrp")}
+        share = {what: lines.median("share", bench="engine", network=network, what=what, batch=BATCH, rank="mean", backend="onednn") for what in ("forward", "winograd", "lrp")}
         if share["forward"] is None and share["lrp"] is None:
             continue
         wanted = EVALUATION[network]
@@ -111,15 +112,21 @@ def targets(lines):
 
 
 def memory(lines):
+    """With micro-batches of 16, and of other sizes that were measured."""
     rows = []
     for network, title in NETWORKS.items():
-        row = [title]
-        for what, convolutions in (("forward", "direct"), ("forward", "winograd"), ("lrp", "direct")):
-            row.append(verdict(lines.median("memory_mib", bench="compare", side="pollard", network=network, what=what, convolutions=convolutions), MEMORY[network], less=True))
-        if row[1:] != ["-"] * 3:
-            shared = lines.median("shared_weights_mib", bench="compare", side="pollard", network=network, what="lrp")
-            rows.append(row + ["-" if shared is None else f"{shared:.0f}"])
-    return table(["network", "evaluation, direct", "evaluation, Winograd", "LRP-epsilon", "shared by the node for it"], rows) if rows else None
+        batches = {line["batch"] for line in lines.all(bench="compare", side="pollard", network=network, what="lrp")}
+        for batch in sorted(batches | {BATCH}, reverse=True):
+            case = {"bench": "compare", "side": "pollard", "network": network, "batch": batch}
+            row = [title, str(batch)]
+            for what, convolutions in (("forward", "direct"), ("forward", "winograd"), ("lrp", "direct")):
+                row.append(verdict(lines.median("memory_mib", what=what, convolutions=convolutions, **case), MEMORY[network], less=True))
+            share = lines.median("share", bench="engine", network=network, what="lrp", batch=batch, rank="mean", backend="onednn")
+            shared = lines.median("shared_weights_mib", what="lrp", **case)
+            if row[2:] != ["-"] * 3:
+                rows.append(row + [verdict(share, LRP[network]), "-" if shared is None else f"{shared:.0f}"])
+    return table(["network", "images in a micro-batch", "evaluation, direct", "evaluation, Winograd", "LRP-epsilon", "share of the peak, LRP-epsilon",
+                  "shared by the node for it"], rows) if rows else None
 
 
 def where(lines):
