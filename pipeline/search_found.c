@@ -167,9 +167,10 @@ static status describe(arena *a, arena *scratch, const target *t, size_t kind, r
                            .choice = t->tuning.space.choices, .n_trials = t->n, .point = t->point, .setting = c.setting, .round = t->round,
                            .objective = c.objective, .error = c.error, .a_pr_mean = c.measure[OBJECTIVE_MEAN],
                            .a_pr_trapezoid = c.measure[OBJECTIVE_TRAPEZOID], .area_parameters = c.measure[OBJECTIVE_PARAMETERS],
-                           .area_macs = c.measure[OBJECTIVE_MACS], .accuracy_at = c.measure[OBJECTIVE_ACCURACY], .n_masks = t->n_masks, .n_evaluated = t->n_evaluated, .n_images = t->n_images, .cost = t->cost, .regret = c.regret, .state = t->state,
-                           .parent = t->parent, .front = c.front,
-                           .held_out = c.held_out, .held_out_error = c.held_out_error, .maximised = search_objective_names[o->objective]};
+                           .area_macs = c.measure[OBJECTIVE_MACS], .accuracy_at = c.measure[OBJECTIVE_ACCURACY], .n_masks = t->n_masks,
+                           .n_evaluated = t->n_evaluated, .n_images = t->n_images, .cost = t->cost, .regret = c.regret, .state = t->state,
+                           .parent = t->parent, .front = c.front, .held_out = c.held_out, .held_out_error = c.held_out_error,
+                           .maximised = search_objective_names[o->objective]};
     TRY(judge(a, scratch, t, c.objective, out, &best));
     return rank_trials(a, scratch, t, c.objective, best, &out->rank);
 }

@@ -15,7 +15,6 @@ typedef struct race {
     const size_t *rate_order; /* [rates - 1] which rates a rung has are the first of these; rate_order[i] + 1 counts from rate 0 */
     bool *alive;             /* [room] */
     double *by_seed;         /* [room, seeds] of the last rung */
-    halving_fate *fate;      /* [room] */
 } race;
 
 static size_t least(size_t a, size_t b)
@@ -80,7 +79,6 @@ static status open_race(race *r)
     TRY(order_rates(t->a, s->config, n_rates, order));
     r->rate_order = order;
     TRY_ALLOC(r->alive, t->a, t->room);
-    TRY_ALLOC(r->fate, t->a, t->room);
     TRY_ALLOC(r->by_seed, t->a, t->room * s->config->n_seeds);
     TRY_ALLOC(r->t->first, t->a, t->room);
     for (size_t i = 0; i < t->room; i++) {
@@ -197,24 +195,34 @@ static status find_twins(const race *r, arena *a, size_t n_seeds, const size_t *
     return STATUS_OK;
 }
 
+static status step(race *r, arena *scratch, const halving_options *options, size_t n_seeds, size_t *leader)
+{
+    static const result_trial_state states[] = {[HALVING_KEPT] = TRIAL_COMPLETE, [HALVING_WORSE] = TRIAL_WORSE, [HALVING_RANK] = TRIAL_SHARE};
+    halving_options o = *options;
+    halving_fate *fate;
+    TRY(find_twins(r, scratch, n_seeds, &o.twin));
+    TRY_ALLOC(fate, scratch, o.n_settings);
+    TRY(halving_step(scratch, &o, n_seeds, r->by_seed, r->alive, leader, fate, NULL));
+    for (size_t i = 0; i < o.n_settings; i++) {
+        r->t->state[i] = fate[i] == HALVING_OUT ? r->t->state[i] : states[fate[i]];
+    }
+    return STATUS_OK;
+}
+
 /* Who goes on to the next rung. */
 static status drop(race *r, const study *s, size_t k)
 {
-    static const result_trial_state states[] = {
-        [HALVING_KEPT] = TRIAL_COMPLETE, [HALVING_WORSE] = TRIAL_WORSE, [HALVING_RANK] = TRIAL_SHARE, [HALVING_OUT] = TRIAL_COMPLETE};
     enum { LEAST_SEEDS = 3 };
-    target *t = r->t;
+    const target *t = r->t;
     arena *scratch = NULL;
     size_t leader = 0, n = 0;
-    halving_options o = {.confidence = t->tuning.space.options->confidence, .n_settings = t->room, .n_rungs = r->n_rungs - 1,
-                               .least_columns = LEAST_SEEDS, .resolution = resolution(s), .eta = t->tuning.space.options->eta};
+    const halving_options o = {.confidence = t->tuning.space.options->confidence, .n_settings = t->room, .n_rungs = r->n_rungs - 1,
+                         .least_columns = LEAST_SEEDS, .resolution = resolution(s), .eta = t->tuning.space.options->eta};
     TRY(arena_open("rung of a search", &scratch));
-    status st = find_twins(r, scratch, s->config->n_seeds, &o.twin);
-    st = !status_ok(st) ? st : halving_step(scratch, &o, s->config->n_seeds, r->by_seed, r->alive, &leader, r->fate, NULL);
+    const status st = step(r, scratch, &o, s->config->n_seeds, &leader);
     arena_close(&scratch);
     TRY(st);
     for (size_t i = 0; i < t->room; i++) {
-        t->state[i] = r->fate[i] == HALVING_OUT ? t->state[i] : states[r->fate[i]];
         n += r->alive[i];
     }
     log_line(LOG_INFO, "search rung=%zu of=%zu images=%zu/%zu rates=%zu seeds=%zu leader=%zu left=%zu", k + 1, r->n_rungs, r->rung[k].images, r->of,

@@ -236,8 +236,9 @@ static status collect(bench *b)
     return STATUS_OK;
 }
 
-static status measure_network(bench *b, const network_def *d)
+static status measure_network(void *context, const network_def *d)
 {
+    bench *b = context;
     arena_release(b->run);
     arena_release(b->network);
     TRY(network_build(b->network, d, b->s->size, b->s->shrink, &b->g));
@@ -253,11 +254,7 @@ static status run(const setting *s, int n, char *names[])
     TRY(arena_open("bench network", &b.network));
     TRY(arena_open("bench convolution", &b.run));
     TRY(s->backend->start());
-    status st = STATUS_OK;
-    for (int i = 0; i < n && status_ok(st); i++) {
-        const network_def *d = network_find(names[i]);
-        st = d == NULL ? FAIL(ST_USAGE, "no network '%s'", names[i]) : measure_network(&b, d);
-    }
+    const status st = network_each(n, names, measure_network, &b);
     arena_close(&b.run);
     arena_close(&b.network);
     return st;

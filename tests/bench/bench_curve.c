@@ -123,8 +123,9 @@ static status measure(bench *b, const char *network, component_kind kind)
     return STATUS_OK;
 }
 
-static status measure_network(bench *b, const network_def *d)
+static status measure_network(void *context, const network_def *d)
 {
+    bench *b = context;
     uint64_t parameters;
     float *images;
     arena_release(b->network);
@@ -147,11 +148,7 @@ static status run(const setting *s, int n, char *names[])
     TRY(arena_open("bench network", &b.network));
     TRY(arena_open("bench curve", &b.small));
     TRY(s->backend->start());
-    status st = STATUS_OK;
-    for (int i = 0; i < n && status_ok(st); i++) {
-        const network_def *d = network_find(names[i]);
-        st = d == NULL ? FAIL(ST_USAGE, "no network '%s'", names[i]) : measure_network(&b, d);
-    }
+    const status st = network_each(n, names, measure_network, &b);
     arena_close(&b.small);
     arena_close(&b.network);
     return st;

@@ -224,8 +224,9 @@ static status measure(bench *b, const char *network)
     return STATUS_OK;
 }
 
-static status measure_network(bench *b, const network_def *d)
+static status measure_network(void *context, const network_def *d)
 {
+    bench *b = context;
     const graph *whole;
     arena_release(b->network);
     arena_release(b->run);
@@ -246,11 +247,7 @@ static status run(const setting *s, int n, char *names[])
     TRY(arena_open("bench network", &b.network));
     TRY(arena_open("bench tree", &b.run));
     TRY(s->backend->start());
-    status st = STATUS_OK;
-    for (int i = 0; i < n && status_ok(st); i++) {
-        const network_def *d = network_find(names[i]);
-        st = d == NULL ? FAIL(ST_USAGE, "no network '%s'", names[i]) : measure_network(&b, d);
-    }
+    const status st = network_each(n, names, measure_network, &b);
     arena_close(&b.run);
     arena_close(&b.network);
     return st;

@@ -28,6 +28,9 @@ import numpy
 import torch
 import torchvision
 
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "support"))
+from random_torch import random_norms  # noqa: E402
+
 RATES, GROUPS, GRID = 20, ("low", "mid", "high", "fc"), 16
 # What two float32 programs may differ by: logits at most so much of the largest; the relevance of a layer's components so much in
 # the root of the mean square, of the median image. Divisions by outputs near 0 magnify rounding where the rule is epsilon: there our own two backends differ by 2e-3 (VGG-16-BN).
@@ -37,18 +40,8 @@ TOLERANCE = {"logits": 1e-4, "relevance": 5e-3}
 # ---- what both sides work on ----
 
 def build(name):
-    """Random weights; batch norms get statistics of their own, so that folding them matters, and the head weights, which torchvision's lacks."""
     torch.manual_seed(1)
-    net = getattr(torchvision.models, name)()
-    for module in net.modules():
-        if isinstance(module, torch.nn.BatchNorm2d):
-            torch.nn.init.normal_(module.running_mean, std=0.1)
-            torch.nn.init.uniform_(module.running_var, 0.5, 1.5)
-            torch.nn.init.uniform_(module.weight, 0.5, 1.0)
-            torch.nn.init.normal_(module.bias, std=0.1)
-    if name.startswith("vit"):
-        torch.nn.init.normal_(net.heads.head.weight, std=0.1)
-    return net.eval()
+    return random_norms(getattr(torchvision.models, name)())
 
 
 def prepare(name, folder, n):

@@ -191,6 +191,15 @@ const network_def *network_find(const char *name)
     return NULL;
 }
 
+status network_each(int n, char *names[], status (*measure)(void *context, const network_def *d), void *context)
+{
+    for (int i = 0; i < n; i++) {
+        const network_def *d = network_find(names[i]);
+        TRY(d == NULL ? FAIL(ST_USAGE, "no network '%s'", names[i]) : measure(context, d));
+    }
+    return STATUS_OK;
+}
+
 status network_images(arena *a, const graph *g, size_t batch, float **out)
 {
     const size_t n = batch * shape_count(g->input);

@@ -19,6 +19,9 @@ MUST_CHECK status network_build(arena *a, const network_def *d, size_t size, siz
 /* NULL: there is no such network. */
 const network_def *network_find(const char *name);
 
+/* What `measure` makes of each of n networks, in their order, up to the first failure. Errors: its own; ST_USAGE (a name of none). */
+MUST_CHECK status network_each(int n, char *names[], status (*measure)(void *context, const network_def *d), void *context);
+
 /* *out [batch, of g's input]: random, in about the range of normalised pixels; in `a`. Errors: ST_ENVIRONMENT (memory). */
 MUST_CHECK status network_images(arena *a, const graph *g, size_t batch, float **out);
 

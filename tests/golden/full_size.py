@@ -16,6 +16,9 @@ except ImportError as error:
     print(error)
     sys.exit(77)
 
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "support"))
+from random_torch import random_norms  # noqa: E402
+
 DEIT = {"deit_tiny": (192, 3), "deit_small": (384, 6), "deit_base": (768, 12)}
 TIMM = [("class_token", "cls_token"), ("encoder.pos_embedding", "pos_embed"), ("conv_proj", "patch_embed.proj"),
         (r"encoder\.layers\.encoder_layer_", "blocks."), ("encoder.ln", "norm"), ("heads.head", "head"), ("ln_", "norm"),
@@ -37,15 +40,7 @@ def main(name, folder):
         net = torchvision.models.VisionTransformer(224, 16, 12, heads, width, 4 * width)
     else:
         net = getattr(torchvision.models, name)()
-    for module in net.modules():
-        if isinstance(module, torch.nn.BatchNorm2d):
-            torch.nn.init.normal_(module.running_mean, std=0.1)
-            torch.nn.init.uniform_(module.running_var, 0.5, 1.5)
-            torch.nn.init.uniform_(module.weight, 0.5, 1.0)
-            torch.nn.init.normal_(module.bias, std=0.1)
-    if isinstance(net, torchvision.models.VisionTransformer):
-        torch.nn.init.normal_(net.heads.head.weight, std=0.1)
-    net.eval()
+    random_norms(net)
     images = torch.randn(2, 3, 224, 224)
     with torch.no_grad():
         logits = net(images)
