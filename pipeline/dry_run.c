@@ -93,6 +93,8 @@ static status forecast(comm *c, arena *a, arena *work, arena *images, sampler *s
         dry_run_memory_sum(stage, s, c->rank == 0, &out->memory);
         TRY(dry_run_memory_of_nodes(c, a, &out->memory, &out->node));
     }
+    out->others = out->memory;
+    dry_run_memory_sum(stage, s, false, &out->others);
     return STATUS_OK;
 }
 

@@ -37,6 +37,7 @@ typedef struct dry_run_report {
     int ranks;
     const stage_forecast *stage; /* [stage_count] */
     rank_memory memory;          /* of this rank */
+    rank_memory others;          /* as it would be without what rank 0 alone has */
     node_memory node;
     double start_seconds, trial_seconds;
     bool tried;            /* false: memory does not suffice for a trial */

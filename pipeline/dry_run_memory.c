@@ -124,7 +124,7 @@ void dry_run_memory_sum(const stage_forecast stage[], const study *s, bool write
     out->most = out->shared = 0.0;
     keep_most(out->start, out->networks, "start", out);
     for (size_t i = 0; i < stage_count; i++) {
-        kept += (double)stage[i].kept;
+        kept += (double)(stage[i].kept - (writes ? 0 : stage[i].gathered));
         keep_most(kept + (double)forecast_bytes(&stage[i]) + out->image, out->networks + (double)stage[i].shared, stage_table[i]->name, out);
     }
     out->tables = (double)gather_bytes(s) + inputs_bytes(stage);

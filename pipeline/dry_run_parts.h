@@ -6,6 +6,7 @@
 double dry_run_resident(void); /* bytes of this process alone that are in memory */
 double dry_run_taken(void);    /* the same with its part of what it shares */
 void dry_run_memory_start(const comm *c, const arena *planned, const plan *p, rank_memory *out); /* as soon as the plan is built */
+/* writes: of rank 0, which gathers what the stages keep and makes the file. */
 void dry_run_memory_sum(const stage_forecast stage[], const study *s, bool writes, rank_memory *out);
 double dry_run_memory_lacks(const comm *c, const stage_forecast stage[]); /* of the folder for shared memory, before a stage has run */
 /* Collective. */

@@ -39,8 +39,9 @@ static void set_ranks(const dry_run_report *r, const slurm_node *has, job_shape 
     }
 }
 
-/* One rank alone was planned, with the weights as its own; the ranks of a node have one copy of the networks'. What kernels read beside them
- * stays counted for each, so this is more than is needed. A quarter and half a GiB are for what MPI takes. */
+/* One rank alone was planned, with the weights as its own; the ranks of a node have one copy of the networks', and one rank of all gathers what is
+ * kept and makes the file. What kernels read beside the weights stays counted for each, so this is more than is needed. A quarter and half a GiB are
+ * for what MPI takes. */
 static void set_memory(const dry_run_report *r, job_shape *s)
 {
     static const double margin = 1.25, mpi = 512.0 * 1048576.0;
@@ -51,8 +52,8 @@ static void set_memory(const dry_run_report *r, job_shape *s)
         graph_cost(planned->models[i].graph, &parameters, &macs, NULL, NULL);
         weights += (double)parameters * (double)sizeof(float);
     }
-    const double own = r->memory.most > weights ? r->memory.most - weights : 0.0;
-    s->node_bytes = margin * (weights + (double)s->per_node * own) + mpi;
+    const double first = fmax(0.0, r->memory.most - weights), other = fmax(0.0, r->others.most - weights);
+    s->node_bytes = margin * (weights + first + (double)(s->per_node - 1) * other) + mpi;
     s->merge_bytes = margin * r->memory.most + mpi;
 }
 

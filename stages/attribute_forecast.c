@@ -51,6 +51,7 @@ static status forecast_pair(const stage_ctx *c, size_t model, size_t criterion, 
     TRY(forecast_memory(c, model, criterion, &one));
     forecast_keep_most(out, &one, c->comm->node_size);
     out->kept += one.kept;
+    out->gathered += one.gathered;
     out->items += batches;
     out->passes += batches * attribute_passes(c->study, model, criterion);
     out->images = c->study->explained.n;

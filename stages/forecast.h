@@ -24,6 +24,7 @@ typedef struct stage_forecast {
     const char *shared_what; /* what `shared` is for; NULL: weights in the order of the kernels */
     size_t shared; /* bytes that the ranks of a node have together while the stage runs, beside the parts */
     size_t kept;   /* bytes of output, which stay until the end */
+    size_t gathered; /* of these what rank 0 alone has, so that not every rank of a node needs it */
     size_t file;   /* bytes of the result file that tables do not account for, before compression */
 } stage_forecast;
 

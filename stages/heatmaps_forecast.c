@@ -73,7 +73,9 @@ static status forecast_model(const stage_ctx *c, arena *scratch, size_t model, s
     forecast_add(&one, "images and relevance of the input", heatmaps_bytes(c, model));
     forecast_add(&one, "masks", masks_bytes(c->study, model) + forecast_block(w.n_items + 1, sizeof(size_t)));
     forecast_add(&one, "answers and maps", heatmaps_store_bytes(c, &w));
-    out->kept += kept_bytes(c, &w);
+    const size_t kept = kept_bytes(c, &w);
+    out->kept += kept;
+    out->gathered += kept;
     for (size_t k = 0; k < w.n_lists; k++) {
         out->file += w.lists[k].n_masks * w.lists[k].samples->n * w.pixels * sizeof(float);
     }

@@ -115,6 +115,7 @@ void rows_forecast(const stage_ctx *c, size_t model, size_t criterion, stage_for
     if (c->comm->rank == 0) {
         forecast_add(out, "rows that are kept: bookkeeping", forecast_block(batches, sizeof(int64_t)));
         out->kept += rows_pair_bytes(s, model);
+        out->gathered += rows_pair_bytes(s, model);
     } else {
         forecast_add(out, "rows on their way to rank 0",
                      forecast_block(batches, sizeof(int64_t)) + forecast_block(batches, sizeof(float *)) +

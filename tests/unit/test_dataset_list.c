@@ -163,6 +163,27 @@ static void a_flat_folder_is_read(void **state)
     assert_fails(dataset_list_samples(a, root, path, NULL, &text, &size), ST_NO_INPUT, "nothing.txt", NULL);
 }
 
+/* Folders of classes come before a tar that lies beside them. */
+static void class_folders_come_before_tars(void **state)
+{
+    (void)state;
+    char root[4200], path[4500], *text = NULL;
+    size_t size = 0;
+    dataset *d = NULL;
+    (void)snprintf(root, sizeof root, "%s/tree", scratch_folder());
+    assert_int_equal(mkdir(root, 0700), 0);
+    (void)snprintf(path, sizeof path, "%s/cat", root);
+    assert_int_equal(mkdir(path, 0700), 0);
+    (void)snprintf(path, sizeof path, "%s/cat/a.png", root);
+    write_file(path, "");
+    (void)snprintf(path, sizeof path, "%s/all.tar", root);
+    write_file(path, "");
+    assert_ok(dataset_list_any(a, root, NULL, NULL, &text, &size));
+    assert_ok(dataset_parse(a, root, text, size, &d));
+    assert_true(d->n_samples == 1 && d->n_classes == 1);
+    assert_string_equal(d->path[0], "cat/a.png");
+}
+
 static void numbers_out_of_order_are_noticed(void **state)
 {
     (void)state;
@@ -190,6 +211,7 @@ int main(void)
         cmocka_unit_test(every_form_is_read),
         cmocka_unit_test(broken_lists_are_refused),
         cmocka_unit_test(a_flat_folder_is_read),
+        cmocka_unit_test(class_folders_come_before_tars),
         cmocka_unit_test(numbers_out_of_order_are_noticed),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);

@@ -31,7 +31,7 @@ static void make(made *m, double seconds, double seconds_at_the_end)
 {
     memset(m, 0, sizeof *m);
     m->report = (dry_run_report){.plan = &m->plan, .ranks = 1, .stage = m->stage, .seconds = m->seconds, .tried = true};
-    m->report.memory = (rank_memory){.ranks = 1, .most = 1e8, .when = "result"};
+    m->report.memory = m->report.others = (rank_memory){.ranks = 1, .most = 1e8, .when = "result"};
     m->stage[stage_of(false)].items = 1000;
     m->seconds[stage_of(false)] = seconds;
     m->stage[stage_of(true)].items = seconds_at_the_end > 0.0 ? 64000 : 0;
@@ -99,6 +99,23 @@ static void ranks_are_for_items(void **state)
     assert_int_equal(shares.per_node, 100);
 }
 
+/* What one rank alone gathers and writes is not that of each: sixteen of them fit where sixteen times the first would not. */
+static void memory_of_a_node(void **state)
+{
+    (void)state;
+    made m;
+    const double gib = 1073741824.0;
+    const slurm_node small = {16, 6.0 * gib};
+    job_shape s = {.nodes = 1, .per_node = 16};
+    make(&m, 100.0, 0.0);
+    m.report.memory.most = 1.0 * gib;
+    m.report.others.most = 0.125 * gib;
+    assert_ok(submit_shape(&m.report, &small, &s));
+    assert_true(s.node_bytes == (1.25 * (1.0 + 15 * 0.125) + 0.5) * gib && s.merge_bytes == (1.25 * 1.0 + 0.5) * gib);
+    m.report.others.most = 1.0 * gib;
+    assert_fails(submit_shape(&m.report, &small, &s), ST_ENVIRONMENT, "16 ranks a node need 20992 MiB", "6144 MiB", NULL);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -106,6 +123,7 @@ int main(void)
         cmocka_unit_test(a_job_that_only_joins_gets_an_hour),
         cmocka_unit_test(times_that_nobody_has_tried),
         cmocka_unit_test(ranks_are_for_items),
+        cmocka_unit_test(memory_of_a_node),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
