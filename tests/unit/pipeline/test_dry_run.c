@@ -262,6 +262,18 @@ static void kept_rows_are_foreseen(void **state)
                      gather_rows_kept_bytes(&stream.p.study) + 2 * 10 * scores * sizeof(double)); /* images of all ten classes */
     assert_int_equal(of_stage(&keep, "attribute")->kept, of_stage(&stream, "attribute")->kept + gather_rows_kept_bytes(&keep.p.study));
     assert_true(keep.report.memory.file > stream.report.memory.file + (double)gather_rows_file_bytes(&keep.p.study));
+    assert_int_equal(of_stage(&keep, "attribute")->gathered, gather_rows_kept_bytes(&keep.p.study));
+    /* Of another rank neither what is gathered nor the file counts. */
+    enum { STAGES = 16, GIB = 1 << 30 };
+    stage_forecast large[STAGES];
+    rank_memory first = keep.report.memory, other = keep.report.memory;
+    assert_true(stage_count <= STAGES);
+    memcpy(large, keep.report.stage, stage_count * sizeof large[0]);
+    large[0].kept += GIB;
+    large[0].gathered += GIB;
+    dry_run_memory_sum(large, &keep.p.study, true, &first);
+    dry_run_memory_sum(large, &keep.p.study, false, &other);
+    assert_true(first.most > GIB && other.most < GIB && other.file == 0.0 && keep.report.others.file == 0.0);
     run_stages(&keep, passes); /* it takes what was forecast */
     close_both(&keep);
     close_both(&stream);
