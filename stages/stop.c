@@ -65,7 +65,7 @@ status stop_check(stop *s)
     const double left = s->end > 0.0 ? s->end - now() : 0.0;
     if (s->end > 0.0 && !s->unheeded && left < 2.0 * s->slowest) {
         return FAIL(ST_STOPPED,
-                    "stopped: %.1f s are left of the job's time, and an item takes up to %.1f s; what was finished is kept: run the same "
+                    "stopped: %.3g s are left of the job's time, and an item takes up to %.3g s; what was finished is kept: run the same "
                     "command again to go on",
                     left < 0.0 ? 0.0 : left, s->slowest);
     }
