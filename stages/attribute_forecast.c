@@ -63,6 +63,7 @@ status attribute_forecast(stage_ctx *c, arena *scratch, stage_forecast *out)
 {
     const study *s = c->study;
     uint8_t *read;
+    arena_reset(scratch);
     TRY_ALLOC(read, scratch, s->reference_data->n_samples);
     const size_t pairs = s->n_models * s->config->n_criteria;
     *out = (stage_forecast){.kept = forecast_block(pairs * s->n_references, sizeof(double *)) + forecast_block(pairs, sizeof(float *))};

@@ -104,4 +104,10 @@ ranks 1 run "$config" "${study[@]}" "${other[@]}" -o killed.h5 >out 2>err
 ranks 2 run "$config" "${study[@]}" "${part[@]}" -o killed.h5 >out 2>err || { fail "going on"; cat err; }
 grep -q 'goes on where an earlier run was' err && pass || fail "it begins anew"
 h5diff --exclude-path /provenance one.h5 killed.h5 >diff 2>&1 && pass || { fail "another result after a kill"; head diff; }
+# ---- as an array ----
+for job in 1 2; do
+    ranks 1 run "$config" "${study[@]}" "${part[@]}" -o array.h5 --array $job/2 >out 2>err || { fail "job $job of an array"; cat err; }
+done
+ranks 2 merge "$config" "${study[@]}" "${part[@]}" -o array.h5 >out 2>err || { fail "merge"; cat err; }
+h5diff --exclude-path /provenance one.h5 array.h5 >diff 2>&1 && pass || { fail "another result from an array"; head diff; }
 finish
