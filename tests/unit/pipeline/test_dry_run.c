@@ -271,8 +271,8 @@ static void kept_rows_are_foreseen(void **state)
     memcpy(large, keep.report.stage, stage_count * sizeof large[0]);
     large[0].kept += GIB;
     large[0].gathered += GIB;
-    dry_run_memory_sum(large, &keep.p.study, true, &first);
-    dry_run_memory_sum(large, &keep.p.study, false, &other);
+    dry_run_memory_sum(large, &keep.report.search, &keep.p.study, true, &first);
+    dry_run_memory_sum(large, &keep.report.search, &keep.p.study, false, &other);
     assert_true(first.most > GIB && other.most < GIB && other.file == 0.0 && keep.report.others.file == 0.0);
     run_stages(&keep, passes); /* it takes what was forecast */
     close_both(&keep);
