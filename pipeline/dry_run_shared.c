@@ -2,7 +2,6 @@
 #include <string.h>
 
 #include "pipeline/dry_run_parts.h"
-#include "stages/rows.h"
 
 static size_t stage_index(const char *name)
 {
@@ -13,12 +12,12 @@ static size_t stage_index(const char *name)
     return i;
 }
 
-/* Each image is explained once per network and criterion with scores of its own (stages/attribute.c). */
+/* An image is explained once per network and criterion with scores of its own that has a use for it (stages/attribute.c). */
 static void count_explained(const study *s, shared_work *out)
 {
-    for (size_t k = 0; k < s->config->n_criteria; k++) {
-        const bool own = s->config->criteria[k].method->uses_samples && rows_scored(s, k) == k;
-        out->once += own ? s->n_models * s->explained.n : 0;
+    for (size_t i = 0; i < s->n_models * s->config->n_criteria; i++) {
+        const size_t model = i / s->config->n_criteria, criterion = i % s->config->n_criteria;
+        out->once += attribute_explains(s, model, criterion) ? study_explained(s, model, criterion)->n : 0;
     }
     for (size_t i = 0; i < s->n_cells; i++) {
         const size_t reference = s->cells[i].reference;

@@ -156,7 +156,8 @@ status plan_cells(arena *a, study *s)
         }
     }
     s->cells = cells;
-    return check_models(s);
+    TRY(check_models(s));
+    return plan_explanations(a, s);
 }
 
 static status start_backend(const config *cfg, const backend_def **out)

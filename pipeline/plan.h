@@ -17,6 +17,11 @@ MUST_CHECK status plan_build(comm *c, arena *a, const char *config_path, size_t 
 /* Local. Draws the tasks, the evaluation sets and the reference sets (pipeline/plan_samples.c). */
 MUST_CHECK status plan_samples(arena *a, arena *scratch, study *s);
 
+/* Local (pipeline/plan_explained.c). Which images are explained, once the reference sets are drawn; and once models and criteria are known too, which
+ * of them for each. */
+MUST_CHECK status plan_explained(arena *a, study *s);
+MUST_CHECK status plan_explanations(arena *a, study *s);
+
 /* How many of a class's evaluation images a search judges by. */
 size_t plan_tuning_count(const study *s, size_t class);
 
@@ -29,7 +34,7 @@ MUST_CHECK status plan_subset(arena *scratch, const dataset *d, const config_sub
 MUST_CHECK status plan_heatmaps(arena *a, arena *scratch, study *s);
 MUST_CHECK status plan_heatmaps_check(arena *scratch, const study *s);
 
-/* Local. The cells of a study whose config, samples and models are there. Errors: ST_CONFIG (a model that no criterion is for). */
+/* Local. The cells of a study whose config, samples and models are there, and what is explained for them. Errors: ST_CONFIG (a model that no criterion is for). */
 MUST_CHECK status plan_cells(arena *a, study *s);
 
 /* The draws of `sampling: torch` (pipeline/plan_torch.c): classes [t->n_classes] in the drawn order; sample [t->n_classes * per_class] of

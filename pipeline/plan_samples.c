@@ -218,29 +218,6 @@ static status draw_references(arena *a, arena *scratch, study *s)
     return STATUS_OK;
 }
 
-static status unite_references(arena *a, study *s)
-{
-    uint8_t *used;
-    size_t *sample;
-    TRY_ALLOC(used, a, s->reference_data->n_samples);
-    for (size_t i = 0; i < s->n_references; i++) {
-        for (size_t k = 0; k < s->references[i].samples.n; k++) {
-            used[s->references[i].samples.sample[k]] = 1;
-        }
-    }
-    for (size_t i = 0; i < s->reference_data->n_samples; i++) {
-        s->explained.n += used[i];
-    }
-    TRY_ALLOC(sample, a, s->explained.n);
-    s->explained.sample = sample;
-    for (size_t i = 0; i < s->reference_data->n_samples; i++) {
-        if (used[i]) {
-            *sample++ = i;
-        }
-    }
-    return STATUS_OK;
-}
-
 status plan_samples(arena *a, arena *scratch, study *s)
 {
     for (size_t i = 0; i < s->config->n_tasks - s->config->n_subsets; i++) {
@@ -251,5 +228,5 @@ status plan_samples(arena *a, arena *scratch, study *s)
     }
     TRY(draw_tasks(a, scratch, s));
     TRY(draw_references(a, scratch, s));
-    return unite_references(a, s);
+    return plan_explained(a, s);
 }

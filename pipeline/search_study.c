@@ -33,7 +33,6 @@ status search_study_open(arena *a, arena *scratch, const study *s, size_t model,
     out->study.n_models = 1;
     out->study.models = &out->model;
     out->study.n_evaluations = out->study.n_cells = 0;
-    out->study.explained = (sample_list){0};
     TRY(plan_samples(a, scratch, &out->study));
     return settings_open(a, o, &out->model, &out->space);
 }
@@ -87,7 +86,6 @@ static status draw(arena *a, arena *scratch, study *s, size_t first, size_t end,
 {
     s->share = (study_share){first, end, of};
     s->n_evaluations = s->n_cells = 0;
-    s->explained = (sample_list){0};
     return plan_samples(a, scratch, s);
 }
 

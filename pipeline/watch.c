@@ -27,10 +27,9 @@ static status cell_text(arena *a, const study *s, const study_cell *cell, const 
 /* Items of the stages; of pruned networks as many as there are points of curves, before equal masks are found. */
 void watch_count(const study *s, run_note *n)
 {
-    const size_t batches = study_batches(&s->explained, s->config->micro_batch);
     for (size_t m = 0; m < s->n_models; m++) {
         for (size_t k = 0; k < s->config->n_criteria; k++) {
-            n->rows += attribute_explains(s, m, k) ? batches : 0;
+            n->rows += attribute_explains(s, m, k) ? study_batches(study_explained(s, m, k), s->config->micro_batch) : 0;
         }
         for (size_t e = 0; e < s->n_evaluations; e++) {
             n->whole += study_batches(&s->evaluations[e].samples, s->config->micro_batch);

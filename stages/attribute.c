@@ -1,4 +1,5 @@
-/* Explains every reference image once per (model, criterion with scores of its own) and adds its row, exactly, to every reference set that contains it. */
+/* Explains the reference images once per (model, criterion with scores of its own) and adds their rows, exactly, to every reference set that contains
+ * them: those of the sets that cells with these scores have (study_explained()). */
 #include <string.h>
 
 #include "io/sha256.h"
@@ -95,6 +96,16 @@ static status open_tree(arena *a, explainer *e, weight_list *weights)
     return STATUS_OK;
 }
 
+/* An item of a part of the study's images is no item of another part, though all else be the same. */
+static void digest_list(const study *s, explainer *e)
+{
+    uint8_t digest[32];
+    if (e->list->n < s->explained.n) {
+        sha256(e->list->sample, e->list->n * sizeof e->list->sample[0], digest);
+        memcpy(e->digest, digest, sizeof e->digest);
+    }
+}
+
 status explainer_open(stage_ctx *c, arena *a, arena *scratch, size_t model, size_t n, const size_t criterion_of[], explainer *e)
 {
     const study *s = c->study;
@@ -102,7 +113,9 @@ status explainer_open(stage_ctx *c, arena *a, arena *scratch, size_t model, size
     const config_criterion *cc = &s->config->criteria[criterion];
     const size_t micro_batch = s->config->micro_batch;
     *e = (explainer){.stage = c, .model_index = model, .criterion = criterion, .model = &s->models[model], .method = cc->method,
-                     .scratch = scratch, .weights = weights_open(a), .n_members = n, .member = criterion_of};
+                     .list = study_explained(s, model, criterion), .scratch = scratch, .weights = weights_open(a), .n_members = n,
+                     .member = criterion_of};
+    digest_list(s, e);
     criterion_setup setup = study_setup(s, model, criterion);
     setup.weights = node_weights_list(c->comm, &e->weights);
     e->n_values = criterion_row(e->method, &setup);
@@ -144,7 +157,7 @@ static bool contains(const sample_list *list, size_t sample)
 static batch describe(const explainer *e, size_t index)
 {
     batch b = {.images = NULL};
-    batch_describe(&e->stage->study->explained, index, e->stage->study->config->micro_batch, &b);
+    batch_describe(e->list, index, e->stage->study->config->micro_batch, &b);
     return b;
 }
 
@@ -158,7 +171,7 @@ static void key_of(const void *context, size_t index, journal_key *out)
 void explainer_expect(void *context, size_t index)
 {
     explainer *e = context;
-    batch_source_ask(e->images, &e->stage->study->explained, &e->model->preprocess, index);
+    batch_source_ask(e->images, e->list, &e->model->preprocess, index);
 }
 
 /* A run of a tree takes as long as many walks. */
@@ -205,7 +218,7 @@ static status check(void *context, size_t index, const void *payload)
     return marks_check(e->scratch, e->stage->study->reference_data, b.n, b.sample, payload);
 }
 
-/* Into the sums of every reference set that has the sample. */
+/* Into the sums of every reference set that has the sample and is wanted. */
 static status take(void *context, size_t index, const void *payload)
 {
     explainer *e = context;
@@ -216,7 +229,7 @@ static status take(void *context, size_t index, const void *payload)
     for (size_t i = 0; i < b.n; i++) {
         const float *row = rows + i * e->n_values;
         for (size_t r = 0; r < s->n_references; r++) {
-            if (contains(&s->references[r].samples, b.sample[i])) {
+            if (study_needs(s, e->model_index, e->criterion, r) && contains(&s->references[r].samples, b.sample[i])) {
                 exact_sum *sums = e->sums + r * e->n_values;
                 for (size_t k = 0; k < e->n_values; k++) {
                     exact_sum_add(&sums[k], row[k]);
@@ -245,7 +258,7 @@ static double images_of(const void *context, size_t index)
 static item_list items_of(explainer *e)
 {
     const study *s = e->stage->study;
-    return (item_list){.n = study_batches(&s->explained, s->config->micro_batch),
+    return (item_list){.n = study_batches(e->list, s->config->micro_batch),
                        .stretch = 1,
                        .most_payload = payload_of(e, 0),
                        .needed_by_all = true,
@@ -290,7 +303,7 @@ static status reduce(stage_ctx *c, explainer *e, size_t model, size_t criterion,
         value[i] = exact_sum_value(&e->sums[i]);
     }
     for (size_t r = 0; r < s->n_references && e->tree == NULL; r++) {
-        sums[attribute_index(s, model, criterion, r)] = value + r * e->n_values;
+        sums[attribute_index(s, model, criterion, r)] = study_needs(s, model, criterion, r) ? value + r * e->n_values : NULL;
     }
     return comm_agree(c->comm, e->tree == NULL ? STATUS_OK : assemble(c, e, model, value, sums));
 }
@@ -315,18 +328,17 @@ static status explain(stage_ctx *c, arena *a, arena *scratch, size_t model, size
 static double work(const stage_ctx *c)
 {
     const study *s = c->study;
-    const size_t batches = study_batches(&s->explained, s->config->micro_batch);
-    double passes = 0.0;
+    size_t passes = 0;
     for (size_t m = 0; m < s->n_models; m++) {
         size_t settings = 0;
         for (size_t k = 0; k < s->config->n_criteria; k++) {
             const bool explains = attribute_explains(s, m, k);
-            passes += explains && s->part != PART_TUNING ? (double)attribute_passes(s, m, k) : 0.0;
+            passes += explains && s->part != PART_TUNING ? attribute_passes(s, m, k) * study_batches(study_explained(s, m, k), s->config->micro_batch) : 0;
             settings += explains;
         }
-        passes += s->part == PART_TUNING && settings > 0 ? (double)attribute_tree_passes(settings) : 0.0;
+        passes += s->part == PART_TUNING && settings > 0 ? attribute_tree_passes(settings) * study_batches(&s->explained, s->config->micro_batch) : 0;
     }
-    return passes * (double)(batches * s->config->micro_batch) / (double)c->comm->size;
+    return (double)(passes * s->config->micro_batch) / (double)c->comm->size;
 }
 
 /* What a search has proposed for a model: all in one tree. */

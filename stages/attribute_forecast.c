@@ -13,13 +13,14 @@ size_t attribute_passes(const study *s, size_t model, size_t criterion)
     return criterion_passes(s->config->criteria[criterion].method, &setup);
 }
 
-/* What an explainer takes whose method takes so much and gives rows of n_values. Weights in the kernels' order are counted by themselves where ranks
- * share memory. */
-static void forecast_explainer(const stage_ctx *c, size_t model, size_t method, size_t n_values, const weight_list *weights, stage_forecast *out)
+/* What an explainer of these images takes whose method takes so much and gives rows of n_values. Weights in the kernels' order are counted by
+ * themselves where ranks share memory. */
+static void forecast_explainer(const stage_ctx *c, size_t model, const sample_list *list, size_t method, size_t n_values, const weight_list *weights,
+                               stage_forecast *out)
 {
     const study *s = c->study;
     const graph *g = s->models[model].graph;
-    const size_t micro_batch = s->config->micro_batch, batches = study_batches(&s->explained, micro_batch);
+    const size_t micro_batch = s->config->micro_batch, batches = study_batches(list, micro_batch);
     const size_t sums = forecast_block(s->n_references * n_values, sizeof(exact_sum));
     const size_t weight_bytes = weights->floats * sizeof(float);
     out->shared = c->comm->node_size > 1 ? weight_bytes : 0;
@@ -43,23 +44,24 @@ static status forecast_memory(const stage_ctx *c, size_t model, size_t criterion
     size_t bytes = 0;
     setup.weights = node_weights_list(c->comm, &weights);
     TRY(method->bytes(&setup, &bytes));
-    forecast_explainer(c, model, bytes, criterion_row(method, &setup), &weights, out);
+    forecast_explainer(c, model, study_explained(c->study, model, criterion), bytes, criterion_row(method, &setup), &weights, out);
     rows_forecast(c, model, criterion, out);
     return STATUS_OK;
 }
 
 /* Counts add up over models and criteria, which come one after the other; of memory the largest counts. */
-static status forecast_pair(const stage_ctx *c, size_t model, size_t criterion, stage_forecast *out)
+static status forecast_pair(const stage_ctx *c, size_t model, size_t criterion, uint8_t read[], stage_forecast *out)
 {
     stage_forecast one = {0};
-    const size_t batches = study_batches(&c->study->explained, c->study->config->micro_batch);
+    const sample_list *list = study_explained(c->study, model, criterion);
+    const size_t batches = study_batches(list, c->study->config->micro_batch);
     TRY(forecast_memory(c, model, criterion, &one));
     forecast_keep_most(out, &one, c->comm->node_size);
     out->kept += one.kept;
     out->gathered += one.gathered;
     out->items += batches;
     out->passes += batches * attribute_passes(c->study, model, criterion);
-    out->images = c->study->explained.n;
+    out->images += forecast_unread(list, read);
     return STATUS_OK;
 }
 
@@ -86,7 +88,7 @@ static status forecast_tree(const stage_ctx *c, arena *a, arena *scratch, size_t
         return STATUS_OK;
     }
     TRY(lrp_tree_needs(scratch, n, setup, &need));
-    forecast_explainer(c, model, need.bytes, need.row, &weights, &one);
+    forecast_explainer(c, model, &s->explained, need.bytes, need.row, &weights, &one);
     forecast_keep_most(out, &one, c->comm->node_size);
     out->kept += one.kept;
     out->items += batches;
@@ -111,15 +113,18 @@ static status forecast_trees(const stage_ctx *c, arena *scratch, stage_forecast 
 status attribute_forecast(stage_ctx *c, arena *scratch, stage_forecast *out)
 {
     const study *s = c->study;
+    uint8_t *read;
     const size_t pairs = s->n_models * s->config->n_criteria;
     *out = (stage_forecast){.kept = forecast_block(pairs * s->n_references, sizeof(double *)) + forecast_block(pairs, sizeof(float *))};
     if (s->part == PART_TUNING) {
         TRY(forecast_trees(c, scratch, out));
     }
+    arena_reset(scratch);
+    TRY_ALLOC(read, scratch, s->reference_data->n_samples);
     for (size_t m = 0; m < s->n_models; m++) {
         for (size_t k = 0; k < s->config->n_criteria; k++) {
             if (attribute_explains(s, m, k) && s->part != PART_TUNING) {
-                TRY(forecast_pair(c, m, k, out));
+                TRY(forecast_pair(c, m, k, read, out));
             }
         }
     }
@@ -143,10 +148,10 @@ typedef struct trial_steps {
 static status try_reading(explainer *e, trial_clock *clock)
 {
     const study *s = e->stage->study;
-    const size_t n = study_batches(&s->explained, s->config->micro_batch);
+    const size_t n = study_batches(e->list, s->config->micro_batch);
     for (size_t i = 0; i < 2 && e->stage->noted != NULL; i++) {
         const trial_moment started = trial_now();
-        TRY(batch_read(e->scratch, s->reference_data, &s->explained, ((size_t)e->stage->comm->rank + i) % n, s->config->micro_batch,
+        TRY(batch_read(e->scratch, s->reference_data, e->list, ((size_t)e->stage->comm->rank + i) % n, s->config->micro_batch,
                        &e->model->preprocess, e->stage->reference_mark, &e->batch));
         trial_since(clock, started);
         arena_reset(e->scratch);
@@ -158,7 +163,7 @@ static status try_reading(explainer *e, trial_clock *clock)
 static status try_batches(explainer *e, float *rows, double budget, trial_clock *clock)
 {
     const stage_ctx *c = e->stage;
-    const size_t n = study_batches(&c->study->explained, c->study->config->micro_batch);
+    const size_t n = study_batches(e->list, c->study->config->micro_batch);
     size_t asked = (size_t)c->comm->rank;
     explainer_expect(e, asked++ % n);
     while (clock->n == 0 || clock->sum < budget) {
@@ -191,8 +196,8 @@ static status try_explainer(stage_ctx *c, arena *a, arena *scratch, size_t model
     return comm_agree(c->comm, st);
 }
 
-/* For who wants to know how the list would do on other ranks. `images`: of a micro-batch, in those of one that was tried. */
-static status note_list(const stage_ctx *c, const trial_steps *t, double images)
+/* For who wants to know how the list, of so many micro-batches, would do on other ranks. `images`: of a micro-batch, in those of one that was tried. */
+static status note_list(const stage_ctx *c, const trial_steps *t, size_t batches, double images)
 {
     const study *s = c->study;
     const size_t micro_batch = s->config->micro_batch;
@@ -206,7 +211,7 @@ static status note_list(const stage_ctx *c, const trial_steps *t, double images)
     const double read = images * trial_used(&t->read), all = images * trial_used(&t->all);
     const double own = s->config->decode_threads == 0 ? all - read : all;
     *seconds = own > 0.0 ? own : 0.0;
-    *part = (work_part){.n = study_batches(&s->explained, micro_batch), .n_kinds = 1, .seconds = seconds, .read_seconds = read, .ticks = 1};
+    *part = (work_part){.n = batches, .n_kinds = 1, .seconds = seconds, .read_seconds = read, .ticks = 1};
     return work_note(c->noted, &(work_list){.stage = stage_attribute.name,
                                             .n_parts = 1,
                                             .part = part,
@@ -230,7 +235,8 @@ static status try_pair(const stage_ctx *c, arena *a, arena *scratch, size_t mode
     arena_release(a);
     TRY(try_explainer(&mine, a, scratch, model, criterion, budget, &steps));
     *seconds = trial_mean(&steps.all) / (double)t.config.micro_batch;
-    return comm_agree(c->comm, note_list(c, &steps, (double)c->study->config->micro_batch / (double)t.config.micro_batch));
+    const size_t batches = study_batches(study_explained(c->study, model, criterion), c->study->config->micro_batch);
+    return comm_agree(c->comm, note_list(c, &steps, batches, (double)c->study->config->micro_batch / (double)t.config.micro_batch));
 }
 
 /* For how many criteria images are explained. */
@@ -248,8 +254,8 @@ static status try_model(stage_ctx *c, arena *a, arena *scratch, size_t model, do
 {
     const study *s = c->study;
     const config *cfg = s->config;
-    const size_t batches = study_batches(&s->explained, cfg->micro_batch);
     for (size_t k = 0; k < cfg->n_criteria; k++) {
+        const size_t batches = study_batches(study_explained(s, model, k), cfg->micro_batch);
         double one = 0.0;
         if (attribute_explains(s, model, k)) {
             TRY(try_pair(c, a, scratch, model, k, budget, &one));

@@ -12,12 +12,13 @@ typedef struct explainer {
     stage_ctx *stage;
     size_t model_index, criterion;
     const study_model *model;
+    const sample_list *list; /* of images that are explained */
     const criterion_def *method;
     void *state;
     size_t n_members;      /* criteria that a tree explains together */
     const size_t *member;  /* [n_members] */
     lrp_tree *tree;        /* of a search; NULL: one criterion by itself */
-    uint8_t digest[16];    /* of what the members' scores follow from */
+    uint8_t digest[16];    /* of the list if it is not the whole study's; of a tree, of what the members' scores follow from */
     size_t n_values; /* the length of a row */
     size_t passes;   /* of a micro-batch through the network */
     exact_sum *sums; /* [n_references, n_values] */

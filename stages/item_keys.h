@@ -5,7 +5,7 @@
 /* The kinds of items that stages note (journal_key.stage), and what the rest of a key says. A kind keeps its number for ever, and a
  * payload of another layout gets a kind of its own. */
 enum {
-    ITEM_ROWS = 1,    /* attribute: model, criterion, micro-batch of study.explained */
+    ITEM_ROWS = 1,    /* attribute: model, criterion, micro-batch of study_explained(); content: digest of that list, 0 for all of study.explained */
     ITEM_WHOLE = 2,   /* evaluate, the unpruned network: model, evaluation set, micro-batch */
     ITEM_PRUNED = 3,  /* evaluate: model, evaluation set, run of micro-batches; content: 128 bits of the mask's digest */
     ITEM_HEATMAPS = 4, /* heatmaps: model, item */

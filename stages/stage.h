@@ -13,7 +13,7 @@
 #include "stages/study.h"
 
 /* Exact sums of rows (pruning/criterion.h) over the reference samples, rounded once. One per (model, criterion, reference); NULL for criteria
- * without samples. Index: attribute_index(), the same for criteria of the same scores. */
+ * without samples, and where no cell needs them (study_needs()). Index: attribute_index(), the same for criteria of the same scores. */
 typedef struct attribute_output {
     const double *const *sums;
     const float *const *rows; /* [models, criteria] with `rows: keep`, on rank 0: stages/rows.h; NULL for criteria without samples */

@@ -62,6 +62,12 @@ typedef struct study_cell {
 } study_cell;
 #define NO_REFERENCE ((size_t)-1)
 
+/* What is explained for a criterion in a model: the images of those reference sets that its cells have, or another criterion's with its scores. */
+typedef struct study_explanation {
+    sample_list samples;
+    const uint8_t *needed; /* [n_references] is it such a set? Of another, `samples` may have some images */
+} study_explanation;
+
 /* Which evaluation images count: a search judges by some and reports on the others. */
 typedef enum study_part { PART_ALL, PART_TUNING, PART_HELD_OUT } study_part;
 
@@ -82,7 +88,8 @@ typedef struct study {
     const study_evaluation *evaluations;
     const study_reference *references;
     const study_cell *cells; /* by model, kind, criterion, class subset, references, seed */
-    sample_list explained;   /* the union of all references: each is explained once per model and criterion */
+    sample_list explained;   /* the union of all references: each is explained at most once per model and criterion */
+    const study_explanation *explanations; /* [models, criteria], the same for the same scores; NULL: for each all of `explained` */
 } study;
 
 /* Is the criterion for this model? */
@@ -105,6 +112,18 @@ static inline bool study_wants_references(const study *s, size_t criterion, size
         i++;
     }
     return c->n_references == 0 || i < c->n_references;
+}
+
+/* The images that are explained for it, if any are. */
+static inline const sample_list *study_explained(const study *s, size_t model, size_t criterion)
+{
+    return s->explanations == NULL ? &s->explained : &s->explanations[model * s->config->n_criteria + criterion].samples;
+}
+
+/* Is the reference set one of those whose sums are wanted? */
+static inline bool study_needs(const study *s, size_t model, size_t criterion, size_t reference)
+{
+    return s->explanations == NULL || s->explanations[model * s->config->n_criteria + criterion].needed[reference];
 }
 
 /* What a criterion of the study is opened with. */
