@@ -36,6 +36,27 @@ static status forecast_stages(stage_ctx *ctx, arena *scratch, stage_forecast out
     return STATUS_OK;
 }
 
+/* The slowest rank's. */
+static status slowest(comm *c, arena *a, double mine, double *out)
+{
+    const double *all;
+    TRY(comm_gather_f64(c, a, mine, &all));
+    for (int rank = 0; rank < c->size; rank++) {
+        *out = all[rank] > *out ? all[rank] : *out;
+    }
+    return STATUS_OK;
+}
+
+static status try_search(comm *c, arena *a, stage_ctx *ctx, arena *work, arena *images, double budget, search_forecast *f)
+{
+    TRY(search_forecast_try(ctx, work, images, budget, f));
+    for (size_t i = 0; i < stage_count && f->n_parts > 0; i++) {
+        const double mine = f->seconds[i];
+        TRY(slowest(c, a, mine, &f->seconds[i]));
+    }
+    return STATUS_OK;
+}
+
 static status try_stages(comm *c, arena *a, stage_ctx *ctx, arena *work, arena *images, const stage_forecast forecast[], double budget, double seconds[])
 {
     size_t busy = 0;
@@ -44,12 +65,8 @@ static status try_stages(comm *c, arena *a, stage_ctx *ctx, arena *work, arena *
     }
     for (size_t i = 0; i < stage_count; i++) {
         double mine = 0.0;
-        const double *all;
         TRY(comm_agree(c, stage_table[i]->trial(ctx, work, images, budget / (double)busy, &mine)));
-        TRY(comm_gather_f64(c, a, mine, &all));
-        for (int rank = 0; rank < c->size; rank++) {
-            seconds[i] = all[rank] > seconds[i] ? all[rank] : seconds[i];
-        }
+        TRY(slowest(c, a, mine, &seconds[i]));
     }
     return STATUS_OK;
 }
@@ -66,12 +83,16 @@ static status open_context(comm *c, arena *a, const study *s, stage_ctx *out)
 static status forecast(comm *c, arena *a, arena *work, arena *images, sampler *sampled, double budget,
                        dry_run_report *out)
 {
-    const study *s = &out->plan->study;
+    plan *extended = arena_alloc(a, 1, sizeof *extended);
     stage_ctx ctx;
     work_notes *lists = arena_alloc(a, 1, sizeof *lists);
     stage_forecast *stage = arena_alloc(a, stage_count, sizeof *stage);
     double *seconds = arena_alloc(a, stage_count, sizeof *seconds);
-    TRY(comm_agree(c, lists == NULL || stage == NULL || seconds == NULL ? (status){ST_ENVIRONMENT} : STATUS_OK));
+    TRY(comm_agree(c, extended == NULL || lists == NULL || stage == NULL || seconds == NULL ? (status){ST_ENVIRONMENT} : STATUS_OK));
+    *extended = *out->plan;
+    TRY(comm_agree(c, search_forecast_open(c, a, &out->plan->study, &out->search, &extended->study)));
+    const study *plain = &out->plan->study, *s = &extended->study;
+    out->plan = extended;
     TRY(comm_agree(c, open_context(c, a, s, &ctx)));
     *lists = (work_notes){.arena = a};
     ctx.noted = lists;
@@ -81,20 +102,22 @@ static status forecast(comm *c, arena *a, arena *work, arena *images, sampler *s
     out->stage = stage;
     out->seconds = seconds;
     out->lists = lists;
-    dry_run_memory_sum(stage, s, c->rank == 0, &out->memory);
-    out->memory.lacks = dry_run_memory_lacks(c, stage);
+    dry_run_memory_sum(stage, &out->search, s, c->rank == 0, &out->memory);
+    out->memory.lacks = dry_run_memory_lacks(c, stage, &out->search);
     TRY(dry_run_memory_of_nodes(c, a, &out->memory, &out->node));
     out->tried = out->node.fits;
     if (out->tried) {
         const double started = log_seconds();
         TRY(try_stages(c, a, &ctx, work, images, stage, budget, seconds));
+        ctx.study = plain;
+        TRY(try_search(c, a, &ctx, work, images, budget, &out->search));
         out->trial_seconds = log_seconds() - started;
         out->memory.now = dry_run_taken();
-        dry_run_memory_sum(stage, s, c->rank == 0, &out->memory);
+        dry_run_memory_sum(stage, &out->search, s, c->rank == 0, &out->memory);
         TRY(dry_run_memory_of_nodes(c, a, &out->memory, &out->node));
     }
     out->others = out->memory;
-    dry_run_memory_sum(stage, s, false, &out->others);
+    dry_run_memory_sum(stage, &out->search, s, false, &out->others);
     return STATUS_OK;
 }
 

@@ -4,6 +4,7 @@
 #include "parallel/comm.h"
 #include "pipeline/cli.h"
 #include "pipeline/plan.h"
+#include "pipeline/search_forecast.h"
 #include "stages/stage.h"
 
 /* Memory of one rank, in bytes; its own, where nothing else is said. */
@@ -15,11 +16,12 @@ typedef struct rank_memory {
     double start;        /* the most until these are there */
     double image;        /* image files on their way to the network: one a thread that decodes */
     double rows;         /* scores of single images in the file, before compression */
+    double found;        /* by a search, from its end on */
     double tables, file; /* at the end: what goes into the result; the file, of rank 0 */
     double now;          /* taken at this moment, shared memory in equal parts */
     double most, shared; /* where it is most at once: its own, and what the ranks of the node share beside it */
     double lacks;        /* room in the folder for shared memory that there ought to be; 0: it suffices */
-    const char *when;    /* name of the stage of `most`, or "start" or "result" */
+    const char *when;    /* name of the stage of `most`, "start", "search" or "result" */
 } rank_memory;
 
 /* The node where memory is tightest. */
@@ -33,7 +35,7 @@ typedef struct node_memory {
 } node_memory;
 
 typedef struct dry_run_report {
-    const plan *plan;
+    const plan *plan; /* with criteria in place of those that a search will find: the last search.n_tuned ones */
     int ranks;
     const stage_forecast *stage; /* [stage_count] */
     rank_memory memory;          /* of this rank */
@@ -42,6 +44,7 @@ typedef struct dry_run_report {
     double start_seconds, trial_seconds;
     bool tried;            /* false: memory does not suffice for a trial */
     const double *seconds; /* [stage_count] of the rank that takes longest */
+    search_forecast search; /* its seconds too are those of the rank that takes longest */
     const struct work_notes *lists; /* of items, with what they take of a processor here; empty where nothing was tried */
 } dry_run_report;
 

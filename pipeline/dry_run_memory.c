@@ -117,30 +117,47 @@ static double inputs_bytes(const stage_forecast stage[])
     return EACH * n;
 }
 
-void dry_run_memory_sum(const stage_forecast stage[], const study *s, bool writes, rank_memory *out)
+/* Rounds come one after the other, and nothing of a round is left but what was found. */
+static void add_search(const search_forecast *search, double kept, rank_memory *out)
+{
+    if (search->n_parts == 0) {
+        return;
+    }
+    kept += (double)(search->trials + search->masks);
+    for (size_t i = 0; i < stage_count; i++) {
+        kept += (double)search->stage[i].kept;
+        keep_most(kept + (double)forecast_bytes(&search->stage[i]) + out->image, out->networks + (double)search->stage[i].shared, "search", out);
+    }
+}
+
+void dry_run_memory_sum(const stage_forecast stage[], const search_forecast *search, const study *s, bool writes, rank_memory *out)
 {
     const size_t samples = s->reference_data->n_samples + s->evaluation_data->n_samples;
     double kept = out->program + out->study + (double)(samples * sizeof(file_mark));
     out->most = out->shared = 0.0;
     keep_most(out->start, out->networks, "start", out);
+    add_search(search, kept, out);
+    out->found = (double)search->trials;
+    kept += out->found;
     for (size_t i = 0; i < stage_count; i++) {
         kept += (double)(stage[i].kept - (writes ? 0 : stage[i].gathered));
         keep_most(kept + (double)forecast_bytes(&stage[i]) + out->image, out->networks + (double)stage[i].shared, stage_table[i]->name, out);
     }
-    out->tables = (double)gather_bytes(s) + inputs_bytes(stage);
+    out->tables = (double)gather_bytes(s) + inputs_bytes(stage); /* what a search has found is counted already */
     out->rows = rows_are_stored(s) ? (double)gather_rows_file_bytes(s) : 0.0;
-    out->file = writes ? out->tables + out->rows + (double)gather_spectra_file_bytes(s) + hdf5_bytes : 0.0; /* made in memory, of the same contents */
+    out->file = writes ? out->tables + out->found + out->rows + (double)gather_spectra_file_bytes(s) + hdf5_bytes : 0.0; /* made in memory, of the same contents */
     for (size_t i = 0; i < stage_count && writes; i++) {
         out->file += (double)stage[i].file;
     }
     keep_most(kept + out->tables + out->file, out->networks, "result", out);
 }
 
-double dry_run_memory_lacks(const comm *c, const stage_forecast stage[])
+double dry_run_memory_lacks(const comm *c, const stage_forecast stage[], const search_forecast *search)
 {
     double most = 0.0;
     for (size_t i = 0; i < stage_count; i++) {
-        most = (double)stage[i].shared > most ? (double)stage[i].shared : most;
+        const size_t shared = search->n_parts > 0 && search->stage[i].shared > stage[i].shared ? search->stage[i].shared : stage[i].shared;
+        most = (double)shared > most ? (double)shared : most;
     }
     const double room = node_shared_room(c);
     return c->node_rank == 0 && room >= 0.0 && room < most ? most - room : 0.0;

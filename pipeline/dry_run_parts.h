@@ -7,8 +7,8 @@ double dry_run_resident(void); /* bytes of this process alone that are in memory
 double dry_run_taken(void);    /* the same with its part of what it shares */
 void dry_run_memory_start(const comm *c, const arena *planned, const plan *p, rank_memory *out); /* as soon as the plan is built */
 /* writes: of rank 0, which gathers what the stages keep and makes the file. */
-void dry_run_memory_sum(const stage_forecast stage[], const study *s, bool writes, rank_memory *out);
-double dry_run_memory_lacks(const comm *c, const stage_forecast stage[]); /* of the folder for shared memory, before a stage has run */
+void dry_run_memory_sum(const stage_forecast stage[], const search_forecast *search, const study *s, bool writes, rank_memory *out);
+double dry_run_memory_lacks(const comm *c, const stage_forecast stage[], const search_forecast *search); /* of the folder for shared memory, before a stage has run */
 /* Collective. */
 MUST_CHECK status dry_run_memory_of_nodes(comm *c, arena *a, const rank_memory *mine, node_memory *out);
 
@@ -33,6 +33,6 @@ MUST_CHECK status scale_parse(const cli *cl, scale_wanted *out); /* --ranks, --r
 MUST_CHECK status dry_run_print_scale(arena *a, FILE *to, const dry_run_report *r, const scale_wanted *w);
 
 MUST_CHECK status dry_run_print(arena *a, FILE *to, const dry_run_report *r);
-MUST_CHECK status dry_run_print_search(arena *a, FILE *to, const study *s); /* nothing where the study has none */
+MUST_CHECK status dry_run_print_search(arena *a, FILE *to, const dry_run_report *r); /* nothing where the study has none */
 
 #endif

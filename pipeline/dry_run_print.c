@@ -121,24 +121,26 @@ static const char *basis(const criterion_def *c)
                            : "looks at weights";
 }
 
-static status print_criteria(arena *a, FILE *to, const study *s)
+static status print_criteria(arena *a, FILE *to, const dry_run_report *r)
 {
+    const study *s = &r->plan->study;
     static const char *const heading[] = {"name", "method", "order", "scope", "floor", ""};
     const char **names, **methods;
-    rows r;
+    rows t;
     TRY(gather_criteria(a, s->config, &names, &methods));
-    TRY(rows_open(a, COUNT(heading), heading, COUNT(heading), s->config->n_criteria, &r));
+    TRY(rows_open(a, COUNT(heading), heading, COUNT(heading), s->config->n_criteria, &t));
     for (size_t i = 0; i < s->config->n_criteria; i++) {
         const config_criterion *c = &s->config->criteria[i];
+        const bool found = i + r->search.n_tuned >= s->config->n_criteria;
         const char *const cells[] = {names[i],
-                                     methods[i],
+                                     found ? "lrp" : methods[i],
                                      ranking_order_names[c->ranking.order],
                                      ranking_scope_names[c->ranking.scope],
                                      arena_text(a, "%s", number_text(c->ranking.floor).text),
-                                     basis(c->method)};
-        TRY(rows_add(&r, cells));
+                                     found ? "explains the reference images; found by the search" : basis(c->method)};
+        TRY(rows_add(&t, cells));
     }
-    rows_print(&r, to, "Criteria:");
+    rows_print(&t, to, "Criteria:");
     return STATUS_OK;
 }
 
@@ -269,6 +271,11 @@ static status add_memory(rows *t, const char *when, const char *what, double byt
     return rows_add(t, cells);
 }
 
+static const char *search_stage(arena *a, size_t stage)
+{
+    return arena_text(a, "search, %s", stage_table[stage]->name);
+}
+
 /* One copy for all ranks of a node; nothing where ranks share none. */
 static status print_shared(arena *a, FILE *to, const dry_run_report *r)
 {
@@ -278,8 +285,11 @@ static status print_shared(arena *a, FILE *to, const dry_run_report *r)
     if (m->networks == 0.0) {
         return STATUS_OK;
     }
-    TRY(rows_open(a, COUNT(heading), heading, 2, 1 + stage_count, &t));
+    TRY(rows_open(a, COUNT(heading), heading, 2, 1 + 2 * stage_count, &t));
     TRY(add_memory(&t, "always", "weights of the networks", m->networks));
+    for (size_t i = 0; i < stage_count && r->search.n_parts > 0; i++) {
+        TRY(add_memory(&t, search_stage(a, i), "weights in the order of the kernels", (double)r->search.stage[i].shared));
+    }
     for (size_t i = 0; i < stage_count; i++) {
         const char *what = r->stage[i].shared_what;
         TRY(add_memory(&t, stage_table[i]->name, what == NULL ? "weights in the order of the kernels" : what, (double)r->stage[i].shared));
@@ -295,11 +305,21 @@ static status print_memory(arena *a, FILE *to, const dry_run_report *r)
     const study *s = &r->plan->study;
     const rank_memory *m = &r->memory;
     rows t;
-    TRY(rows_open(a, COUNT(heading), heading, 2, 6 + stage_count * (FORECAST_PARTS + 2), &t));
+    TRY(rows_open(a, COUNT(heading), heading, 2, 8 + 2 * stage_count * (FORECAST_PARTS + 2), &t));
     TRY(add_memory(&t, "always", "program and libraries", m->program));
     TRY(add_memory(&t, "always", "networks, lists of images", m->study));
     TRY(add_memory(&t, "always", "digests of images",
                    (double)((s->reference_data->n_samples + s->evaluation_data->n_samples) * sizeof(file_mark))));
+    for (size_t i = 0; i < stage_count && r->search.n_parts > 0; i++) {
+        const stage_forecast *f = &r->search.stage[i];
+        for (size_t k = 0; k < f->n_parts; k++) {
+            TRY(add_memory(&t, search_stage(a, i), f->part[k].name, (double)f->part[k].bytes));
+        }
+        TRY(add_memory(&t, search_stage(a, i), "image files, decoded", f->images > 0 ? m->image : 0.0));
+        TRY(add_memory(&t, search_stage(a, i), "its output, of a round", (double)f->kept));
+    }
+    TRY(add_memory(&t, "search", "masks that are known", (double)r->search.masks));
+    TRY(add_memory(&t, "from search on", "settings", m->found));
     for (size_t i = 0; i < stage_count; i++) {
         const stage_forecast *f = &r->stage[i];
         for (size_t k = 0; k < f->n_parts; k++) {
@@ -368,9 +388,14 @@ static status print_time(arena *a, FILE *to, const dry_run_report *r)
         (void)fputs("\nTime: not tried, for want of memory.\n", to);
         return STATUS_OK;
     }
-    TRY(rows_open(a, COUNT(heading), heading, 1, stage_count + 2, &t));
+    TRY(rows_open(a, COUNT(heading), heading, 1, 2 * stage_count + 2, &t));
     const char *const start[] = {"start", duration(a, r->start_seconds)};
     TRY(rows_add(&t, start));
+    for (size_t i = 0; i < stage_count && r->search.n_parts > 0; i++) {
+        const char *const cells[] = {search_stage(a, i), arena_text(a, "at most %s", duration(a, r->search.seconds[i]))};
+        TRY(r->search.stage[i].items == 0 ? STATUS_OK : rows_add(&t, cells));
+        total += r->search.seconds[i];
+    }
     for (size_t i = 0; i < stage_count; i++) {
         const char *const cells[] = {stage_table[i]->name, duration(a, r->seconds[i])};
         TRY(r->stage[i].idle ? STATUS_OK : rows_add(&t, cells));
@@ -396,9 +421,9 @@ status dry_run_print(arena *a, FILE *to, const dry_run_report *r)
                   s->backend->name);
     TRY(print_models(a, to, s));
     TRY(print_winograd(a, to, s));
-    TRY(print_criteria(a, to, s));
+    TRY(print_criteria(a, to, r));
     TRY(print_tasks(a, to, s));
-    TRY(dry_run_print_search(a, to, s));
+    TRY(dry_run_print_search(a, to, r));
     TRY(print_work(a, to, r));
     TRY(print_memory(a, to, r));
     print_rows(to, s);

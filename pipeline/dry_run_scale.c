@@ -119,7 +119,7 @@ status dry_run_print_scale(arena *a, FILE *to, const dry_run_report *r, const sc
     (void)fprintf(to, "\nOn other ranks, %zu a node, simulated from what items took of the processor in the trial (docs/scaling.md):\n", w->per_node);
     text_table_print(&t, to);
     (void)fputs("  efficiency: what one rank would compute, of the time of all; idle: what ranks do not compute; of it, asking: for an answer of rank 0; end: for the last items of a list; sums: over all ranks.\n"
-                "  Start, heatmaps, spectrum and the result file are not in it.\n",
+                "  Start, search, heatmaps, spectrum and the result file are not in it.\n",
                 to);
     return fflush(to) == 0 ? STATUS_OK : FAIL(ST_CANT_WRITE, "standard output cannot be written");
 }

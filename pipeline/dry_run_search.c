@@ -40,12 +40,13 @@ static status print_model(arena *a, FILE *to, const study *s, size_t model)
     return o->method == SEARCH_BY_HALVING ? print_rungs(to, &t, settings, t.model.n_kinds) : STATUS_OK;
 }
 
-status dry_run_print_search(arena *a, FILE *to, const study *s)
+status dry_run_print_search(arena *a, FILE *to, const dry_run_report *r)
 {
+    const study *s = &r->plan->study;
     if (!s->config->search.on) {
         return STATUS_OK;
     }
-    (void)fprintf(to, "\nSearch (equal masks are evaluated once; neither memory nor time below count it, nor the settings that it finds):\n");
+    (void)fprintf(to, "\nSearch (equal masks are evaluated once, so it is less than memory and time below say):\n");
     for (size_t m = 0; m < s->n_models; m++) {
         TRY(print_model(a, to, s, m));
     }

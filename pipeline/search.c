@@ -9,8 +9,7 @@
 
 /* ---- what is tried ---- */
 
-/* Every setting, in the order of the space. */
-static void fill_all(target *t)
+void search_fill(target *t)
 {
     const space *s = &t->tuning.space.space;
     double *p = t->point;
@@ -98,7 +97,7 @@ static status run_target(target *t)
 {
     const config_search *o = t->tuning.space.options;
     if (o->method == SEARCH_EVERYTHING || o->method == SEARCH_BY_HALVING) {
-        fill_all(t);
+        search_fill(t);
         return o->method == SEARCH_EVERYTHING ? run_round(t, t->room) : search_race(t);
     }
     for (size_t n = 1; t->n < t->room && n > 0;) {
@@ -110,7 +109,7 @@ static status run_target(target *t)
     return STATUS_OK;
 }
 
-static status open_target(target *t, arena *scratch)
+status search_target_open(target *t, arena *scratch)
 {
     TRY(search_study_open(t->a, scratch, t->study, t->model, t->kind, &t->tuning));
     TRY(search_study_trials(&t->tuning, &t->room));
@@ -144,7 +143,7 @@ static status search_target(target *t, size_t number, search_outcome *out)
     const size_t before = out->n_searches;
     status st = arena_open("search", &scratch);
     if (status_ok(st)) {
-        st = open_target(t, scratch);
+        st = search_target_open(t, scratch);
     }
     arena_close(&scratch);
     TRY(comm_agree(t->comm, st));
@@ -163,7 +162,7 @@ static status search_target(target *t, size_t number, search_outcome *out)
     return STATUS_OK;
 }
 
-static status open_outcome(arena *a, const study *s, search_outcome *out)
+status search_outcome_open(arena *a, const study *s, search_outcome *out)
 {
     const size_t most = s->n_models * COMPONENT_KINDS;
     *out = (search_outcome){.n_searches = 0};
@@ -180,7 +179,7 @@ status search_run(comm *c, arena *a, const plan *p, resume *j, progress *bar, co
     const bool together = s->config->search.method == SEARCH_EVERYTHING; /* kinds share the explanations of the same settings */
     const double started = log_seconds();
     size_t number = 0;
-    TRY(comm_agree(c, open_outcome(a, s, out)));
+    TRY(comm_agree(c, search_outcome_open(a, s, out)));
     for (size_t m = 0; m < s->n_models; m++) {
         for (size_t k = 0; k < (together ? 1 : s->models[m].n_kinds); k++) {
             target t = {.comm = c, .a = a, .study = s, .journal = j, .bar = bar, .reference_mark = marks->reference, .evaluation_mark = marks->evaluation,

@@ -188,7 +188,7 @@ static bool is_reported(const target *t, size_t kind, size_t which, const size_t
 
 /* tuned-<model>-<kind>-<place>: a name of a criterion has 64 characters, that of a model may have as many, so the number of the model stands for what
  * is cut off. */
-static status tuned_name(arena *a, const target *t, component_kind kind, size_t place, const char **out)
+status search_tuned_name(arena *a, const target *t, component_kind kind, size_t place, const char **out)
 {
     enum { LONGEST = 40, KEPT = 36 };
     const char *model = t->tuning.model.config->name;
@@ -215,7 +215,7 @@ static status add_tuned(arena *a, const target *t, const result_search *r, size_
         if (r->state[i] != TRIAL_COMPLETE || is_reported(t, kind, i, out->tuned_trial + before, out->n_tuned - before)) {
             continue;
         }
-        TRY(tuned_name(a, t, r->kind, out->n_tuned - before + 1, &name));
+        TRY(search_tuned_name(a, t, r->kind, out->n_tuned - before + 1, &name));
         config_criterion *c = &out->tuned[out->n_tuned];
         TRY(settings_criterion(a, &t->tuning.space, t->point + i * t->tuning.space.space.n, name, c));
         c->n_models = 1;

@@ -43,6 +43,12 @@ static inline double *measure_of(const target *t, size_t which, size_t kind)
     return t->measure + (which * n_kinds(t) + kind) * (MEASURES + 1);
 }
 
+/* Local. t->comm, a, study, model and kind are there: draws the tasks, and takes room for the trials. `scratch` is reset. Errors: ST_CONFIG. */
+MUST_CHECK status search_target_open(target *t, arena *scratch);
+void search_fill(target *t); /* every setting, in the order of the space */
+MUST_CHECK status search_outcome_open(arena *a, const study *s, search_outcome *out); /* without searches and tuned criteria, with room for them */
+bool search_runs(const char *stage); /* does a round have this stage? */
+
 /* Some settings, on all or a part of the images, rates and seeds. */
 typedef struct search_round {
     search_study *of;    /* its criteria are the settings */
@@ -64,6 +70,11 @@ MUST_CHECK status search_race(target *t);
  * s->config: of the whole search. Errors: ST_CONFIG (no rates; too many rungs). */
 MUST_CHECK status search_race_rungs(const search_study *s, size_t *of, halving_budget rung[], size_t *n);
 
+/* Local. Rung k as it would be with the first n settings: *of, its study with these, and *out. Errors: those of search_race_rungs(). */
+MUST_CHECK status search_race_foresee(target *t, arena *a, arena *scratch, size_t k, size_t n, search_study *of, search_round *out);
+
+/* tuned-<model>-<kind>-<place> */
+MUST_CHECK status search_tuned_name(arena *a, const target *t, component_kind kind, size_t place, const char **out);
 /* Local (pipeline/search_found.c): places, importance, Pareto fronts; the best as criteria of the study. */
 MUST_CHECK status search_conclude(arena *a, const target *t, search_outcome *out);
 

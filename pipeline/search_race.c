@@ -141,6 +141,16 @@ static status plan_rung(const race *r, arena *a, arena *scratch, size_t k, searc
     return search_study_settings(a, of, out->n, points);
 }
 
+status search_race_foresee(target *t, arena *a, arena *scratch, size_t k, size_t n, search_study *of, search_round *out)
+{
+    race r = {.t = t};
+    TRY(open_race(&r));
+    for (size_t i = n; i < t->room; i++) {
+        r.alive[i] = false;
+    }
+    return plan_rung(&r, a, scratch, k, of, out);
+}
+
 /* What a rate weighs most in the objective. An area over parameters or multiply-adds is taken as one over rates. */
 static double largest_weight(const config *c)
 {

@@ -8,6 +8,11 @@
 #include "pruning/curve.h"
 #include "stages/stage.h"
 
+bool search_runs(const char *stage)
+{
+    return strcmp(stage, "attribute") == 0 || strcmp(stage, "prune") == 0 || strcmp(stage, "evaluate") == 0;
+}
+
 static status run_stage(target *t, const char *name, stage_ctx *c)
 {
     char what[64];

@@ -23,7 +23,8 @@ static size_t most_items(const dry_run_report *r, const job_shape *s)
 {
     size_t n = 1;
     for (size_t i = 0; i < stage_count; i++) {
-        n = r->stage[i].items > n && !is_left(s, i) ? r->stage[i].items : n;
+        const size_t items = r->search.n_parts > 0 && r->search.stage[i].items > r->stage[i].items ? r->search.stage[i].items : r->stage[i].items;
+        n = items > n && !is_left(s, i) ? items : n;
     }
     const size_t jobs = s->shares > 0 ? s->shares : 1;
     return (n + jobs - 1) / jobs;
@@ -63,6 +64,12 @@ static double time_limit(double seconds)
     return step * ceil((margin * seconds + start) / step);
 }
 
+static double shared_by(double ranks, const stage_forecast *f)
+{
+    const double items = (double)f->items;
+    return items == 0.0 ? 1.0 : ranks < items ? ranks : items;
+}
+
 /* A stage's items are dealt to all ranks of all jobs; what has none is done by each rank. A job that is too short queues itself again and goes on; the
  * one that joins shares would begin again, since of what is left to it nothing is noted: no most_seconds for that. */
 static void set_time(const dry_run_report *r, job_shape *s)
@@ -70,9 +77,12 @@ static void set_time(const dry_run_report *r, job_shape *s)
     const double ranks = (double)(s->nodes * s->per_node * (s->shares > 0 ? s->shares : 1));
     double left = 0.0;
     s->core_seconds = s->run_seconds = r->start_seconds;
+    for (size_t i = 0; i < stage_count && r->search.n_parts > 0; i++) {
+        s->core_seconds += r->search.seconds[i];
+        s->run_seconds += r->search.seconds[i] / shared_by(ranks, &r->search.stage[i]);
+    }
     for (size_t i = 0; i < stage_count; i++) {
-        const double items = (double)r->stage[i].items;
-        const double together = items == 0.0 ? 1.0 : ranks < items ? ranks : items;
+        const double together = shared_by(ranks, &r->stage[i]);
         s->core_seconds += r->seconds[i];
         s->run_seconds += is_left(s, i) ? 0.0 : r->seconds[i] / together;
         left += is_left(s, i) ? r->seconds[i] : 0.0;

@@ -59,7 +59,7 @@ static status open_images(stage_ctx *c, const study_model *m, batch_source **out
 }
 
 /* In single walks, for progress alone: much is shared. */
-static size_t tree_passes(size_t n)
+size_t attribute_tree_passes(size_t n)
 {
     return 1 + n / 4;
 }
@@ -108,7 +108,7 @@ status explainer_open(stage_ctx *c, arena *a, arena *scratch, size_t model, size
     e->n_values = criterion_row(e->method, &setup);
     e->passes = criterion_passes(e->method, &setup);
     if (s->part == PART_TUNING) {
-        e->passes = tree_passes(n);
+        e->passes = attribute_tree_passes(n);
         TRY(open_tree(a, e, setup.weights));
     }
     TRY_ALLOC(e->sums, a, s->n_references * e->n_values);
@@ -179,7 +179,7 @@ status explain_batch(explainer *e, float *rows)
     }
     const criterion_batch b = {.images = e->batch.images, .target = e->target, .sample = e->sample};
     if (e->tree != NULL) {
-        lrp_tree_rows(e->tree, &b, rows, tick_claims, e);
+        lrp_tree_rows(e->tree, &b, rows, e->stage->items == NULL ? NULL : tick_claims, e); /* a trial has no items */
     } else {
         e->method->rows(e->state, &b, rows);
     }
@@ -318,9 +318,13 @@ static double work(const stage_ctx *c)
     const size_t batches = study_batches(&s->explained, s->config->micro_batch);
     double passes = 0.0;
     for (size_t m = 0; m < s->n_models; m++) {
+        size_t settings = 0;
         for (size_t k = 0; k < s->config->n_criteria; k++) {
-            passes += attribute_explains(s, m, k) ? (double)attribute_passes(s, m, k) : 0.0;
+            const bool explains = attribute_explains(s, m, k);
+            passes += explains && s->part != PART_TUNING ? (double)attribute_passes(s, m, k) : 0.0;
+            settings += explains;
         }
+        passes += s->part == PART_TUNING && settings > 0 ? (double)attribute_tree_passes(settings) : 0.0;
     }
     return passes * (double)(batches * s->config->micro_batch) / (double)c->comm->size;
 }

@@ -13,21 +13,15 @@ size_t attribute_passes(const study *s, size_t model, size_t criterion)
     return criterion_passes(s->config->criteria[criterion].method, &setup);
 }
 
-/* What an explainer takes. Weights in the kernels' order are counted by themselves where ranks share memory. */
-static status forecast_memory(const stage_ctx *c, size_t model, size_t criterion, stage_forecast *out)
+/* What an explainer takes whose method takes so much and gives rows of n_values. Weights in the kernels' order are counted by themselves where ranks
+ * share memory. */
+static void forecast_explainer(const stage_ctx *c, size_t model, size_t method, size_t n_values, const weight_list *weights, stage_forecast *out)
 {
     const study *s = c->study;
-    const config_criterion *cc = &s->config->criteria[criterion];
     const graph *g = s->models[model].graph;
-    weight_list weights = weights_open(NULL);
-    criterion_setup setup = study_setup(s, model, criterion);
-    setup.weights = node_weights_list(c->comm, &weights);
-    const size_t micro_batch = s->config->micro_batch, n_values = criterion_row(cc->method, &setup);
-    const size_t batches = study_batches(&s->explained, micro_batch);
+    const size_t micro_batch = s->config->micro_batch, batches = study_batches(&s->explained, micro_batch);
     const size_t sums = forecast_block(s->n_references * n_values, sizeof(exact_sum));
-    size_t method = 0;
-    TRY(cc->method->bytes(&setup, &method));
-    const size_t weight_bytes = weights.floats * sizeof(float);
+    const size_t weight_bytes = weights->floats * sizeof(float);
     out->shared = c->comm->node_size > 1 ? weight_bytes : 0;
     forecast_add(out, "activations and relevance", method);
     forecast_add(out, "weights in the order of the kernels", weight_bytes - out->shared);
@@ -39,6 +33,17 @@ static status forecast_memory(const stage_ctx *c, size_t model, size_t criterion
     forecast_add(out, "a micro-batch of images",
                  forecast_block(micro_batch * shape_count(g->input), sizeof(float)) + 2 * forecast_block(micro_batch, sizeof(size_t)));
     out->kept += forecast_block(s->n_references * n_values, sizeof(double));
+}
+
+static status forecast_memory(const stage_ctx *c, size_t model, size_t criterion, stage_forecast *out)
+{
+    const criterion_def *method = c->study->config->criteria[criterion].method;
+    weight_list weights = weights_open(NULL);
+    criterion_setup setup = study_setup(c->study, model, criterion);
+    size_t bytes = 0;
+    setup.weights = node_weights_list(c->comm, &weights);
+    TRY(method->bytes(&setup, &bytes));
+    forecast_explainer(c, model, bytes, criterion_row(method, &setup), &weights, out);
     rows_forecast(c, model, criterion, out);
     return STATUS_OK;
 }
@@ -58,15 +63,62 @@ static status forecast_pair(const stage_ctx *c, size_t model, size_t criterion, 
     return STATUS_OK;
 }
 
+/* The settings of a search for a model: one tree, and sums of each of them. */
+static status forecast_tree(const stage_ctx *c, arena *a, arena *scratch, size_t model, stage_forecast *out)
+{
+    const study *s = c->study;
+    const size_t batches = study_batches(&s->explained, s->config->micro_batch);
+    weight_list weights = weights_open(NULL);
+    criterion_setup *setup;
+    lrp_tree_need need;
+    stage_forecast one = {0};
+    size_t n = 0;
+    TRY_ALLOC(setup, a, s->config->n_criteria);
+    one.kept = forecast_block(s->config->n_criteria, sizeof(size_t)); /* which criteria these are */
+    for (size_t k = 0; k < s->config->n_criteria; k++) {
+        if (attribute_explains(s, model, k)) {
+            setup[n] = study_setup(s, model, k);
+            setup[n++].weights = node_weights_list(c->comm, &weights);
+            one.kept += s->n_references * forecast_block(criterion_row(s->config->criteria[k].method, &setup[n - 1]), sizeof(double));
+        }
+    }
+    if (n == 0) {
+        return STATUS_OK;
+    }
+    TRY(lrp_tree_needs(scratch, n, setup, &need));
+    forecast_explainer(c, model, need.bytes, need.row, &weights, &one);
+    forecast_keep_most(out, &one, c->comm->node_size);
+    out->kept += one.kept;
+    out->items += batches;
+    out->passes += batches * attribute_tree_passes(n);
+    out->macs += (double)need.macs * (double)(batches * s->config->micro_batch);
+    out->images = s->explained.n;
+    return STATUS_OK;
+}
+
+static status forecast_trees(const stage_ctx *c, arena *scratch, stage_forecast *out)
+{
+    arena *a = NULL;
+    TRY(arena_open("settings", &a));
+    status st = STATUS_OK;
+    for (size_t m = 0; m < c->study->n_models && status_ok(st); m++) {
+        st = forecast_tree(c, a, scratch, m, out);
+    }
+    arena_close(&a);
+    return st;
+}
+
 status attribute_forecast(stage_ctx *c, arena *scratch, stage_forecast *out)
 {
-    (void)scratch;
     const study *s = c->study;
     const size_t pairs = s->n_models * s->config->n_criteria;
     *out = (stage_forecast){.kept = forecast_block(pairs * s->n_references, sizeof(double *)) + forecast_block(pairs, sizeof(float *))};
+    if (s->part == PART_TUNING) {
+        TRY(forecast_trees(c, scratch, out));
+    }
     for (size_t m = 0; m < s->n_models; m++) {
         for (size_t k = 0; k < s->config->n_criteria; k++) {
-            if (attribute_explains(s, m, k)) {
+            if (attribute_explains(s, m, k) && s->part != PART_TUNING) {
                 TRY(forecast_pair(c, m, k, out));
             }
         }

@@ -39,6 +39,7 @@ MUST_CHECK status explainer_ready(const stage_ctx *c, arena *a, status opened, e
 void explainer_expect(void *context, size_t index);
 /* Local. The next micro-batch that is wanted: rows [micro_batch, n_values]. */
 MUST_CHECK status explain_batch(explainer *e, float *rows);
+size_t attribute_tree_passes(size_t n); /* of every micro-batch for n settings of a search, about */
 size_t attribute_rows_at(const study *s); /* where in a payload the rows begin, in bytes */
 size_t attribute_passes(const study *s, size_t model, size_t criterion); /* of every micro-batch through the network */
 

@@ -48,7 +48,7 @@ static status spread_all(stage_ctx *c, const evaluator *e, evaluate_point *point
     return STATUS_OK;
 }
 
-/* Counted in curve points: a mask that serves several ticks for all of them, so the total is known before the rankings are. */
+/* As if every point of a curve had a network of its own: how many are the same is known when a model's turn comes (skip_shared). */
 static double work(const stage_ctx *c)
 {
     const study *s = c->study;
@@ -58,6 +58,20 @@ static double work(const stage_ctx *c)
         images += (double)(study_batches(samples, s->config->micro_batch) * s->config->micro_batch * s->config->n_rates);
     }
     return images / (double)c->comm->size;
+}
+
+/* Points that share a network with others, or whose network is known from an earlier round, are no work. */
+static void skip_shared(const stage_ctx *c, const evaluator *e)
+{
+    double images = 0.0;
+    for (size_t i = 0; i < e->n_sets; i++) {
+        const set_plan *p = &e->sets[i];
+        const size_t first = p->points[0].first, uses = masks_set_end(&e->masks, first) - masks_set_begin(&e->masks, first);
+        images += (double)((uses - p->n_new) * p->n_batches * c->study->config->micro_batch);
+    }
+    if (c->items->skip != NULL) {
+        c->items->skip(c->items->progress, images / (double)c->comm->size);
+    }
 }
 
 /* What is known already into the counters, what is new into the cache. */
@@ -90,6 +104,7 @@ static status run_all(stage_ctx *c, arena *a, arena *small, arena *scratch)
         arena_release(a);
         arena_release(small);
         TRY(comm_agree(c->comm, evaluator_open(c, a, small, scratch, m, &e)));
+        skip_shared(c, &e);
         TRY(comm_agree(c->comm, c->comm->rank == 0 ? evaluate_note_curves(&e, scratch) : STATUS_OK));
         TRY(evaluate_whole(&e, a));
         TRY(evaluate_pruned(&e, a));

@@ -116,7 +116,7 @@ static status try_once(stage_ctx *c, evaluator *e, size_t round, uint8_t *alive,
     TRY(pruned_cut(&e->pruned, alive, tried == TRIAL_WHOLE));
     trial_since(&t->cut[tried], before_cut);
     const trial_moment before_pass = trial_now();
-    TRY(evaluate_batch(e, &e->sets[0], &e->run[0], tried == TRIAL_WHOLE, e->unpruned, 1, counter));
+    TRY(evaluate_batch(e, &e->sets[0], &e->run[0], tried == TRIAL_WHOLE, e->unpruned, counter));
     trial_since(&t->pass[tried], before_pass);
     arena_reset(e->scratch);
     const trial_moment before_cost = trial_now();

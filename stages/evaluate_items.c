@@ -48,13 +48,11 @@ static size_t whole_payload(const void *context, size_t item)
     return evaluate_whole_payload(context, set_of_whole(context, item, &index));
 }
 
-/* Counted in curve points, as stage_def.work has it. */
 static double whole_images(const void *context, size_t item)
 {
     const evaluator *e = context;
-    size_t index;
-    const mask_point *m = &set_of_whole(e, item, &index)->points[0];
-    return (double)(e->stage->study->config->micro_batch * (m->end - m->first));
+    (void)item;
+    return (double)e->stage->study->config->micro_batch;
 }
 
 static void whole_expect(void *context, size_t item)
@@ -74,8 +72,7 @@ static status whole_compute(void *context, size_t item, void *payload)
     uint32_t *predictions = (uint32_t *)((char *)payload + predictions_at(e));
     memset(payload, 0, whole_payload(e, item));
     TRY(batch_source_take(e->images, &e->run[0]));
-    TRY(evaluate_batch(e, p, &e->run[0], true, predictions, p->points[0].end - p->points[0].first,
-                       (int64_t *)((char *)payload + counters_at(e))));
+    TRY(evaluate_batch(e, p, &e->run[0], true, predictions, (int64_t *)((char *)payload + counters_at(e))));
     marks_note(s->evaluation_data, e->run[0].n, e->run[0].sample, e->stage->evaluation_mark, payload);
     return STATUS_OK;
 }
@@ -161,7 +158,7 @@ static double pruned_images(const void *context, size_t item)
     const pruned_item at = pruned_at(e, item);
     size_t first, end;
     set_run(at.p, at.run, &first, &end);
-    return (double)((end - first) * e->stage->study->config->micro_batch * (at.m->end - at.m->first));
+    return (double)((end - first) * e->stage->study->config->micro_batch);
 }
 
 static void pruned_expect(void *context, size_t item)
@@ -207,7 +204,7 @@ static status pruned_compute(void *context, size_t item, void *payload)
     for (size_t i = first; i < end; i++) {
         uint32_t *unpruned = e->unpruned + at.p->predictions + i * micro_batch;
         TRY(load_batch(e, &at, i - first));
-        TRY(evaluate_batch(e, at.p, &e->run[i - first], false, unpruned, at.m->end - at.m->first, payload));
+        TRY(evaluate_batch(e, at.p, &e->run[i - first], false, unpruned, payload));
         claims_tick(e->stage->items->claims);
     }
     return STATUS_OK;

@@ -65,8 +65,8 @@ size_t evaluate_most_run(const study *s, size_t model); /* micro-batches of the 
 void set_run(const set_plan *p, size_t run, size_t *first, size_t *end); /* its micro-batches */
 
 /* A micro-batch through the network at hand; counter [counters_size()] is added to. unpruned [micro_batch]: what the whole network says; it is
- * written where `whole`. Ticks for `served` points of curves. */
-MUST_CHECK status evaluate_batch(evaluator *e, const set_plan *p, const batch *b, bool whole, uint32_t *unpruned, size_t served, int64_t counter[]);
+ * written where `whole`. */
+MUST_CHECK status evaluate_batch(evaluator *e, const set_plan *p, const batch *b, bool whole, uint32_t *unpruned, int64_t counter[]);
 
 /* The two lists of items: the unpruned network, whose predictions the others are compared with; then all others. */
 MUST_CHECK status evaluate_whole(evaluator *e, arena *a);

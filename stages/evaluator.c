@@ -189,7 +189,7 @@ static const float *set_logits(const evaluator *e, const study_evaluation *set, 
     return e->logits;
 }
 
-status evaluate_batch(evaluator *e, const set_plan *p, const batch *b, bool whole, uint32_t *unpruned, size_t served, int64_t counter[])
+status evaluate_batch(evaluator *e, const set_plan *p, const batch *b, bool whole, uint32_t *unpruned, int64_t counter[])
 {
     stage_ctx *c = e->stage;
     const study *s = c->study;
@@ -202,6 +202,6 @@ status evaluate_batch(evaluator *e, const set_plan *p, const batch *b, bool whol
         counters_predict(p->set, b, logits, unpruned);
     }
     counters_add(p->set, s->evaluation_data, s->models[e->model].graph->n_classes, b, logits, unpruned, counter);
-    c->tick(c->progress, (double)(s->config->micro_batch * served));
+    c->tick(c->progress, (double)s->config->micro_batch);
     return STATUS_OK;
 }

@@ -15,6 +15,7 @@ typedef struct stage_forecast {
     bool idle;              /* the study asks for nothing that the stage does */
     size_t items;           /* what is dealt out to the ranks: micro-batches of images that are read */
     size_t passes;          /* micro-batches through a network */
+    double macs;            /* multiply-adds of the explanations of a search, which are no whole passes; 0: nothing is said */
     size_t unshared;        /* ... if every cell and rate went its own way */
     bool at_most;           /* `passes` is a bound: masks of rankings that are not known yet may turn out equal */
     size_t images;          /* distinct ones that are read */

@@ -123,7 +123,7 @@ status tree_build(arena *a, const graph *g, size_t n, const composite *const com
     return STATUS_OK;
 }
 
-static status needs(arena *scratch, tree *t, size_t n, const composite *const composites[], const tree_options *options, size_t *bytes)
+static status needs(arena *scratch, tree *t, size_t n, const composite *const composites[], const tree_options *options, tree_need *out)
 {
     TRY(plan(scratch, t, n, composites, options, false));
     const size_t activations =
@@ -131,17 +131,17 @@ static status needs(arena *scratch, tree *t, size_t n, const composite *const co
     if (activations == SIZE_MAX) {
         return (status){ST_CONFIG};
     }
-    *bytes = bytes_of(t, activations);
+    *out = (tree_need){.bytes = bytes_of(t, activations), .n_values = t->program.n_values, .cost = t->cost};
     return STATUS_OK;
 }
 
 status tree_needs(const graph *g, size_t n, const composite *const composites[], const backend_def *backend, size_t batch,
-                  const tree_options *options, size_t *bytes)
+                  const tree_options *options, tree_need *out)
 {
     arena *scratch = NULL;
     tree t = described(g, backend, batch);
     TRY(arena_open("composite tree plan", &scratch));
-    const status st = needs(scratch, &t, n, composites, options, bytes);
+    const status st = needs(scratch, &t, n, composites, options, out);
     arena_close(&scratch);
     return st;
 }

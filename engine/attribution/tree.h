@@ -35,10 +35,23 @@ typedef struct tree_options {
  * walk_build for any of the composites. */
 MUST_CHECK status tree_build(arena *a, const graph *g, size_t n, const composite *const composites[], const backend_def *backend,
                              size_t batch, const tree_options *options, tree **out);
-/* Bytes that the tree will take: activations, weights of the rules unless options->weights counts them, relevance, sums, a node's rows, and
- * the list of steps. */
+/* For tests, benchmarks and forecasts: multiply-adds per image, of convolutions, linear layers and the products of attention; single sums that are
+ * computed again (rule_signed.h) do not count. */
+typedef struct tree_cost {
+    uint64_t forward; /* the pass that all walks share */
+    uint64_t sums;    /* forward products of the rules */
+    uint64_t back;    /* relevance from layer to layer */
+    uint64_t apart;   /* the same results by one walk after the other, each with its forward pass */
+} tree_cost;
+
+/* What a tree will take. */
+typedef struct tree_need {
+    size_t bytes;    /* activations, weights of the rules unless options->weights counts them, relevance, sums, a node's rows, the list of steps */
+    size_t n_values; /* tree_values() */
+    tree_cost cost;  /* tree_costs() */
+} tree_need;
 MUST_CHECK status tree_needs(const graph *g, size_t n, const composite *const composites[], const backend_def *backend, size_t batch,
-                             const tree_options *options, size_t *bytes);
+                             const tree_options *options, tree_need *out);
 size_t tree_bytes(const tree *t); /* what was taken, which tree_needs() told before */
 /* For tests and benchmarks: bytes of the forward products that are kept, did they all live at the same time: what sums_bytes bounds. */
 size_t tree_sums_bytes(const tree *t);
@@ -90,14 +103,6 @@ void tree_run(tree *t, const float *images, const walk_start *start, const size_
 /* values [tree_values()], one moment of all nodes, of one sample or added up over samples -> out [n_components] of one composite. */
 void tree_assemble(const tree *t, size_t which, const double *values, double *out);
 
-/* For tests and benchmarks: multiply-adds per image, of convolutions, linear layers and the products of attention; single sums that are
- * computed again (rule_signed.h) do not count. */
-typedef struct tree_cost {
-    uint64_t forward; /* the pass that all walks share */
-    uint64_t sums;    /* forward products of the rules */
-    uint64_t back;    /* relevance from layer to layer */
-    uint64_t apart;   /* the same results by one walk after the other, each with its forward pass */
-} tree_cost;
 tree_cost tree_costs(const tree *t);
 static inline uint64_t tree_cost_total(const tree_cost *c)
 {

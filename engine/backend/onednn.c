@@ -9,6 +9,7 @@
 #include <stdio.h>
 
 #include "backend/backend.h"
+#include "backend/narrow.h"
 #include "backend/onednn_api.h"
 #include "backend/onednn_try.h"
 #include "backend/onednn_winograd.h"
@@ -425,6 +426,9 @@ static status prepare(arena *a, const conv_shape *s, size_t batch, conv_pass pas
     TRY(arena_at_end(a, release, p));
     if (winograd_possible(s, pass, block())) {
         TRY(try_winograd(a, batch, p));
+    }
+    if (!p->base.winograd && has_avx512() && narrow_pays(s, pass)) {
+        return narrow_prepare(a, s, batch, pass, out);
     }
     return p->base.winograd ? STATUS_OK : prepare_direct(a, batch, p);
 }

@@ -72,13 +72,16 @@ status lrp_tree_open(arena *a, size_t n, const criterion_setup setups[], lrp_tre
     return STATUS_OK;
 }
 
-status lrp_tree_bytes(arena *scratch, size_t n, const criterion_setup setups[], size_t *bytes)
+status lrp_tree_needs(arena *scratch, size_t n, const criterion_setup setups[], lrp_tree_need *out)
 {
     const composite *const *composites;
+    tree_need need;
     const tree_options options = options_of(&setups[0]);
     arena_reset(scratch);
     TRY(complete(scratch, n, setups, &composites));
-    return tree_needs(setups[0].graph, n, composites, setups[0].backend, setups[0].batch, &options, bytes);
+    TRY(tree_needs(setups[0].graph, n, composites, setups[0].backend, setups[0].batch, &options, &need));
+    *out = (lrp_tree_need){need.bytes, WALK_MOMENTS * need.n_values, tree_cost_total(&need.cost)};
+    return STATUS_OK;
 }
 
 size_t lrp_tree_row(const lrp_tree *t)

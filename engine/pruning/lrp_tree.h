@@ -16,7 +16,12 @@ bool lrp_tree_takes(const criterion_def *method, const double parameters[]);
 /* setups [n] of the same graph, backend and batch, which are borrowed; they agree in target and initial relevance. Errors: those of tree_build(). */
 MUST_CHECK status lrp_tree_open(arena *a, size_t n, const criterion_setup setups[], lrp_tree **out);
 /* What that takes. `scratch` is reset. */
-MUST_CHECK status lrp_tree_bytes(arena *scratch, size_t n, const criterion_setup setups[], size_t *bytes);
+typedef struct lrp_tree_need {
+    size_t bytes;
+    size_t row;    /* lrp_tree_row() */
+    uint64_t macs; /* multiply-adds an image (tree_cost_total) */
+} lrp_tree_need;
+MUST_CHECK status lrp_tree_needs(arena *scratch, size_t n, const criterion_setup setups[], lrp_tree_need *out);
 size_t lrp_tree_row(const lrp_tree *t); /* numbers of a sample's row: [WALK_MOMENTS, values of all nodes] */
 
 /* rows [batch, lrp_tree_row()]. tick: between pieces of work, with `to`; NULL: nobody is told. */

@@ -57,6 +57,28 @@ for wrong in "--ranks-per-node 2" "--ranks 4 --ranks-per-node 0" "--ranks 4 --ra
     [ $? = 2 ] && grep -q -- '--ranks-per-node' err && pass || fail "plan $wrong: $(cat err)"
 done
 
+# ---- a search, and the criteria that it finds ----
+search=("$SOURCE/configs/digits-search.yaml" --set 'search.low=[epsilon, z-plus]' --set 'search.mid=[epsilon]' --set 'search.high=[epsilon]' --set 'search.fc=[epsilon, gamma]'
+    --set search.seeds=2 --set tasks.seeds=2 --set rates.step=0.45 --set search.report=1)
+for method in exhaustive halving; do
+    ranks 2 plan "${search[@]}" --set search.method=$method --set search.first_rates=1 >plan.search 2>err || { fail "plan of a search, $method"; cat err; }
+    ranks 2 run "${search[@]}" --set search.method=$method --set search.first_rates=1 -o $method.h5 >/dev/null 2>run.err || { fail "a search, $method"; cat run.err; }
+    "$POLLARD" inspect $method.h5 >result
+    masks=$(grep -E '^[0-9]+ cells' plan.search | sed 's/.*: \([0-9]*\) masks.*/\1/')
+    [ -n "$masks" ] && [ "$(number result '^ *masks ')" = "$masks" ] && pass || fail "$method: masks with what is found: planned $masks, run $(number result '^ *masks ')"
+    for stage in attribute evaluate; do
+        sed -n '/^Memory/,/^Time/p' plan.search | grep -qE "^  search, $stage +" && sed -n '/^Time/,$p' plan.search | grep -qE "^  search, $stage +at most [0-9]" && pass ||
+            fail "$method: no memory or time of search, $stage"
+    done
+    grep -qE '^  tuned-digits_vit-heads-1 +lrp .*found by the search$' plan.search && pass || fail "$method: what will be found is not among the criteria"
+    # Every setting's curves at most: images of all rates and seeds, those of the unpruned network for each round aside.
+    while read -r model most; do
+        images=$(grep -o "search model=$model .*" run.err | sed 's/.* images=\([0-9]*\) .*/\1/' | sort -n | tail -n 1)
+        [ -n "$images" ] && awk -v found="$images" -v most="$most" 'BEGIN { exit !(found > 0 && found <= most) }' && pass ||
+            fail "$method: $model: at most $most images planned, $images run"
+    done < <(sed -nE 's/^  ([a-z_]+): [0-9]+ settings.*at most ([0-9.e+]+) images.*/\1 \2/p' plan.search)
+done
+
 # ---- what stops a run at its beginning stops a plan: the same message and code ----
 echo "not a result" >file
 mkdir folder

@@ -195,15 +195,16 @@ static void memory_is_told_before(void **state)
     assert_ok(arena_open("scratch", &scratch));
     for (size_t k = 0; k < tree_network_count; k++) {
         network n;
-        size_t told = 0;
+        lrp_tree_need told;
         lrp_tree *t;
         network_open(tree_networks[k], &n);
         const members m = open_members(&n, 21);
-        assert_ok(lrp_tree_bytes(scratch, m.n, m.setup, &told));
+        assert_ok(lrp_tree_needs(scratch, m.n, m.setup, &told));
         const size_t before = arena_bytes(n.work);
         assert_ok(lrp_tree_open(n.work, m.n, m.setup, &t));
         const size_t taken = arena_bytes(n.work) - before;
-        assert_true(told <= taken && taken <= told + BOOKKEEPING);
+        assert_true(told.bytes <= taken && taken <= told.bytes + BOOKKEEPING);
+        assert_int_equal(told.row, lrp_tree_row(t));
         network_close(&n);
     }
     arena_close(&scratch);

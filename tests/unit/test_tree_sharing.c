@@ -174,16 +174,19 @@ static void a_tree_takes_what_it_needs(void **state)
     enum { BOOKKEEPING = 1 << 20 };
     for (size_t k = 0; k < tree_network_count; k++) {
         network n;
-        size_t needed = 0;
+        tree_need needed;
         network_open(tree_networks[k], &n);
         const tree_list_of l = tree_grid(n.work, 1, 3);
         assert_ok(tree_needs(n.g, l.n, l.of, test_backend(), NETWORK_BATCH, &tree_all_sums, &needed));
         const size_t before = arena_bytes(n.work);
         const tree *t = tree_made_of(&n, &l, &tree_all_sums);
         const size_t taken = arena_bytes(n.work) - before;
-        assert_int_equal(tree_bytes(t), needed);
-        if (!(needed <= taken && taken <= needed + BOOKKEEPING)) {
-            fail_msg("%s: needs %zu bytes, takes %zu", n.name, needed, taken);
+        assert_int_equal(tree_bytes(t), needed.bytes);
+        assert_int_equal(tree_values(t), needed.n_values);
+        const tree_cost cost = tree_costs(t);
+        assert_memory_equal(&cost, &needed.cost, sizeof cost);
+        if (!(needed.bytes <= taken && taken <= needed.bytes + BOOKKEEPING)) {
+            fail_msg("%s: needs %zu bytes, takes %zu", n.name, needed.bytes, taken);
         }
         network_close(&n);
     }
@@ -196,14 +199,14 @@ static void weights_lie_where_they_are_wanted(void **state)
     for (size_t k = 0; k < tree_network_count; k++) {
         network n;
         tree *t;
-        size_t bytes;
+        tree_need need;
         network_open(tree_networks[k], &n);
         const tree_list_of l = tree_grid(n.work, 1, 11);
         weight_list wanted = weights_open(n.work), counted = weights_open(n.work);
-        assert_ok(tree_needs(n.g, l.n, l.of, test_backend(), NETWORK_BATCH, &(tree_options){TREE_SUMS_ALL, 0, &counted}, &bytes));
+        assert_ok(tree_needs(n.g, l.n, l.of, test_backend(), NETWORK_BATCH, &(tree_options){TREE_SUMS_ALL, 0, &counted}, &need));
         assert_ok(tree_build(n.work, n.g, l.n, l.of, test_backend(), NETWORK_BATCH, &(tree_options){TREE_SUMS_ALL, 0, &wanted}, &t));
         assert_int_equal(counted.floats, wanted.floats);
-        assert_int_equal(tree_bytes(t), bytes);
+        assert_int_equal(tree_bytes(t), need.bytes);
         float *block = arena_alloc(n.work, wanted.floats, sizeof *block);
         assert_non_null(block);
         assert_ok(weights_make(&wanted, block, 0, 1));
@@ -290,7 +293,7 @@ static void a_composite_without_a_rule_is_told(void **state)
     (void)state;
     network n;
     tree *t;
-    size_t bytes;
+    tree_need need;
     network_open("vgg_tiny.h5", &n);
     tree_list_of l = tree_empty_list(n.work, 2);
     tree_put(&l, tree_everywhere(n.work, "epsilon"));
@@ -299,7 +302,7 @@ static void a_composite_without_a_rule_is_told(void **state)
     tree_add(m, "z-plus")->group = GROUP_FC;
     tree_put(&l, m);
     assert_fails(tree_build(n.work, n.g, l.n, l.of, test_backend(), NETWORK_BATCH, &tree_all_sums, &t), ST_CONFIG, "half", "no rule for layer", NULL);
-    assert_fails(tree_needs(n.g, l.n, l.of, test_backend(), NETWORK_BATCH, &tree_all_sums, &bytes), ST_CONFIG, "half", "no rule for layer", NULL);
+    assert_fails(tree_needs(n.g, l.n, l.of, test_backend(), NETWORK_BATCH, &tree_all_sums, &need), ST_CONFIG, "half", "no rule for layer", NULL);
     network_close(&n);
 }
 

@@ -271,8 +271,8 @@ static void kept_rows_are_foreseen(void **state)
     memcpy(large, keep.report.stage, stage_count * sizeof large[0]);
     large[0].kept += GIB;
     large[0].gathered += GIB;
-    dry_run_memory_sum(large, &keep.p.study, true, &first);
-    dry_run_memory_sum(large, &keep.p.study, false, &other);
+    dry_run_memory_sum(large, &keep.report.search, &keep.p.study, true, &first);
+    dry_run_memory_sum(large, &keep.report.search, &keep.p.study, false, &other);
     assert_true(first.most > GIB && other.most < GIB && other.file == 0.0 && keep.report.others.file == 0.0);
     run_stages(&keep, passes); /* it takes what was forecast */
     close_both(&keep);
@@ -401,6 +401,29 @@ static void passes_of_a_method_are_counted(void **state)
 }
 
 /* Cells of the pairs and numbers of references that the study asks for, and of no others; bn-scale, which a transformer has not, does no harm. */
+/* What is computed and what turns out to be no work are together what a stage said that it would do; one pass is counted once, however many points of
+ * curves it serves. */
+static void progress_ends_where_it_was_said(void **state)
+{
+    (void)state;
+    both b;
+    open_both(&b, all_ranked);
+    for (size_t i = 0; i < stage_count; i++) {
+        double computed = 0.0, skipped = 0.0;
+        b.run.tick = count_images;
+        b.run.progress = &computed;
+        b.items.skip = count_images;
+        b.items.progress = &skipped;
+        assert_ok(stage_table[i]->run(&b.run));
+        assert_true(computed + skipped == stage_table[i]->work(&b.run));
+        if (strcmp(stage_table[i]->name, "evaluate") == 0) {
+            assert_in_range((size_t)computed, 1, b.report.stage[i].passes * b.p.study.config->micro_batch);
+            assert_true(skipped > 0.0);
+        }
+    }
+    close_both(&b);
+}
+
 static void criteria_may_be_for_some_models_and_references(void **state)
 {
     (void)state;
@@ -551,6 +574,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(explanations_under_pruning_are_planned),
         cmocka_unit_test(rankings_of_the_same_scores_share_their_explanation),
         cmocka_unit_test(passes_of_a_method_are_counted),
+        cmocka_unit_test(progress_ends_where_it_was_said),
         cmocka_unit_test(criteria_may_be_for_some_models_and_references),
         cmocka_unit_test(a_network_without_what_a_criterion_looks_at_is_refused),
         cmocka_unit_test(memory_is_what_is_allocated),

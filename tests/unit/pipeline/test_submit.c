@@ -56,6 +56,25 @@ static void the_end_is_for_the_job_that_joins(void **state)
     assert_true(shares.seconds == 4200.0 && shares.merge_seconds == 600600.0);
 }
 
+/* A search comes before the study, on the same ranks, and its widest round may have more items than that. */
+static void a_search_is_part_of_the_job(void **state)
+{
+    (void)state;
+    made m;
+    stage_forecast stage[STAGES] = {{0}};
+    double seconds[STAGES] = {0.0};
+    const slurm_node large = {50000, 0.0};
+    job_shape one = {.nodes = 1, .per_node = 10}, free = {.nodes = 1, .shares = 5};
+    make(&m, 90000.0, 0.0);
+    stage[stage_of(false)].items = 4000;
+    seconds[stage_of(false)] = 60000.0;
+    m.report.search = (search_forecast){.n_parts = 1, .stage = stage, .seconds = seconds};
+    assert_ok(submit_shape(&m.report, &unknown, &one));
+    assert_true(one.run_seconds == 15000.0 && one.core_seconds == 150000.0 && one.seconds == 30600.0);
+    assert_ok(submit_shape(&m.report, &large, &free));
+    assert_int_equal(free.per_node, 800);
+}
+
 static void a_job_that_only_joins_gets_an_hour(void **state)
 {
     (void)state;
@@ -120,6 +139,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_end_is_for_the_job_that_joins),
+        cmocka_unit_test(a_search_is_part_of_the_job),
         cmocka_unit_test(a_job_that_only_joins_gets_an_hour),
         cmocka_unit_test(times_that_nobody_has_tried),
         cmocka_unit_test(ranks_are_for_items),

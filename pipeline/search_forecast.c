@@ -1,0 +1,297 @@
+/* A search before it runs: its rounds as far as they are known, counted by the stages themselves. */
+#include "pipeline/search_forecast.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "pipeline/search_parts.h"
+#include "stages/counters.h"
+
+/* A model, or one kind of its components. */
+typedef struct search_part {
+    size_t model, kind;
+    double settings; /* how often the curves of one setting on everything would take as long as those of all rounds, at most */
+    double macs;     /* multiply-adds of all explanations */
+    double rankings; /* settings that are ranked, in all rounds */
+} search_part;
+
+/* What is counted while rounds are gone through. */
+typedef struct counting {
+    comm *comm;
+    search_forecast *to;
+    search_part *part;
+    arena *scratch;
+    bool known; /* masks of earlier rounds are known, by part of the images */
+} counting;
+
+static bool is_whole(const config_search *o)
+{
+    return o->method == SEARCH_EVERYTHING || o->method == SEARCH_BY_HALVING;
+}
+
+static void keep_most(const counting *c, size_t stage, const stage_forecast *one, size_t n_parts)
+{
+    stage_forecast *most = &c->to->stage[stage];
+    const bool evaluates = strcmp(stage_table[stage]->name, "evaluate") == 0;
+    const size_t kept = one->kept * (evaluates && n_parts > 0 ? n_parts + 1 : 1); /* points of each part, and of all together */
+    forecast_keep_most(most, one, c->comm->node_size);
+    most->kept = kept > most->kept ? kept : most->kept;
+    most->items = one->items > most->items ? one->items : most->items;
+    most->images = one->images > most->images ? one->images : most->images;
+    most->at_most = most->at_most || one->at_most;
+}
+
+/* Bytes of what is remembered of so many networks on each of the parts of the images. */
+static size_t remembered(const study *s, size_t networks, size_t n_parts)
+{
+    enum { GROWTH = 2 }; /* a list that doubles leaves its predecessors behind */
+    size_t counters = 0;
+    for (size_t i = 0; i < s->n_evaluations; i++) {
+        const size_t n = counters_size(&s->evaluations[i]);
+        counters = n > counters ? n : counters;
+    }
+    return networks * (n_parts > 0 ? n_parts : 1) * (GROWTH * sizeof(mask_cache_entry) + forecast_block(counters, sizeof(int64_t)));
+}
+
+/* A round, which comes `times` times. */
+static status count_round(counting *c, arena *a, const study *s, size_t n_parts, double times)
+{
+    stage_ctx ctx = {.comm = c->comm, .study = s, .arena = a};
+    for (size_t i = 0; i < stage_count; i++) {
+        if (!search_runs(stage_table[i]->name)) {
+            continue;
+        }
+        stage_forecast one = {0};
+        TRY(stage_table[i]->forecast(&ctx, c->scratch, &one));
+        keep_most(c, i, &one, n_parts);
+        c->part->macs += times * one.macs;
+        if (c->known && one.distinct > 0) {
+            c->to->masks += (size_t)ceil(times * (double)remembered(s, one.distinct, n_parts));
+        }
+    }
+    c->part->rankings += times * (double)s->config->n_criteria;
+    return STATUS_OK;
+}
+
+static status count_race(counting *c, arena *a, target *t)
+{
+    halving_budget rung[HALVING_MOST_RUNGS];
+    size_t n = 0, of = 0, alive[HALVING_MOST_RUNGS];
+    arena *draws = NULL;
+    TRY(search_race_rungs(&t->tuning, &of, rung, &n));
+    TRY(arena_open("draws of a rung", &draws));
+    status st = STATUS_OK;
+    for (size_t k = 0; k < n && status_ok(st); k++) {
+        search_study one;
+        search_round round = {.n = 0};
+        alive[k] = k == 0 ? t->room : (alive[k - 1] + t->tuning.space.options->eta - 1) / t->tuning.space.options->eta;
+        st = search_race_foresee(t, a, draws, k, alive[k], &one, &round);
+        if (status_ok(st)) {
+            st = count_round(c, a, &one.study, round.n_parts, 1.0);
+        }
+    }
+    arena_close(&draws);
+    const double whole = (double)rung[n - 1].images * (double)(rung[n - 1].rates + 1) * (double)rung[n - 1].seeds;
+    c->part->settings = halving_work(n, rung, alive) / whole;
+    return st;
+}
+
+/* The widest round of a search that proposes, and how many of it all its settings make. */
+static status count_batches(counting *c, arena *a, target *t)
+{
+    const config_search *o = t->tuning.space.options;
+    const search_options options = search_engine_options(o);
+    const size_t n = o->batch < t->room ? o->batch : t->room;
+    size_t proposed = 0;
+    search_report report;
+    TRY(search_propose(c->scratch, &t->tuning.space.space, 0, NULL, &options, n, t->point, &proposed, &report));
+    arena_reset(c->scratch);
+    TRY(search_study_settings(a, &t->tuning, proposed, t->point));
+    c->part->settings = (double)t->room;
+    return count_round(c, a, &t->tuning.study, 0, (double)t->room / (double)proposed);
+}
+
+static status count_all(counting *c, arena *a, target *t)
+{
+    TRY(search_study_settings(a, &t->tuning, t->room, t->point));
+    c->part->settings = (double)t->room;
+    return count_round(c, a, &t->tuning.study, 0, 1.0);
+}
+
+/* Bytes of all trials, from those of one. */
+static status count_trials(const counting *c, const target *t)
+{
+    const search_study *s = &t->tuning;
+    enum { COLUMNS = 16 }; /* of result_search */
+    config_criterion one;
+    const char *text = NULL;
+    arena_reset(c->scratch);
+    const size_t before = arena_bytes(c->scratch);
+    TRY(settings_criterion(c->scratch, &s->space, t->point, "setting", &one));
+    TRY(settings_text(c->scratch, &one, &text));
+    const size_t texts = arena_bytes(c->scratch) - before;
+    c->to->trials += t->room * (s->space.space.n * sizeof(double) + n_kinds(t) * (texts + (COLUMNS + 2 * MEASURES) * sizeof(double)));
+    return STATUS_OK;
+}
+
+/* Criteria in place of those that will be found: the last settings that no criterion of the study already is. */
+static status place_holders(arena *a, const study *s, const target *t, search_outcome *found)
+{
+    const space *p = &t->tuning.space.space;
+    const size_t report = t->tuning.space.options->report;
+    for (size_t k = 0; k < n_kinds(t); k++) {
+        const size_t before = found->n_tuned;
+        for (size_t i = t->room; i-- > 0 && found->n_tuned - before < report;) {
+            const char *name = NULL, *scoring = NULL;
+            config_criterion *c = &found->tuned[found->n_tuned];
+            size_t *model, same = 0;
+            TRY_ALLOC(model, a, 1);
+            *model = t->model;
+            TRY(search_tuned_name(a, t, t->tuning.model.kinds[k], found->n_tuned - before + 1, &name));
+            TRY(settings_criterion(a, &t->tuning.space, t->point + i * p->n, name, c));
+            TRY(settings_scoring(a, c, &scoring));
+            while (same < s->config->n_criteria && strcmp(s->config->scoring[same], scoring) != 0) {
+                same++;
+            }
+            c->n_models = 1;
+            c->models = model;
+            found->n_tuned += same == s->config->n_criteria;
+        }
+    }
+    return STATUS_OK;
+}
+
+static status count_rounds(counting *c, arena *a, target *t)
+{
+    switch (t->tuning.space.options->method) {
+    case SEARCH_EVERYTHING:
+        return count_all(c, a, t);
+    case SEARCH_BY_HALVING:
+        return count_race(c, a, t);
+    case SEARCH_BY_CHANCE:
+    case SEARCH_BY_SOBOL:
+    case SEARCH_BY_BAYES:
+    case CONFIG_SEARCH_METHODS:
+        break;
+    }
+    return count_batches(c, a, t);
+}
+
+/* `a`: of what lasts; `rounds`: of this part alone. */
+static status count_part(counting *c, arena *a, arena *rounds, const study *s, search_outcome *found)
+{
+    target t = {.comm = c->comm, .a = rounds, .study = s, .model = c->part->model, .kind = c->part->kind};
+    TRY(search_target_open(&t, c->scratch));
+    if (is_whole(t.tuning.space.options)) {
+        search_fill(&t);
+    }
+    TRY(count_rounds(c, rounds, &t));
+    TRY(count_trials(c, &t));
+    if (!is_whole(t.tuning.space.options)) { /* some settings of the space stand for what will be proposed */
+        const search_options options = {.method = SEARCH_SOBOL, .seed = t.tuning.space.options->seed};
+        search_report report;
+        size_t n = 0;
+        arena_reset(c->scratch);
+        TRY(search_propose(c->scratch, &t.tuning.space.space, 0, NULL, &options, t.room, t.point, &n, &report));
+        t.room = n;
+    }
+    TRY(settings_open(a, t.tuning.space.options, &t.tuning.model, &t.tuning.space)); /* outlives the part */
+    return place_holders(a, s, &t, found);
+}
+
+static status count_parts(comm *c, arena *a, arena *scratch, const study *s, search_forecast *out, search_outcome *found)
+{
+    counting counts = {.comm = c, .to = out, .scratch = scratch, .known = s->config->search.method != SEARCH_EVERYTHING};
+    status st = STATUS_OK;
+    for (size_t i = 0; i < out->n_parts && status_ok(st); i++) {
+        arena *rounds = NULL;
+        counts.part = &out->part[i];
+        st = arena_open("rounds of a search", &rounds);
+        if (status_ok(st)) {
+            st = count_part(&counts, a, rounds, s, found);
+        }
+        arena_close(&rounds);
+    }
+    return st;
+}
+
+status search_forecast_open(comm *c, arena *a, const study *s, search_forecast *out, study *extended)
+{
+    const bool together = s->config->search.method == SEARCH_EVERYTHING;
+    search_outcome found;
+    arena *scratch = NULL;
+    *out = (search_forecast){.n_parts = 0};
+    *extended = *s;
+    TRY_ALLOC(out->stage, a, stage_count);
+    TRY_ALLOC(out->seconds, a, stage_count);
+    if (!s->config->search.on) {
+        return STATUS_OK;
+    }
+    TRY_ALLOC(out->part, a, s->n_models * COMPONENT_KINDS);
+    for (size_t m = 0; m < s->n_models; m++) {
+        for (size_t k = 0; k < (together ? 1 : s->models[m].n_kinds); k++) {
+            out->part[out->n_parts++] = (search_part){.model = m, .kind = together ? ALL_KINDS : k};
+        }
+    }
+    TRY(search_outcome_open(a, s, &found));
+    TRY(arena_open("search", &scratch));
+    const status st = count_parts(c, a, scratch, s, out, &found);
+    arena_close(&scratch);
+    TRY(st);
+    out->n_tuned = found.n_tuned;
+    return search_extend(a, &found, extended);
+}
+
+/* Collective. One setting, and how often each stage does as much. */
+static status try_stages(stage_ctx *ctx, arena *work, arena *images, double budget, const search_part *p, search_forecast *f)
+{
+    for (size_t i = 0; i < stage_count; i++) {
+        stage_forecast one = {0};
+        double seconds = 0.0;
+        if (!search_runs(stage_table[i]->name)) {
+            continue;
+        }
+        TRY(comm_agree(ctx->comm, stage_table[i]->forecast(ctx, work, &one)));
+        arena_release(work);
+        TRY(comm_agree(ctx->comm, stage_table[i]->trial(ctx, work, images, budget, &seconds)));
+        const bool ranks = strcmp(stage_table[i]->name, "prune") == 0;
+        f->seconds[i] += seconds * (one.macs > 0.0 ? p->macs / one.macs : ranks ? p->rankings : p->settings);
+    }
+    return STATUS_OK;
+}
+
+static status open_probe(arena *a, arena *scratch, const study *s, const search_part *p, search_study *out)
+{
+    double *point;
+    arena_reset(scratch);
+    TRY(search_study_open(a, scratch, s, p->model, p->kind, out));
+    TRY_ALLOC(point, a, out->space.space.n);
+    space_first(&out->space.space, point);
+    return search_study_settings(a, out, 1, point);
+}
+
+static status try_part(stage_ctx *ctx, arena *a, arena *work, arena *images, double budget, const search_part *p, search_forecast *f)
+{
+    search_study one;
+    TRY(comm_agree(ctx->comm, open_probe(a, work, ctx->study, p, &one)));
+    ctx->study = &one.study;
+    ctx->arena = a;
+    ctx->noted = NULL;
+    return try_stages(ctx, work, images, budget / 2.0, p, f);
+}
+
+status search_forecast_try(stage_ctx *ctx, arena *work, arena *images, double budget, search_forecast *f)
+{
+    const stage_ctx before = *ctx;
+    status st = STATUS_OK;
+    for (size_t i = 0; i < f->n_parts && status_ok(st); i++) {
+        arena *a = NULL;
+        st = comm_agree(ctx->comm, arena_open("a setting of a search", &a));
+        if (status_ok(st)) {
+            st = try_part(ctx, a, work, images, budget / (double)f->n_parts, &f->part[i], f);
+        }
+        *ctx = before;
+        arena_close(&a);
+    }
+    return st;
+}

@@ -1,0 +1,176 @@
+/* What a plan says of a search, against the rounds that the search has. */
+#include "unit/pipeline/search_sample.h"
+
+#include "pipeline/search_forecast.h"
+#include "pipeline/search_parts.h"
+
+enum { STAGES = 16 };
+static const char few[] = "low: [epsilon, z-plus], mid: [epsilon, gamma], high: [alpha-beta, z-plus], fc: [epsilon], softmax: [epsilon], report: 2, seeds: 3, references: 3";
+
+static const search_forecast *foresee(const plan *p, study *extended)
+{
+    search_forecast *f = arena_alloc(memory, 1, sizeof *f);
+    assert_non_null(f);
+    assert_ok(search_forecast_open(&world, memory, &p->study, f, extended));
+    return f;
+}
+
+static size_t most(size_t a, size_t b)
+{
+    return a > b ? a : b;
+}
+
+static void count(void *passes, double images)
+{
+    (void)images;
+    ++*(size_t *)passes;
+}
+
+/* The round of all settings for a model, as the search runs it: what each stage keeps, and how often it ticks. */
+static void run_round(const plan *p, size_t model, size_t kept[], size_t passes[])
+{
+    arena *a;
+    assert_ok(arena_open("round", &a));
+    item_service items;
+    target t = {.comm = &world, .a = a, .study = &p->study, .model = model, .kind = ALL_KINDS};
+    assert_ok(search_target_open(&t, scratch));
+    search_fill(&t);
+    assert_ok(search_study_settings(a, &t.tuning, t.room, t.point));
+    assert_ok(items_open(&world, memory, &items));
+    arena *outputs;
+    assert_ok(arena_open("outputs", &outputs));
+    size_t ticks = 0;
+    stage_ctx c = {.comm = &world, .study = &t.tuning.study, .arena = outputs, .tick = count, .progress = &ticks, .items = &items};
+    c.reference_mark = arena_alloc(a, p->study.reference_data->n_samples, sizeof(file_mark));
+    c.evaluation_mark = arena_alloc(a, p->study.evaluation_data->n_samples, sizeof(file_mark));
+    assert_true(c.reference_mark != NULL && c.evaluation_mark != NULL);
+    for (size_t i = 0; i < stage_count; i++) {
+        const size_t before = arena_bytes(outputs);
+        if (search_runs(stage_table[i]->name)) {
+            ticks = 0;
+            assert_ok(stage_table[i]->run(&c));
+            kept[i] = most(kept[i], arena_bytes(outputs) - before);
+            passes[i] += ticks;
+        }
+    }
+    arena_close(&outputs);
+    arena_close(&a);
+}
+
+static void a_round_keeps_what_is_foreseen(void **state)
+{
+    (void)state;
+    const plan *p = open_plan(tasks, arena_text(memory, "method: exhaustive, %s", few));
+    study extended;
+    const search_forecast *f = foresee(p, &extended);
+    size_t kept[STAGES] = {0}, passes[STAGES] = {0};
+    assert_int_equal(f->n_parts, MODELS);
+    assert_true(stage_count <= STAGES);
+    for (size_t m = 0; m < MODELS; m++) {
+        run_round(p, m, kept, passes);
+    }
+    for (size_t i = 0; i < stage_count; i++) {
+        if (!search_runs(stage_table[i]->name)) {
+            assert_int_equal(f->stage[i].kept + f->stage[i].items, 0);
+        } else if (f->stage[i].at_most) { /* masks turn out equal */
+            assert_in_range(kept[i], f->stage[i].kept / 4, f->stage[i].kept);
+            assert_true(passes[i] > 0);
+        } else {
+            assert_int_equal(kept[i], f->stage[i].kept);
+        }
+    }
+    assert_true(f->masks == 0 && f->trials > 0); /* there is one round: no mask has to be remembered */
+}
+
+/* A search by rounds remembers masks; it takes no more memory at once for fewer settings at a time. */
+static void rounds_remember_masks(void **state)
+{
+    (void)state;
+    study extended;
+    const search_forecast *all = foresee(open_plan(tasks, arena_text(memory, "method: exhaustive, %s", few)), &extended);
+    const search_forecast *race = foresee(open_plan(tasks, arena_text(memory, "method: halving, eta: 2, first_rates: 3, %s", few)), &extended);
+    const search_forecast *batches = foresee(open_plan(tasks, arena_text(memory, "method: bayes, trials: 12, batch: 4, %s", few)), &extended);
+    const size_t kinds = MODELS + 1; /* the transformer's heads and neurons each have a search */
+    assert_true(race->n_parts == kinds && batches->n_parts == kinds);
+    assert_true(race->masks > 0 && batches->masks > 0);
+    for (size_t i = 0; i < stage_count; i++) {
+        if (search_runs(stage_table[i]->name)) {
+            assert_true(forecast_bytes(&batches->stage[i]) <= forecast_bytes(&all->stage[i]) && batches->stage[i].kept < all->stage[i].kept);
+        }
+    }
+}
+
+/* The study has as many criteria, of as many cells, as it will have. */
+static void what_it_will_find_is_counted(void **state)
+{
+    (void)state;
+    static const char *const methods[] = {"exhaustive", "halving, eta: 2", "sobol, trials: 5, batch: 2"};
+    for (size_t k = 0; k < COUNT(methods); k++) {
+        study extended;
+        const plan *p = open_plan(tasks, arena_text(memory, "method: %s, %s", methods[k], few));
+        const search_forecast *f = foresee(p, &extended);
+        const size_t n = p->study.config->n_criteria, kinds = MODELS + 1;
+        assert_int_equal(f->n_tuned, 2 * kinds);
+        assert_int_equal(extended.config->n_criteria, n + 2 * kinds);
+        assert_string_equal(extended.config->criteria[n].name, "tuned-digits_vgg_bn-filters-1");
+        assert_string_equal(extended.config->criteria[n + 2 * kinds - 1].name, "tuned-digits_vit-heads-2");
+        for (size_t i = n; i < n + 2 * kinds; i++) {
+            assert_string_not_equal(extended.config->scoring[i], extended.config->scoring[0]);
+        }
+        assert_true(extended.n_cells > p->study.n_cells);
+    }
+}
+
+static void a_study_without_a_search_stays_as_it_is(void **state)
+{
+    (void)state;
+    study extended;
+    plan *p = arena_alloc(memory, 1, sizeof *p);
+    assert_non_null(p);
+    *p = *open_plan(tasks, few);
+    config plain = *p->study.config;
+    plain.search.on = false;
+    p->study.config = &plain;
+    const search_forecast *f = foresee(p, &extended);
+    assert_true(f->n_parts == 0 && f->n_tuned == 0 && extended.n_cells == p->study.n_cells && extended.config == &plain);
+}
+
+/* A setting is tried, and all of them are said to take as many times more as there are. */
+static void time_is_that_of_all_settings(void **state)
+{
+    (void)state;
+    study extended;
+    arena *work, *images;
+    const plan *p = open_plan(tasks, arena_text(memory, "method: exhaustive, %s", few));
+    search_forecast *f = arena_alloc(memory, 1, sizeof *f);
+    assert_non_null(f);
+    *f = *foresee(p, &extended);
+    assert_ok(arena_open("work", &work));
+    assert_ok(arena_open("images", &images));
+    size_t ticks = 0;
+    stage_ctx c = {.comm = &world, .study = &p->study, .arena = memory, .tick = count, .progress = &ticks};
+    c.reference_mark = arena_alloc(memory, p->study.reference_data->n_samples, sizeof(file_mark));
+    c.evaluation_mark = arena_alloc(memory, p->study.evaluation_data->n_samples, sizeof(file_mark));
+    assert_true(c.reference_mark != NULL && c.evaluation_mark != NULL);
+    const stage_ctx before = c;
+    assert_ok(search_forecast_try(&c, work, images, 0.1, f));
+    assert_memory_equal(&before, &c, sizeof c);
+    for (size_t i = 0; i < stage_count; i++) {
+        assert_true(search_runs(stage_table[i]->name) ? f->seconds[i] > 0.0 : f->seconds[i] == 0.0);
+    }
+    assert_true(ticks > 0);
+    arena_close(&images);
+    arena_close(&work);
+}
+
+int main(int argc, char **argv)
+{
+    const struct CMUnitTest tests_[] = {
+        SEARCH_TEST(a_round_keeps_what_is_foreseen),
+        SEARCH_TEST(rounds_remember_masks),
+        SEARCH_TEST(what_it_will_find_is_counted),
+        SEARCH_TEST(a_study_without_a_search_stays_as_it_is),
+        SEARCH_TEST(time_is_that_of_all_settings),
+    };
+    RETURN_RUN_WITH_RANKS(tests_, argc, argv);
+}
