@@ -4,7 +4,8 @@ compare_torch.py makes. Relevance goes to the largest of a window alone. Where t
 relevance of that window goes another way through all layers below. A JSON line for each pool, of all images together (4):
 
     windows   that have a positive value, thus relevance             near      of them, those whose two largest are within 5e-7 in float64
-    changed   those in which PyTorch's float32 takes another than its float64; of ties in float32 the first, as everywhere
+    changed   those in which the network as it is takes another in PyTorch's float32 than in float64; with folded batch norms or another layout of
+              memory sums are rounded otherwise, and others of those that are near change
 """
 import json
 import pathlib
