@@ -9,6 +9,7 @@
 #   --rounds N         of forward and lrp, both sides in turn (2)         --repeats N        in each round (1)
 #   --curve-images N   for each rate (160, as a study of three classes of ImageNet has; with few, cutting networks out is most of it)
 #   --rates N          of PyTorch, of 20 (5); Pollard runs all            --composites N     of PyTorch, of 16 (0: 4, of VGG-16-BN and ViT-B/16 2)
+#   --backend NAME     of Pollard (onednn)
 #   --compile          forward also by torch.compile with frozen weights (a minute a network; needs a C++ compiler)
 # environment: MPIEXEC (mpirun); PIP_ARGUMENTS for pip install, for example an index that has PyTorch without CUDA
 set -u
@@ -16,12 +17,12 @@ usage() { sed -n '2,/^set -u/p' "$0" | sed '$d; s/^# \{0,1\}//' >&2; exit 2; }
 [ $# -ge 2 ] || usage
 venv=$1 build=$2
 shift 2
-networks="vgg16_bn resnet18 resnet50 vit_b_16" what="forward lrp curve grid" cores=2 batch=16 rounds=2 repeats=1 curve_images=160 rates=5 composites=0 compile=
+networks="vgg16_bn resnet18 resnet50 vit_b_16" what="forward lrp curve grid" cores=2 batch=16 rounds=2 repeats=1 curve_images=160 rates=5 composites=0 backend=onednn compile=
 while [ $# -gt 0 ]; do
     case $1 in
         --compile) compile=1; shift; continue ;;
         --networks) networks=${2:?} ;; --what) what=${2:?} ;; --cores) cores=${2:?} ;; --batch) batch=${2:?} ;; --rounds) rounds=${2:?} ;;
-        --repeats) repeats=${2:?} ;; --curve-images) curve_images=${2:?} ;; --rates) rates=${2:?} ;; --composites) composites=${2:?} ;;
+        --repeats) repeats=${2:?} ;; --curve-images) curve_images=${2:?} ;; --rates) rates=${2:?} ;; --composites) composites=${2:?} ;; --backend) backend=${2:?} ;;
         *) usage ;;
     esac
     shift 2 || usage
@@ -65,12 +66,12 @@ for network in $networks; do
     for ((round = 0; round < rounds; round++)); do
         if wanted forward; then
             torch measure "$network" "$folder" forward "$cores" "$batch" "$both" "$repeats"
-            pollard forward onednn "$batch" "$repeats"
-            [ -z "$winograd" ] || pollard winograd onednn "$batch" "$repeats"
+            pollard forward "$backend" "$batch" "$repeats"
+            [ -z "$winograd" ] || pollard winograd "$backend" "$batch" "$repeats"
         fi
         if wanted lrp; then
             torch measure "$network" "$folder" lrp "$cores" "$batch" "$both" "$repeats"
-            pollard lrp onednn "$batch" "$repeats"
+            pollard lrp "$backend" "$batch" "$repeats"
         fi
     done
     if wanted forward && [ -n "$compile" ]; then
@@ -78,12 +79,12 @@ for network in $networks; do
     fi
     if wanted curve; then
         torch measure "$network" "$folder" curve "$cores" "$batch" "$images" 1 "$rates"
-        pollard curve onednn "$batch" 1 "$batches"
-        [ -z "$winograd" ] || pollard curve-winograd onednn "$batch" 1 "$batches"
+        pollard curve "$backend" "$batch" 1 "$batches"
+        [ -z "$winograd" ] || pollard curve-winograd "$backend" "$batch" 1 "$batches"
     fi
     if wanted grid; then
         torch measure "$network" "$folder" grid "$cores" "$batch" "$batch" 1 "$some"
-        pollard grid onednn "$batch" 1
+        pollard grid "$backend" "$batch" 1
     fi
     OMP_NUM_THREADS=$cores "$venv/bin/python" "$here/compare_torch.py" agree "$network" "$folder" || disagree=1
 done

@@ -79,12 +79,21 @@ def comparison(lines):
                   "wanted", "reached"], rows) if rows else None
 
 
+def relevance_off(line, what):
+    """How far both sides are from each other and, where that is beyond the tolerance, each from float64."""
+    if what not in line["off"]:
+        return "-"
+    judged = line.get("off_float64", {}).get(what)
+    return f"{line['off'][what]:.1e}" + (f"; from float64 Pollard {judged['ours']:.1e}, PyTorch {judged['theirs']:.1e}" if judged else "")
+
+
 def agreement(lines):
     rows = []
     for network, title in NETWORKS.items():
         for line in lines.all(bench="compare", what="agreement", network=network)[-1:]:
             off = line["off"]
-            rows.append([title] + [f"{off[key]:.1e}" if key in off else "-" for key in ("forward", "winograd", "curve", "lrp", "grid")] + ["yes" if line["agree"] else "**no**"])
+            rows.append([title] + [f"{off[key]:.1e}" if key in off else "-" for key in ("forward", "winograd", "curve")] +
+                        [relevance_off(line, key) for key in ("lrp", "grid")] + ["yes" if line["agree"] else "**no**"])
     return table(["network", "logits", "by Winograd's algorithm", "logits at 20 rates", "relevance, epsilon", "relevance, 16 composites", "within the tolerance"], rows) if rows else None
 
 
