@@ -3,7 +3,8 @@
 #include <assert.h>
 #include <string.h>
 
-#ifdef __x86_64__
+/* Tiles are for a compiler that unrolls their loops and keeps their sums in registers. clang is not told to, and would be slower than the library. */
+#if defined(__x86_64__) && !defined(__clang__)
 #include <immintrin.h>
 
 enum {
@@ -53,14 +54,18 @@ typedef struct tile {
 KERNEL void tile_taps(const int pixels, const int blocks, size_t n, size_t block_weights, const float *x, const float *w,
                       __m512 sum[MOST_BLOCKS][MOST_PIXELS])
 {
-    PRAGMA(GCC unroll 4)
     for (size_t i = 0; i < n; i++) {
+        __m512 weight[MOST_BLOCKS];
         UNROLLED
         for (int b = 0; b < blocks; b++) {
-            const __m512 weight = _mm512_loadu_ps(w + (size_t)b * block_weights + LANES * i);
+            weight[b] = _mm512_loadu_ps(w + (size_t)b * block_weights + LANES * i);
+        }
+        UNROLLED
+        for (int t = 0; t < pixels; t++) { /* pixels outside: else what is read of all of them waits in registers that there are not */
+            const __m512 input = _mm512_set1_ps(x[LANES * (size_t)t + i]);
             UNROLLED
-            for (int t = 0; t < pixels; t++) {
-                sum[b][t] = _mm512_fmadd_ps(_mm512_set1_ps(x[LANES * (size_t)t + i]), weight, sum[b][t]);
+            for (int b = 0; b < blocks; b++) {
+                sum[b][t] = _mm512_fmadd_ps(input, weight[b], sum[b][t]);
             }
         }
     }
@@ -221,18 +226,42 @@ static void pack(const conv_plan *base, const float *w, const float *bias, const
     }
 }
 
+/* Of the taps of all outputs, the share that lies inside of the image, along one of its sides. */
+static double inside(const conv_shape *s, size_t side, size_t in, size_t out)
+{
+    size_t n = 0;
+    for (size_t x = 0; x < out; x++) {
+        for (size_t k = 0; k < s->kernel[side]; k++) {
+            const size_t at = x + k * s->dilation[side];
+            n += at >= s->padding[side] && at < s->padding[side] + in;
+        }
+    }
+    return (double)n / (double)(out * s->kernel[side]);
+}
+
+static bool takes(const conv_shape *s, conv_pass pass)
+{
+    return !pass.adjoint && pass.n_parts == 0 && !s->rows && !s->plain_input && s->groups == 1 && s->stride[0] == 1 && s->stride[1] == 1;
+}
+
+/* The library takes whole blocks and leaves out what is padded around the image; this takes single channels and multiplies the padding. */
 bool narrow_pays(const conv_shape *s, conv_pass pass)
 {
-    static const double saved = 1.2; /* by not computing padding lanes: as much as the library's kernels are quicker than these */
-    const bool takes = pass.narrow && !pass.adjoint && pass.n_parts == 0 && !s->rows && !s->plain_input && s->groups == 1 && s->stride[0] == 1 && s->stride[1] == 1;
+    enum { LIBRARY_ROW = 28 }; /* pixels that the library computes together; with one block each it is slow on longer rows */
+    static const double least_factor = 1.1; /* full blocks take 1.04 to 1.15 times as long here (docs/benchmarks.md, "Curves") */
     const size_t in_blocks = blocks_of(s->in_channels);
-    return takes && ((in_blocks == 1 && s->out_channels <= LANES) || (double)(LANES * in_blocks) >= saved * (double)s->in_channels);
+    if (!pass.narrow || !takes(s, pass)) {
+        return false;
+    }
+    const double taps = inside(s, 0, s->in_height, s->out_height) * inside(s, 1, s->in_width, s->out_width);
+    return (in_blocks == 1 && s->out_channels <= LANES && s->out_width > LIBRARY_ROW) ||
+           (double)(LANES * in_blocks) * taps >= least_factor * (double)s->in_channels;
 }
 
 status narrow_prepare(arena *a, const conv_shape *s, size_t batch, conv_pass pass, const conv_plan **out)
 {
     plan *p;
-    assert(narrow_pays(s, pass));
+    assert(takes(s, pass));
     TRY_ALLOC(p, a, 1);
     *p = (plan){.base = {.kernel = "narrow:avx512", .pack = pack, .run = run}, .s = *s, .pass = pass, .batch = batch,
                 .in_blocks = blocks_of(s->in_channels), .out_blocks = blocks_of(s->out_channels), .taps = s->kernel[0] * s->kernel[1],
@@ -269,7 +298,7 @@ status narrow_prepare(arena *a, const conv_shape *s, size_t batch, conv_pass pas
     (void)batch;
     (void)pass;
     (void)out;
-    return FAIL(ST_BUG, "convolutions of single channels are for x86-64");
+    return FAIL(ST_BUG, "convolutions of single channels are for x86-64 and gcc");
 }
 
 #endif
