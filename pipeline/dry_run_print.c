@@ -137,7 +137,7 @@ static status print_criteria(arena *a, FILE *to, const dry_run_report *r)
                                      ranking_order_names[c->ranking.order],
                                      ranking_scope_names[c->ranking.scope],
                                      arena_text(a, "%s", number_text(c->ranking.floor).text),
-                                     found ? "explains the reference images; found by the search" : basis(c->method)};
+                                     found ? "explains the reference images; stands for what the search finds" : basis(c->method)};
         TRY(rows_add(&t, cells));
     }
     rows_print(&t, to, "Criteria:");
@@ -392,8 +392,10 @@ static status print_time(arena *a, FILE *to, const dry_run_report *r)
     const char *const start[] = {"start", duration(a, r->start_seconds)};
     TRY(rows_add(&t, start));
     for (size_t i = 0; i < stage_count && r->search.n_parts > 0; i++) {
-        const char *const cells[] = {search_stage(a, i), arena_text(a, "at most %s", duration(a, r->search.seconds[i]))};
-        TRY(r->search.stage[i].items == 0 ? STATUS_OK : rows_add(&t, cells));
+        /* In a race settings that say the same stay together, so that more of them may be explained than are counted. */
+        const char *how = r->plan->study.config->search.method == SEARCH_BY_HALVING ? "about" : "at most";
+        const char *const cells[] = {search_stage(a, i), arena_text(a, "%s %s", how, duration(a, r->search.seconds[i]))};
+        TRY(r->search.seconds[i] == 0.0 ? STATUS_OK : rows_add(&t, cells));
         total += r->search.seconds[i];
     }
     for (size_t i = 0; i < stage_count; i++) {

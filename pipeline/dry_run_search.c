@@ -46,7 +46,7 @@ status dry_run_print_search(arena *a, FILE *to, const dry_run_report *r)
     if (!s->config->search.on) {
         return STATUS_OK;
     }
-    (void)fprintf(to, "\nSearch (equal masks are evaluated once, so it is less than memory and time below say):\n");
+    (void)fprintf(to, "\nSearch (equal masks are evaluated once, which the times below do not know):\n");
     for (size_t m = 0; m < s->n_models; m++) {
         TRY(print_model(a, to, s, m));
     }

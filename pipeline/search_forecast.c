@@ -7,14 +7,6 @@
 #include "pipeline/search_parts.h"
 #include "stages/counters.h"
 
-/* A model, or one kind of its components. */
-typedef struct search_part {
-    size_t model, kind;
-    double settings; /* how often the curves of one setting on everything would take as long as those of all rounds, at most */
-    double macs;     /* multiply-adds of all explanations */
-    double rankings; /* settings that are ranked, in all rounds */
-} search_part;
-
 /* What is counted while rounds are gone through. */
 typedef struct counting {
     comm *comm;
@@ -37,6 +29,8 @@ static void keep_most(const counting *c, size_t stage, const stage_forecast *one
     forecast_keep_most(most, one, c->comm->node_size);
     most->kept = kept > most->kept ? kept : most->kept;
     most->items = one->items > most->items ? one->items : most->items;
+    size_t *fewest = &c->to->fewest[stage];
+    *fewest = *fewest == 0 || one->items < *fewest ? one->items : *fewest;
     most->images = one->images > most->images ? one->images : most->images;
     most->at_most = most->at_most || one->at_most;
 }
@@ -66,7 +60,7 @@ static status count_round(counting *c, arena *a, const study *s, size_t n_parts,
         keep_most(c, i, &one, n_parts);
         c->part->macs += times * one.macs;
         if (c->known && one.distinct > 0) {
-            c->to->masks += (size_t)ceil(times * (double)remembered(s, one.distinct, n_parts));
+            c->part->masks += (size_t)ceil(times * (double)remembered(s, one.distinct, n_parts));
         }
     }
     c->part->rankings += times * (double)s->config->n_criteria;
@@ -134,28 +128,42 @@ static status count_trials(const counting *c, const target *t)
     return STATUS_OK;
 }
 
-/* Criteria in place of those that will be found: the last settings that no criterion of the study already is. */
+/* Does a criterion of the study, or one in place of another that will be found for the model, have these scores? */
+static status has_scores(arena *a, const study *s, const search_outcome *found, size_t model, const char *scoring, bool *out)
+{
+    *out = false;
+    for (size_t i = 0; i < s->config->n_criteria && !*out; i++) {
+        *out = strcmp(s->config->scoring[i], scoring) == 0;
+    }
+    for (size_t i = 0; i < found->n_tuned && !*out; i++) {
+        const char *other = NULL;
+        TRY(settings_scoring(a, &found->tuned[i], &other));
+        *out = found->tuned[i].models[0] == model && strcmp(other, scoring) == 0;
+    }
+    return STATUS_OK;
+}
+
+/* Criteria in place of those that will be found: the last settings with scores that the study does not have yet, as long as there are any. */
 static status place_holders(arena *a, const study *s, const target *t, search_outcome *found)
 {
     const space *p = &t->tuning.space.space;
-    const size_t report = t->tuning.space.options->report;
+    const size_t wanted = t->tuning.space.options->report, report = wanted < t->room ? wanted : t->room;
     for (size_t k = 0; k < n_kinds(t); k++) {
         const size_t before = found->n_tuned;
-        for (size_t i = t->room; i-- > 0 && found->n_tuned - before < report;) {
+        for (size_t i = 2 * t->room; i-- > 0 && found->n_tuned - before < report;) { /* the second time whatever there is */
             const char *name = NULL, *scoring = NULL;
             config_criterion *c = &found->tuned[found->n_tuned];
-            size_t *model, same = 0;
+            size_t *model;
+            bool known = false;
             TRY_ALLOC(model, a, 1);
             *model = t->model;
             TRY(search_tuned_name(a, t, t->tuning.model.kinds[k], found->n_tuned - before + 1, &name));
-            TRY(settings_criterion(a, &t->tuning.space, t->point + i * p->n, name, c));
+            TRY(settings_criterion(a, &t->tuning.space, t->point + i % t->room * p->n, name, c));
             TRY(settings_scoring(a, c, &scoring));
-            while (same < s->config->n_criteria && strcmp(s->config->scoring[same], scoring) != 0) {
-                same++;
-            }
+            TRY(has_scores(a, s, found, t->model, scoring, &known));
             c->n_models = 1;
             c->models = model;
-            found->n_tuned += same == s->config->n_criteria;
+            found->n_tuned += !known || (i < t->room && found->n_tuned - before < report);
         }
     }
     return STATUS_OK;
@@ -186,6 +194,7 @@ static status count_part(counting *c, arena *a, arena *rounds, const study *s, s
         search_fill(&t);
     }
     TRY(count_rounds(c, rounds, &t));
+    c->to->masks = c->part->masks > c->to->masks ? c->part->masks : c->to->masks;
     TRY(count_trials(c, &t));
     if (!is_whole(t.tuning.space.options)) { /* some settings of the space stand for what will be proposed */
         const search_options options = {.method = SEARCH_SOBOL, .seed = t.tuning.space.options->seed};
@@ -224,6 +233,7 @@ status search_forecast_open(comm *c, arena *a, const study *s, search_forecast *
     *extended = *s;
     TRY_ALLOC(out->stage, a, stage_count);
     TRY_ALLOC(out->seconds, a, stage_count);
+    TRY_ALLOC(out->fewest, a, stage_count);
     if (!s->config->search.on) {
         return STATUS_OK;
     }

@@ -70,7 +70,7 @@ MUST_CHECK status search_race(target *t);
  * s->config: of the whole search. Errors: ST_CONFIG (no rates; too many rungs). */
 MUST_CHECK status search_race_rungs(const search_study *s, size_t *of, halving_budget rung[], size_t *n);
 
-/* Local. Rung k as it would be with the first n settings: *of, its study with these, and *out. Errors: those of search_race_rungs(). */
+/* Local. Rung k as it would be with n settings of the space, evenly spread: *of, its study with these, and *out. Errors: those of search_race_rungs(). */
 MUST_CHECK status search_race_foresee(target *t, arena *a, arena *scratch, size_t k, size_t n, search_study *of, search_round *out);
 
 /* tuned-<model>-<kind>-<place> */

@@ -145,8 +145,8 @@ status search_race_foresee(target *t, arena *a, arena *scratch, size_t k, size_t
 {
     race r = {.t = t};
     TRY(open_race(&r));
-    for (size_t i = n; i < t->room; i++) {
-        r.alive[i] = false;
+    for (size_t i = 0; i < t->room; i++) { /* neighbours may share their explanation */
+        r.alive[i] = i * n / t->room != (i + 1) * n / t->room;
     }
     return plan_rung(&r, a, scratch, k, of, out);
 }

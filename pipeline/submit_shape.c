@@ -64,9 +64,9 @@ static double time_limit(double seconds)
     return step * ceil((margin * seconds + start) / step);
 }
 
-static double shared_by(double ranks, const stage_forecast *f)
+static double shared_by(double ranks, size_t n_items)
 {
-    const double items = (double)f->items;
+    const double items = (double)n_items;
     return items == 0.0 ? 1.0 : ranks < items ? ranks : items;
 }
 
@@ -79,10 +79,10 @@ static void set_time(const dry_run_report *r, job_shape *s)
     s->core_seconds = s->run_seconds = r->start_seconds;
     for (size_t i = 0; i < stage_count && r->search.n_parts > 0; i++) {
         s->core_seconds += r->search.seconds[i];
-        s->run_seconds += r->search.seconds[i] / shared_by(ranks, &r->search.stage[i]);
+        s->run_seconds += r->search.seconds[i] / shared_by(ranks, r->search.fewest[i]);
     }
     for (size_t i = 0; i < stage_count; i++) {
-        const double together = shared_by(ranks, &r->stage[i]);
+        const double together = shared_by(ranks, r->stage[i].items);
         s->core_seconds += r->seconds[i];
         s->run_seconds += is_left(s, i) ? 0.0 : r->seconds[i] / together;
         left += is_left(s, i) ? r->seconds[i] : 0.0;

@@ -400,7 +400,6 @@ static void passes_of_a_method_are_counted(void **state)
     close_both(&b);
 }
 
-/* Cells of the pairs and numbers of references that the study asks for, and of no others; bn-scale, which a transformer has not, does no harm. */
 /* What is computed and what turns out to be no work are together what a stage said that it would do; one pass is counted once, however many points of
  * curves it serves. */
 static void progress_ends_where_it_was_said(void **state)
@@ -424,6 +423,7 @@ static void progress_ends_where_it_was_said(void **state)
     close_both(&b);
 }
 
+/* Cells of the pairs and numbers of references that the study asks for, and of no others; bn-scale, which a transformer has not, does no harm. */
 static void criteria_may_be_for_some_models_and_references(void **state)
 {
     (void)state;

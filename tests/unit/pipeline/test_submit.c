@@ -63,14 +63,16 @@ static void a_search_is_part_of_the_job(void **state)
     made m;
     stage_forecast stage[STAGES] = {{0}};
     double seconds[STAGES] = {0.0};
+    size_t fewest[STAGES] = {0};
     const slurm_node large = {50000, 0.0};
     job_shape one = {.nodes = 1, .per_node = 10}, free = {.nodes = 1, .shares = 5};
     make(&m, 90000.0, 0.0);
     stage[stage_of(false)].items = 4000;
+    fewest[stage_of(false)] = 5; /* a rung of a race with few images: five ranks of the ten have work */
     seconds[stage_of(false)] = 60000.0;
-    m.report.search = (search_forecast){.n_parts = 1, .stage = stage, .seconds = seconds};
+    m.report.search = (search_forecast){.n_parts = 1, .stage = stage, .seconds = seconds, .fewest = fewest};
     assert_ok(submit_shape(&m.report, &unknown, &one));
-    assert_true(one.run_seconds == 15000.0 && one.core_seconds == 150000.0 && one.seconds == 30600.0);
+    assert_true(one.run_seconds == 21000.0 && one.core_seconds == 150000.0 && one.seconds == 42600.0);
     assert_ok(submit_shape(&m.report, &large, &free));
     assert_int_equal(free.per_node, 800);
 }
