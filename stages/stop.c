@@ -53,6 +53,12 @@ void stop_open(double limit_seconds, stop *out)
     *out = (stop){.end = limit_seconds > 0.0 ? now() + limit_seconds : end_of_job(), .unheeded = true, .after = -1};
 }
 
+/* Behind the point: items may take milliseconds. */
+static int digits_of(double seconds)
+{
+    return seconds < 10.0 ? 3 : 1;
+}
+
 status stop_check(stop *s)
 {
     if (stop_asked()) {
@@ -65,9 +71,9 @@ status stop_check(stop *s)
     const double left = s->end > 0.0 ? s->end - now() : 0.0;
     if (s->end > 0.0 && !s->unheeded && left < 2.0 * s->slowest) {
         return FAIL(ST_STOPPED,
-                    "stopped: %.3g s are left of the job's time, and an item takes up to %.3g s; what was finished is kept: run the same "
+                    "stopped: %.*f s are left of the job's time, and an item takes up to %.*f s; what was finished is kept: run the same "
                     "command again to go on",
-                    left < 0.0 ? 0.0 : left, s->slowest);
+                    digits_of(left), left < 0.0 ? 0.0 : left, digits_of(s->slowest), s->slowest);
     }
     return STATUS_OK;
 }

@@ -108,7 +108,7 @@ static void time_runs_out(void **state)
     s = (stop){.end = 1.0, .unheeded = true, .after = -1}; /* long ago: some progress all the same */
     assert_ok(stop_check(&s));
     stop_note(&s, 0.001);
-    assert_fails(stop_check(&s), ST_STOPPED, "time", NULL);
+    assert_fails(stop_check(&s), ST_STOPPED, "time", "up to 0.001 s", NULL);
 }
 
 static void slurm_says_when(void **state)
