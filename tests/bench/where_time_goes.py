@@ -84,7 +84,7 @@ def sampled_work(data):
         if dso == "[JIT]" or dso.startswith("libdnnl"):
             work[LIBRARY] += int(count)
         elif dso.startswith("libopenblas"):
-            work["products of attention"] += int(count)
+            work["products by OpenBLAS"] += int(count)  # of single rows and of attention
         elif dso == "bench_engine":
             files = [f for f in where.get(symbol.split(".")[0], ()) if not f.startswith(ONCE)]
             if len(files) == 1:
