@@ -8,9 +8,9 @@ static status print_rungs(FILE *to, const search_study *t, size_t settings, size
     halving_budget rung[HALVING_MOST_RUNGS];
     size_t n = 0, of = 0, alive[HALVING_MOST_RUNGS], all[HALVING_MOST_RUNGS];
     TRY(search_race_rungs(t, &of, rung, &n));
+    halving_alive(settings, t->space.options->eta, n, alive);
     for (size_t k = 0; k < n; k++) {
         all[k] = settings;
-        alive[k] = k == 0 ? settings : (alive[k - 1] + t->space.options->eta - 1) / t->space.options->eta;
         (void)fprintf(to, "    rung %zu: at most %zu settings%s that differ, %.3g %% of the images, %zu rates, %zu seeds\n", k + 1, alive[k],
                       kinds > 1 ? " for each kind" : "", 100.0 * (double)rung[k].images / (double)of, rung[k].rates + 1, rung[k].seeds);
     }

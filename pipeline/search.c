@@ -96,7 +96,7 @@ static status run_round(target *t, size_t n)
 static status run_target(target *t)
 {
     const config_search *o = t->tuning.space.options;
-    if (o->method == SEARCH_EVERYTHING || o->method == SEARCH_BY_HALVING) {
+    if (search_is_whole(o)) {
         search_fill(t);
         return o->method == SEARCH_EVERYTHING ? run_round(t, t->room) : search_race(t);
     }
@@ -176,14 +176,13 @@ status search_outcome_open(arena *a, const study *s, search_outcome *out)
 status search_run(comm *c, arena *a, const plan *p, resume *j, progress *bar, const search_marks *marks, search_outcome *out)
 {
     const study *s = &p->study;
-    const bool together = s->config->search.method == SEARCH_EVERYTHING; /* kinds share the explanations of the same settings */
     const double started = log_seconds();
     size_t number = 0;
     TRY(comm_agree(c, search_outcome_open(a, s, out)));
     for (size_t m = 0; m < s->n_models; m++) {
-        for (size_t k = 0; k < (together ? 1 : s->models[m].n_kinds); k++) {
+        for (size_t k = 0; k < search_targets(s, m); k++) {
             target t = {.comm = c, .a = a, .study = s, .journal = j, .bar = bar, .reference_mark = marks->reference, .evaluation_mark = marks->evaluation,
-                        .model = m, .kind = together ? ALL_KINDS : k};
+                        .model = m, .kind = search_target_kind(s, k)};
             TRY(search_target(&t, number++, out));
         }
     }

@@ -16,11 +16,6 @@ typedef struct counting {
     bool known; /* masks of earlier rounds are known, by part of the images */
 } counting;
 
-static bool is_whole(const config_search *o)
-{
-    return o->method == SEARCH_EVERYTHING || o->method == SEARCH_BY_HALVING;
-}
-
 static void keep_most(const counting *c, size_t stage, const stage_forecast *one, size_t n_parts)
 {
     stage_forecast *most = &c->to->stage[stage];
@@ -73,12 +68,12 @@ static status count_race(counting *c, arena *a, target *t)
     size_t n = 0, of = 0, alive[HALVING_MOST_RUNGS];
     arena *draws = NULL;
     TRY(search_race_rungs(&t->tuning, &of, rung, &n));
+    halving_alive(t->room, t->tuning.space.options->eta, n, alive);
     TRY(arena_open("draws of a rung", &draws));
     status st = STATUS_OK;
     for (size_t k = 0; k < n && status_ok(st); k++) {
         search_study one;
         search_round round = {.n = 0};
-        alive[k] = k == 0 ? t->room : (alive[k - 1] + t->tuning.space.options->eta - 1) / t->tuning.space.options->eta;
         st = search_race_foresee(t, a, draws, k, alive[k], &one, &round);
         if (status_ok(st)) {
             st = count_round(c, a, &one.study, round.n_parts, 1.0);
@@ -90,26 +85,12 @@ static status count_race(counting *c, arena *a, target *t)
     return st;
 }
 
-/* The widest round of a search that proposes, and how many of it all its settings make. */
-static status count_batches(counting *c, arena *a, target *t)
+/* Rounds of `n` settings, the last one maybe of fewer. */
+static status count_rounds_of(counting *c, arena *a, target *t, size_t n)
 {
-    const config_search *o = t->tuning.space.options;
-    const search_options options = search_engine_options(o);
-    const size_t n = o->batch < t->room ? o->batch : t->room;
-    size_t proposed = 0;
-    search_report report;
-    TRY(search_propose(c->scratch, &t->tuning.space.space, 0, NULL, &options, n, t->point, &proposed, &report));
-    arena_reset(c->scratch);
-    TRY(search_study_settings(a, &t->tuning, proposed, t->point));
+    TRY(search_study_settings(a, &t->tuning, n, t->point));
     c->part->settings = (double)t->room;
-    return count_round(c, a, &t->tuning.study, 0, (double)t->room / (double)proposed);
-}
-
-static status count_all(counting *c, arena *a, target *t)
-{
-    TRY(search_study_settings(a, &t->tuning, t->room, t->point));
-    c->part->settings = (double)t->room;
-    return count_round(c, a, &t->tuning.study, 0, 1.0);
+    return count_round(c, a, &t->tuning.study, 0, (double)t->room / (double)n);
 }
 
 /* Bytes of all trials, from those of one. */
@@ -171,18 +152,24 @@ static status place_holders(arena *a, const study *s, const target *t, search_ou
 
 static status count_rounds(counting *c, arena *a, target *t)
 {
-    switch (t->tuning.space.options->method) {
-    case SEARCH_EVERYTHING:
-        return count_all(c, a, t);
-    case SEARCH_BY_HALVING:
+    const config_search *o = t->tuning.space.options;
+    if (o->method == SEARCH_BY_HALVING) {
         return count_race(c, a, t);
-    case SEARCH_BY_CHANCE:
-    case SEARCH_BY_SOBOL:
-    case SEARCH_BY_BAYES:
-    case CONFIG_SEARCH_METHODS:
-        break;
     }
-    return count_batches(c, a, t);
+    return count_rounds_of(c, a, t, search_is_whole(o) || o->batch > t->room ? t->room : o->batch);
+}
+
+/* Every setting; or as many as will be tried, evenly spread, in place of what will be proposed. */
+static status fill(arena *scratch, target *t)
+{
+    const search_options options = {.method = SEARCH_SOBOL, .seed = t->tuning.space.options->seed};
+    search_report report;
+    if (search_is_whole(t->tuning.space.options)) {
+        search_fill(t);
+        return STATUS_OK;
+    }
+    arena_reset(scratch);
+    return search_propose(scratch, &t->tuning.space.space, 0, NULL, &options, t->room, t->point, &t->room, &report);
 }
 
 /* `a`: of what lasts; `rounds`: of this part alone. */
@@ -190,20 +177,10 @@ static status count_part(counting *c, arena *a, arena *rounds, const study *s, s
 {
     target t = {.comm = c->comm, .a = rounds, .study = s, .model = c->part->model, .kind = c->part->kind};
     TRY(search_target_open(&t, c->scratch));
-    if (is_whole(t.tuning.space.options)) {
-        search_fill(&t);
-    }
+    TRY(fill(c->scratch, &t));
     TRY(count_rounds(c, rounds, &t));
     c->to->masks = c->part->masks > c->to->masks ? c->part->masks : c->to->masks;
     TRY(count_trials(c, &t));
-    if (!is_whole(t.tuning.space.options)) { /* some settings of the space stand for what will be proposed */
-        const search_options options = {.method = SEARCH_SOBOL, .seed = t.tuning.space.options->seed};
-        search_report report;
-        size_t n = 0;
-        arena_reset(c->scratch);
-        TRY(search_propose(c->scratch, &t.tuning.space.space, 0, NULL, &options, t.room, t.point, &n, &report));
-        t.room = n;
-    }
     TRY(settings_open(a, t.tuning.space.options, &t.tuning.model, &t.tuning.space)); /* outlives the part */
     return place_holders(a, s, &t, found);
 }
@@ -226,7 +203,6 @@ static status count_parts(comm *c, arena *a, arena *scratch, const study *s, sea
 
 status search_forecast_open(comm *c, arena *a, const study *s, search_forecast *out, study *extended)
 {
-    const bool together = s->config->search.method == SEARCH_EVERYTHING;
     search_outcome found;
     arena *scratch = NULL;
     *out = (search_forecast){.n_parts = 0};
@@ -239,8 +215,8 @@ status search_forecast_open(comm *c, arena *a, const study *s, search_forecast *
     }
     TRY_ALLOC(out->part, a, s->n_models * COMPONENT_KINDS);
     for (size_t m = 0; m < s->n_models; m++) {
-        for (size_t k = 0; k < (together ? 1 : s->models[m].n_kinds); k++) {
-            out->part[out->n_parts++] = (search_part){.model = m, .kind = together ? ALL_KINDS : k};
+        for (size_t k = 0; k < search_targets(s, m); k++) {
+            out->part[out->n_parts++] = (search_part){.model = m, .kind = search_target_kind(s, k)};
         }
     }
     TRY(search_outcome_open(a, s, &found));

@@ -60,7 +60,7 @@ status search_study_trials(const search_study *s, size_t *out)
     const config_search *o = s->space.options;
     const space *p = &s->space.space;
     const size_t all = p->n_continuous > 0 ? SIZE_MAX : space_combinations(p);
-    const bool whole = o->method == SEARCH_EVERYTHING || o->method == SEARCH_BY_HALVING;
+    const bool whole = search_is_whole(o);
     if (whole && all > MOST_TRIALS) {
         return FAIL(ST_CONFIG, "%s: search: expected at most %d settings with the method %s, found %zu; take fewer rules, or method: bayes",
                     s->config.path, MOST_TRIALS, o->method == SEARCH_EVERYTHING ? "exhaustive" : "halving", all);

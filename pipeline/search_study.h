@@ -15,6 +15,24 @@ typedef struct search_study {
 /* Local. kind: index into the model's kinds; ALL_KINDS: all of them. Errors: ST_CONFIG. */
 #define ALL_KINDS ((size_t)-1)
 MUST_CHECK status search_study_open(arena *a, arena *scratch, const study *s, size_t model, size_t kind, search_study *out);
+
+/* Does the method try every setting? */
+static inline bool search_is_whole(const config_search *o)
+{
+    return o->method == SEARCH_EVERYTHING || o->method == SEARCH_BY_HALVING;
+}
+
+/* How many searches a model has, and what each is of: an exhaustive one of all kinds, which share the explanations of the same settings, else one of each
+ * kind. */
+static inline size_t search_targets(const study *s, size_t model)
+{
+    return s->config->search.method == SEARCH_EVERYTHING ? 1 : s->models[model].n_kinds;
+}
+static inline size_t search_target_kind(const study *s, size_t target)
+{
+    return s->config->search.method == SEARCH_EVERYTHING ? ALL_KINDS : target;
+}
+
 /* Local. How many settings are tried. Errors: ST_CONFIG (more than an exhaustive search takes). */
 MUST_CHECK status search_study_trials(const search_study *s, size_t *out);
 /* Local. The settings points [n, space.n] become the criteria. `a`: of the round. */

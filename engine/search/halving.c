@@ -66,6 +66,13 @@ void halving_rate_order(size_t n, size_t order[])
     }
 }
 
+void halving_alive(size_t n_settings, size_t eta, size_t n_rungs, size_t alive[])
+{
+    for (size_t k = 0; k < n_rungs; k++) {
+        alive[k] = k == 0 ? n_settings : (alive[k - 1] + eta - 1) / eta;
+    }
+}
+
 double halving_work(size_t n_rungs, const halving_budget rung[], const size_t alive[])
 {
     double work = 0.0, before = 0.0;

@@ -25,6 +25,9 @@ MUST_CHECK status halving_plan(halving_budget least, halving_budget full, size_t
  * (the earlier one of equals). order [n] is a permutation of 0..n-1. */
 void halving_rate_order(size_t n, size_t order[]);
 
+/* How many settings that differ a rung has at most, if none is clearly worse: of the rung before the share that eta leaves. alive [n_rungs] */
+void halving_alive(size_t n_settings, size_t eta, size_t n_rungs, size_t alive[]);
+
 /* Work in units of one image at one rate for one seed, if alive[k] settings were on rung k: each pays what a rung adds to the one before. */
 double halving_work(size_t n_rungs, const halving_budget rung[], const size_t alive[]);
 
