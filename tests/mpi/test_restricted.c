@@ -36,7 +36,7 @@ typedef struct outcome {
     plan p;
     stage_ctx ctx;
     double images; /* through networks, of all ranks, in `attribute` */
-    int64_t stopped, computed, restored; /* ranks; items of all ranks */
+    made_run attributed; /* again, with a journal */
 } outcome;
 
 static outcome whole, part, otherwise;
@@ -191,55 +191,29 @@ static void fewer_images_are_explained(void **state)
 
 /* ---- journals ---- */
 
-static const char *shared_folder(const char *name)
-{
-    const void *data = "";
-    size_t size = 0;
-    if (world.rank == 0) {
-        data = arena_text(memory, "%s/%s.journal", scratch_folder(), name);
-        size = strlen(data);
-    }
-    assert_ok(comm_share_bytes(&world, memory, &data, &size));
-    return data;
-}
-
-/* With what the folder has; stops after so many items of a rank, < 0: never. */
 static void attribute(outcome *o, const char *folder, long after)
 {
-    item_service items;
-    made_service(&world, memory, folder, &items);
-    items.stop->after = after;
-    o->ctx.items = &items;
-    const status st = stage_attribute.run(&o->ctx);
-    assert_true(st.code == ST_OK || st.code == ST_STOPPED || st.code == ST_PEER);
-    status_clear();
-    int64_t sums[] = {st.code != ST_OK, (int64_t)items.n_computed, (int64_t)items.n_restored};
-    comm_sum_i64(&world, COUNT(sums), sums);
-    o->stopped = sums[0];
-    o->computed = sums[1];
-    o->restored = sums[2];
-    journal_close(&items.writer);
-    o->ctx.items = &nowhere;
+    o->attributed = made_stage_run(&stage_attribute, memory, &o->ctx, folder, after);
 }
 
 static void stopped_work_is_not_done_again(void **state)
 {
     (void)state;
-    const char *folder = shared_folder("stopped");
+    const char *folder = made_folder(&world, memory, "stopped");
     const study *s = &part.p.study;
     const int64_t all = (int64_t)(2 * batches_of(s, MANY) + 2 * batches_of(s, FEW));
     int64_t computed = 0, starts = 0;
     do {
         attribute(&part, folder, 6);
-        computed += part.computed;
+        computed += part.attributed.computed;
         starts++;
-        assert_true(part.computed > 0 && starts <= all);
-    } while (part.stopped > 0);
+        assert_true(part.attributed.computed > 0 && starts <= all);
+    } while (part.attributed.stopped > 0);
     assert_true(starts > 1);
     assert_int_equal(computed, all);
     assert_sums(&part, &part.ctx);
     attribute(&part, folder, 0); /* nothing is left to be stopped */
-    assert_true(part.stopped == 0 && part.computed == 0 && part.restored == all);
+    assert_true(part.attributed.stopped == 0 && part.attributed.computed == 0 && part.attributed.restored == all);
     assert_sums(&part, &part.ctx);
 }
 
@@ -247,20 +221,20 @@ static void stopped_work_is_not_done_again(void **state)
 static void items_of_another_list_are_not_taken(void **state)
 {
     (void)state;
-    const char *folder = shared_folder("another");
+    const char *folder = made_folder(&world, memory, "another");
     const int64_t few = (int64_t)batches_of(&part.p.study, FEW), many = (int64_t)batches_of(&part.p.study, MANY);
     attribute(&part, folder, -1);
-    assert_int_equal(part.computed, 2 * many + 2 * few);
+    assert_int_equal(part.attributed.computed, 2 * many + 2 * few);
     attribute(&otherwise, folder, -1);
-    assert_int_equal(otherwise.restored, 2 * many); /* all of the transformer */
-    assert_int_equal(otherwise.computed, 2 * many);
+    assert_int_equal(otherwise.attributed.restored, 2 * many); /* all of the transformer */
+    assert_int_equal(otherwise.attributed.computed, 2 * many);
     assert_sums(&otherwise, &otherwise.ctx);
     attribute(&part, folder, -1); /* both are there now */
-    assert_int_equal(part.computed, 0);
+    assert_int_equal(part.attributed.computed, 0);
     assert_sums(&part, &part.ctx);
     attribute(&whole, folder, -1); /* items of all images are the same whichever study has them */
-    assert_int_equal(whole.restored, 4 * many);
-    assert_int_equal(whole.computed, 2 * many);
+    assert_int_equal(whole.attributed.restored, 4 * many);
+    assert_int_equal(whole.attributed.computed, 2 * many);
 }
 
 int main(int argc, char **argv)

@@ -57,41 +57,15 @@ static int close_all(void **state)
     return 0;
 }
 
-/* The same name on all ranks. */
-static const char *shared_folder(void)
-{
-    const void *data = "";
-    size_t size = 0;
-    if (world.rank == 0) {
-        data = arena_text(memory, "%s/spectrum.journal", scratch_folder());
-        size = strlen(data);
-    }
-    assert_ok(comm_share_bytes(&world, memory, &data, &size));
-    return data;
-}
-
 typedef struct outcome {
     stage_ctx ctx;
-    int64_t stopped, computed, restored; /* ranks; matrices of all ranks */
+    made_run run; /* of matrices */
 } outcome;
 
-/* With what the folder has; stops after so many matrices of a rank, < 0: never. */
 static void solve(const char *folder, long after, outcome *out)
 {
-    item_service items;
     *out = (outcome){.ctx = scored};
-    made_service(&world, memory, folder, &items);
-    items.stop->after = after;
-    out->ctx.items = &items;
-    const status st = stage_spectrum.run(&out->ctx);
-    assert_true(st.code == ST_OK || st.code == ST_STOPPED || st.code == ST_PEER);
-    status_clear();
-    int64_t sums[] = {st.code != ST_OK, (int64_t)items.n_computed, (int64_t)items.n_restored};
-    comm_sum_i64(&world, COUNT(sums), sums);
-    out->stopped = sums[0];
-    out->computed = sums[1];
-    out->restored = sums[2];
-    journal_close(&items.writer);
+    out->run = made_stage_run(&stage_spectrum, memory, &out->ctx, folder, after);
 }
 
 static void assert_same(const stage_ctx *found, const stage_ctx *expected)
@@ -109,23 +83,23 @@ static void assert_same(const stage_ctx *found, const stage_ctx *expected)
 static void what_was_solved_is_not_solved_again(void **state)
 {
     (void)state;
-    const char *folder = shared_folder();
+    const char *folder = made_folder(&world, memory, "spectrum");
     outcome straight, part, all;
     int64_t known = 0, starts = 0;
     solve(NULL, -1, &straight);
-    assert_true(straight.stopped == 0 && straight.restored == 0 && straight.computed > 4 * world.size);
+    assert_true(straight.run.stopped == 0 && straight.run.restored == 0 && straight.run.computed > 4 * world.size);
     do {
         solve(folder, 2, &part);
-        assert_true(part.restored <= known); /* a rank that stops does not read back the rest */
-        known += part.computed;
+        assert_true(part.run.restored <= known); /* a rank that stops does not read back the rest */
+        known += part.run.computed;
         starts++;
-        assert_true(part.computed > 0 && starts <= straight.computed);
-    } while (part.stopped > 0);
+        assert_true(part.run.computed > 0 && starts <= straight.run.computed);
+    } while (part.run.stopped > 0);
     assert_true(starts > 1);
-    assert_int_equal(known, straight.computed);
+    assert_int_equal(known, straight.run.computed);
     assert_same(&part.ctx, &straight.ctx);
     solve(folder, 0, &all); /* nothing is left to be stopped */
-    assert_true(all.stopped == 0 && all.computed == 0 && all.restored == straight.computed);
+    assert_true(all.run.stopped == 0 && all.run.computed == 0 && all.run.restored == straight.run.computed);
     assert_same(&all.ctx, &straight.ctx);
 }
 

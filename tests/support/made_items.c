@@ -88,6 +88,34 @@ static void skip_images(void *progress, double images)
     *(double *)progress += images;
 }
 
+const char *made_folder(comm *c, arena *a, const char *name)
+{
+    const void *data = "";
+    size_t size = 0;
+    if (c->rank == 0) {
+        data = arena_text(a, "%s/%s.journal", scratch_folder(), name);
+        size = strlen(data);
+    }
+    assert_ok(comm_share_bytes(c, a, &data, &size));
+    return data;
+}
+
+made_run made_stage_run(const stage_def *stage, arena *a, stage_ctx *ctx, const char *folder, long after)
+{
+    item_service items, *before = ctx->items;
+    made_service(ctx->comm, a, folder, &items);
+    items.stop->after = after;
+    ctx->items = &items;
+    const status st = stage->run(ctx);
+    assert_true(st.code == ST_OK || st.code == ST_STOPPED || st.code == ST_PEER);
+    status_clear();
+    int64_t sums[] = {st.code != ST_OK, (int64_t)items.n_computed, (int64_t)items.n_restored};
+    comm_sum_i64(ctx->comm, COUNT(sums), sums);
+    journal_close(&items.writer);
+    ctx->items = before;
+    return (made_run){sums[0], sums[1], sums[2]};
+}
+
 status made_items_run(item_service *s, arena *a, made_items *m)
 {
     const item_list list = {.n = m->n,

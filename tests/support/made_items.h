@@ -5,7 +5,7 @@
  * a payload that is taken is the item's own. */
 #include <mpi.h>
 
-#include "stages/items.h"
+#include "stages/stage.h"
 
 enum { MADE_MOST = 600, NO_ITEM = -1 };
 
@@ -27,6 +27,15 @@ void made_comm_close(comm *c);
 
 /* A service that notes into `folder` (NULL: nowhere), in files that no service before it had, and knows what is noted there. Collective. */
 void made_service(comm *c, arena *a, const char *folder, item_service *out);
+
+/* Collective. A folder of the test's, which no service has noted into yet: the same name on all ranks, in `a`. */
+const char *made_folder(comm *c, arena *a, const char *name);
+
+typedef struct made_run {
+    int64_t stopped, computed, restored; /* ranks; items of all ranks */
+} made_run;
+/* Collective. A stage with what `folder` has (NULL: nothing); it stops after so many items of a rank, < 0: never. ctx->items is as before afterwards. */
+made_run made_stage_run(const stage_def *stage, arena *a, stage_ctx *ctx, const char *folder, long after);
 
 /* Runs them from nothing taken. */
 status made_items_run(item_service *s, arena *a, made_items *items);

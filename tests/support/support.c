@@ -8,6 +8,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "core/rng.h"
+
 void assert_ok(status st)
 {
     if (!status_ok(st)) {
@@ -34,6 +36,16 @@ void assert_fails(status st, status_code code, ...)
         }
     }
     va_end(args);
+}
+
+float *random_floats(arena *a, size_t n, uint64_t seed)
+{
+    float *x = arena_alloc(a, n, sizeof *x);
+    assert_non_null(x);
+    for (size_t i = 0; i < n; i++) {
+        x[i] = (float)(2.0 * rng_uniform(seed, RNG_TEST, 0, (uint32_t)i) - 1.0);
+    }
+    return x;
 }
 
 double worst_of(double worst, double off)

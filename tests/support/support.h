@@ -19,6 +19,9 @@ void assert_fails(status st, status_code code, ...);
 /* The larger of what was the worst so far and the next deviation; what is no number is the worst of all (fmax() would lose it). */
 double worst_of(double worst, double off);
 
+/* [n] in [-1, 1), the same for the same seed; in `a`. */
+float *random_floats(arena *a, size_t n, uint64_t seed);
+
 /* A path below the sources ("tests/golden/vit_tiny.h5"); static storage, valid until the next call. */
 const char *source_path(const char *relative);
 /* A path below the development folder, which is ../shared beside the repository or what the environment variable POLLARD_SHARED says

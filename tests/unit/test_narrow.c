@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "backend/narrow.h"
-#include "core/rng.h"
 #include "nn/images.h"
 #include "support/naive.h"
 
@@ -50,16 +49,6 @@ static const conv_plan *prepared(arena *a, const conv_shape *s, size_t batch, co
     const conv_plan *p = NULL;
     assert_ok(backend()->prepare(a, s, batch, pass, &p));
     return p;
-}
-
-static float *random_floats(arena *a, size_t n, uint64_t seed)
-{
-    float *x = arena_alloc(a, n, sizeof *x);
-    assert_non_null(x);
-    for (size_t i = 0; i < n; i++) {
-        x[i] = (float)(2.0 * rng_uniform(seed, RNG_TEST, 0, (uint32_t)i) - 1.0);
-    }
-    return x;
 }
 
 /* A layer with random weights, which runs on any number of samples. */

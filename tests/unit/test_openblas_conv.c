@@ -7,7 +7,6 @@
 #include <string.h>
 
 #include "backend/backend.h"
-#include "core/rng.h"
 #include "support/naive.h"
 
 enum { BATCH = 5 };
@@ -62,16 +61,6 @@ static const conv_shape cut[] = {
 
 /* A mistake of one tap or edge would be far larger. */
 static const double tolerance = 1e-5;
-
-static float *random_floats(arena *a, size_t n, uint64_t seed)
-{
-    float *x = arena_alloc(a, n, sizeof *x);
-    assert_non_null(x);
-    for (size_t i = 0; i < n; i++) {
-        x[i] = (float)(2.0 * rng_uniform(seed, RNG_TEST, 0, (uint32_t)i) - 1.0);
-    }
-    return x;
-}
 
 static size_t in_floats(const conv_shape *s)
 {

@@ -1,33 +1,15 @@
 #ifndef TESTS_UNIT_PIPELINE_SEARCH_SAMPLE_H
 #define TESTS_UNIT_PIPELINE_SEARCH_SAMPLE_H
 /* A study of the three digits networks with a search, planned, for the tests of pipeline/search_*.h. */
-#include "support/support.h"
+#include "support/with_ranks.h"
 
 #include <string.h>
 
-#include "pipeline/launcher.h"
 #include "pipeline/search_study.h"
 
 enum { MODELS = 3, VIT = 2 };
 
-static comm world;
-static arena *memory, *scratch;
 static const char *const networks[MODELS] = {"digits_vgg_bn", "digits_resnet", "digits_vit"};
-
-static int open_memory(void **state)
-{
-    (void)state;
-    status_clear();
-    return status_ok(arena_open("test", &memory)) && status_ok(arena_open("scratch", &scratch)) ? 0 : 1;
-}
-
-static int close_memory(void **state)
-{
-    (void)state;
-    arena_close(&scratch);
-    arena_close(&memory);
-    return 0;
-}
 
 /* The three digits networks; `tasks` and `search` as YAML, between braces. */
 static const plan *open_plan(const char *tasks, const char *search)
@@ -49,19 +31,5 @@ static const plan *open_plan(const char *tasks, const char *search)
 }
 
 static const char tasks[] = "classes: [3], seeds: 2, references: [3]";
-
-/* cmocka's main, with MPI around it. */
-#define RETURN_RUN_WITH_RANKS(tests_, argc_, argv_)                                                                    \
-    do {                                                                                                               \
-        launcher_prepare();                                                                                            \
-        if (!status_ok(comm_start(&(argc_), &(argv_), &world))) {                                                      \
-            (void)fprintf(stderr, "%s\n", status_message());                                                           \
-            return 1;                                                                                                  \
-        }                                                                                                              \
-        const int failed_ = cmocka_run_group_tests(tests_, NULL, NULL);                                                \
-        comm_finish(&world);                                                                                           \
-        return failed_;                                                                                                \
-    } while (0)
-#define SEARCH_TEST(name_) cmocka_unit_test_setup_teardown(name_, open_memory, close_memory)
 
 #endif

@@ -1,34 +1,15 @@
 /* Which images are explained for criteria that are for some models and numbers of references only, and that all who count them count the same. */
-#include "support/support.h"
+#include "support/with_ranks.h"
 
 #include <string.h>
 
 #include "pipeline/dry_run_parts.h"
 #include "pipeline/gather_rows.h"
-#include "pipeline/launcher.h"
 #include "pipeline/search.h"
 #include "pipeline/search_study.h"
 #include "pipeline/watch.h"
 #include "stages/rows.h"
 #include "stages/work_list.h"
-
-static comm world;
-static arena *memory, *scratch;
-
-static int open_memory(void **state)
-{
-    (void)state;
-    status_clear();
-    return status_ok(arena_open("test", &memory)) && status_ok(arena_open("scratch", &scratch)) ? 0 : 1;
-}
-
-static int close_memory(void **state)
-{
-    (void)state;
-    arena_close(&scratch);
-    arena_close(&memory);
-    return 0;
-}
 
 /* Two digits networks; more: further keys. */
 static plan *open_plan(const char *criteria, const char *more)
@@ -270,18 +251,11 @@ static void a_search_goes_on_from_what_is_limited(void **state)
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(lists_are_what_cells_need, open_memory, close_memory),
-        cmocka_unit_test_setup_teardown(other_studies_explain_everything_for_all, open_memory, close_memory),
-        cmocka_unit_test_setup_teardown(rows_are_of_all_images, open_memory, close_memory),
-        cmocka_unit_test_setup_teardown(all_count_the_same, open_memory, close_memory),
-        cmocka_unit_test_setup_teardown(a_search_goes_on_from_what_is_limited, open_memory, close_memory),
+        TEST_WITH_MEMORY(lists_are_what_cells_need),
+        TEST_WITH_MEMORY(other_studies_explain_everything_for_all),
+        TEST_WITH_MEMORY(rows_are_of_all_images),
+        TEST_WITH_MEMORY(all_count_the_same),
+        TEST_WITH_MEMORY(a_search_goes_on_from_what_is_limited),
     };
-    launcher_prepare();
-    if (!status_ok(comm_start(&argc, &argv, &world))) {
-        (void)fprintf(stderr, "%s\n", status_message());
-        return 1;
-    }
-    const int failed = cmocka_run_group_tests(tests, NULL, NULL);
-    comm_finish(&world);
-    return failed;
+    RETURN_RUN_WITH_RANKS(tests, argc, argv);
 }

@@ -181,12 +181,12 @@ static void time_is_that_of_all_settings(void **state)
 
 int main(int argc, char **argv)
 {
-    const struct CMUnitTest tests_[] = {
-        SEARCH_TEST(a_round_keeps_what_is_foreseen),
-        SEARCH_TEST(rounds_remember_masks),
-        SEARCH_TEST(what_it_will_find_is_counted),
-        SEARCH_TEST(a_study_without_a_search_stays_as_it_is),
-        SEARCH_TEST(time_is_that_of_all_settings),
+    const struct CMUnitTest tests[] = {
+        TEST_WITH_MEMORY(a_round_keeps_what_is_foreseen),
+        TEST_WITH_MEMORY(rounds_remember_masks),
+        TEST_WITH_MEMORY(what_it_will_find_is_counted),
+        TEST_WITH_MEMORY(a_study_without_a_search_stays_as_it_is),
+        TEST_WITH_MEMORY(time_is_that_of_all_settings),
     };
-    RETURN_RUN_WITH_RANKS(tests_, argc, argv);
+    RETURN_RUN_WITH_RANKS(tests, argc, argv);
 }

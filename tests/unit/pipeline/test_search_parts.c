@@ -212,11 +212,11 @@ static void too_few_images_are_refused(void **state)
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
-        SEARCH_TEST(parts_are_disjoint_and_all),
-        SEARCH_TEST(studies_without_a_search_have_all_images),
-        SEARCH_TEST(seeds_of_a_search_are_others),
-        SEARCH_TEST(rungs_contain_each_other),
-        SEARCH_TEST(too_few_images_are_refused),
+        TEST_WITH_MEMORY(parts_are_disjoint_and_all),
+        TEST_WITH_MEMORY(studies_without_a_search_have_all_images),
+        TEST_WITH_MEMORY(seeds_of_a_search_are_others),
+        TEST_WITH_MEMORY(rungs_contain_each_other),
+        TEST_WITH_MEMORY(too_few_images_are_refused),
     };
     RETURN_RUN_WITH_RANKS(tests, argc, argv);
 }

@@ -316,10 +316,10 @@ static void values_exist_where_their_rule_does(void **state)
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
-        SEARCH_TEST(the_space_is_that_of_the_paper),
-        SEARCH_TEST(settings_are_the_presets),
-        SEARCH_TEST(texts_are_criteria_of_a_study),
-        SEARCH_TEST(values_exist_where_their_rule_does),
+        TEST_WITH_MEMORY(the_space_is_that_of_the_paper),
+        TEST_WITH_MEMORY(settings_are_the_presets),
+        TEST_WITH_MEMORY(texts_are_criteria_of_a_study),
+        TEST_WITH_MEMORY(values_exist_where_their_rule_does),
     };
     RETURN_RUN_WITH_RANKS(tests, argc, argv);
 }
