@@ -1,7 +1,9 @@
 /* What a plan says of a search, against the rounds that the search has. */
 #include "unit/pipeline/search_sample.h"
 
-#include "pipeline/search_forecast.h"
+#include <math.h>
+
+#include "pipeline/dry_run_parts.h"
 #include "pipeline/search_parts.h"
 
 enum { STAGES = 16 };
@@ -100,6 +102,27 @@ static void rounds_remember_masks(void **state)
     }
 }
 
+/* A later rung has settings from everywhere in the space. Neighbours differ in `absolute` alone and share their explanation, so of the first four two
+ * would be explained. */
+static void settings_of_a_rung_are_spread(void **state)
+{
+    (void)state;
+    enum { LEFT = 4 };
+    const plan *p = open_plan(tasks, arena_text(memory, "method: halving, eta: 2, first_rates: 3, %s", few));
+    target t = {.comm = &world, .a = memory, .study = &p->study, .model = 0, .kind = 0};
+    search_study of;
+    search_round round;
+    size_t explained = 0;
+    assert_ok(search_target_open(&t, scratch));
+    search_fill(&t);
+    assert_ok(search_race_foresee(&t, memory, scratch, 1, LEFT, &of, &round));
+    assert_int_equal(round.n, LEFT);
+    for (size_t k = 0; k < LEFT; k++) {
+        explained += attribute_explains(&of.study, 0, k);
+    }
+    assert_int_equal(explained, LEFT);
+}
+
 /* The study has as many criteria, of as many cells, as it will have. */
 static void what_it_will_find_is_counted(void **state)
 {
@@ -136,6 +159,35 @@ static void a_study_without_a_search_stays_as_it_is(void **state)
     p->study.config = &plain;
     const search_forecast *f = foresee(p, &extended);
     assert_true(f->n_parts == 0 && f->n_tuned == 0 && extended.n_cells == p->study.n_cells && extended.config == &plain);
+}
+
+/* Of a rank: while it searches what its rounds take and what is remembered; from then on what was found, which is in the file as well. */
+static void memory_counts_the_search(void **state)
+{
+    (void)state;
+    static const double gib = 1073741824.0;
+    study extended;
+    const plan *p = open_plan(tasks, arena_text(memory, "method: halving, eta: 2, first_rates: 3, %s", few));
+    search_forecast f = *foresee(p, &extended);
+    const search_forecast none = {.n_parts = 0};
+    stage_forecast stage[STAGES] = {{0}};
+    const rank_memory start = {.ranks = 1, .program = 1e6};
+    rank_memory without = start, with = start, remembered = start, found = start;
+    double rounds = 0.0;
+    dry_run_memory_sum(stage, &none, &extended, false, &without);
+    dry_run_memory_sum(stage, &f, &extended, false, &with);
+    for (size_t i = 0; i < stage_count; i++) {
+        rounds = fmax(rounds, (double)forecast_bytes(&f.stage[i]));
+    }
+    assert_string_equal(with.when, "search");
+    assert_true(rounds > 0.0 && with.most >= rounds + (double)(f.masks + f.trials) && without.most < with.most && without.found == 0.0);
+    f.masks += (size_t)gib;
+    dry_run_memory_sum(stage, &f, &extended, false, &remembered);
+    assert_true(remembered.most == with.most + gib && remembered.found == with.found && remembered.tables == with.tables);
+    f.trials += (size_t)(4.0 * gib);
+    dry_run_memory_sum(stage, &f, &extended, true, &found);
+    assert_string_equal(found.when, "result");
+    assert_true(found.found == (double)f.trials && found.most >= 2.0 * found.found && found.file >= found.found);
 }
 
 /* A setting is tried, and all of them are said to take as many times more as there are. */
@@ -184,8 +236,10 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         TEST_WITH_MEMORY(a_round_keeps_what_is_foreseen),
         TEST_WITH_MEMORY(rounds_remember_masks),
+        TEST_WITH_MEMORY(settings_of_a_rung_are_spread),
         TEST_WITH_MEMORY(what_it_will_find_is_counted),
         TEST_WITH_MEMORY(a_study_without_a_search_stays_as_it_is),
+        TEST_WITH_MEMORY(memory_counts_the_search),
         TEST_WITH_MEMORY(time_is_that_of_all_settings),
     };
     RETURN_RUN_WITH_RANKS(tests, argc, argv);
