@@ -77,3 +77,10 @@ restored() {
     n=$("$POLLARD" inspect "$1" 2>/dev/null | awk '$1 == "items_restored" {print $2}')
     echo "${n:-0}"
 }
+
+ranks_of() { # ranks_of HOST: processes of the program there
+    local p
+    for p in $("$tools/netns-cluster.sh" pids "$work/c" "$1"); do
+        [ "$(readlink "/proc/$p/exe" 2>/dev/null)" = "$(readlink -f "$POLLARD")" ] && echo "$p"
+    done
+}

@@ -19,13 +19,6 @@ start() { # start RANKS RESULT: in the background, its number in $mpirun
     mpirun=$!
 }
 
-ranks_of() { # ranks_of HOST: processes of the program there
-    local p
-    for p in $("$hosts" pids "$work/c" "$1"); do
-        [ "$(readlink "/proc/$p/exe" 2>/dev/null)" = "$(readlink -f "$POLLARD")" ] && echo "$p"
-    done
-}
-
 # disturbed NAME COMMAND...: while six ranks on three hosts are at work.
 disturbed() {
     local name=$1 code at k took left=0

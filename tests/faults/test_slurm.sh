@@ -11,9 +11,13 @@ trap 'clear_up "$slurm" stop "$work/c" >/dev/null 2>&1' EXIT
 cd "$work" || exit 2
 mkdir -p c
 
-# job ids of two such clusters must not be equal: MPI names memory after them
+# Job ids of two such clusters must not be equal: MPI names memory after them. What is in the partition `urgent` takes the nodes of what is in the
+# other one, `main`.
 start_cluster() { # NODES
-    EXTRA="FirstJobId=$((1000 + $$ % 30000))" "$slurm" start "$work/c" "$1" >"$work/start" 2>&1 || { cat "$work/start"; skip "a private Slurm does not start here"; }
+    EXTRA="FirstJobId=$((1000 + $$ % 30000))
+PreemptType=preempt/partition_prio
+PreemptMode=REQUEUE
+PartitionName=urgent Nodes=ALL PriorityTier=10 PreemptMode=OFF MaxTime=INFINITE State=UP" "$slurm" start "$work/c" "$1" >"$work/start" 2>&1 || { cat "$work/start"; skip "a private Slurm does not start here"; }
     eval "$("$slurm" env "$work/c")"
 }
 
@@ -95,6 +99,34 @@ array() {
     expect "a share that fails" "$job" CANCELLED 60
 }
 
+# slurm/*.sbatch as somebody fills them in by hand, and submits them as their first lines say.
+templates() {
+    local template shares
+    mkdir -p by_hand/configs bin
+    cp "$study" by_hand/configs/my-study.yaml
+    ln -sfn "$SOURCE/examples" by_hand/examples
+    ln -sf "$POLLARD" bin/pollard
+    for template in one-node many-nodes array merge; do
+        sed -e 's/--ntasks-per-node=64/--ntasks-per-node=2/' -e 's/--nodes=8/--nodes=2/' -e 's/--mem=.*/--mem=1G/' -e 's/1-20$/1-3/; s|/20")|/3")|' \
+            -e "s#pollard [a-z]* my-study.yaml#& $(printf "'%s' " "${small[@]}")#" "$SOURCE/slurm/$template.sbatch" >"by_hand/configs/$template.sbatch"
+    done
+    cd by_hand/configs || exit 2
+    for template in one-node many-nodes; do
+        rm -f my-study.h5
+        job=$(PATH=$work/bin:$PATH sbatch --parsable "$template.sbatch")
+        expect "$template.sbatch" "$job" COMPLETED 60
+        same "$template.sbatch" my-study.h5 "$work/small.h5"
+        [ -e "my-study.h5.done-$job" ] && [ -e "my-study-$job.log" ] && pass || fail "$template.sbatch: no finished marker, or no log"
+    done
+    rm -f my-study.h5
+    shares=$(PATH=$work/bin:$PATH sbatch --parsable array.sbatch)
+    job=$(PATH=$work/bin:$PATH sbatch --parsable --dependency=afterok:"$shares" --kill-on-invalid-dep=yes merge.sbatch)
+    expect merge.sbatch "$job" COMPLETED 120
+    same merge.sbatch my-study.h5 "$work/small.h5"
+    [ "$(find . -maxdepth 1 -name "my-study.h5.done-${shares}_*" | wc -l)" = 3 ] && pass || fail "array.sbatch: a share without its marker"
+    cd "$work" || exit 2
+}
+
 # The signal before the end, and any other that stops: noted, put back, gone on.
 signalled() { # signalled NAME SCANCEL_ARGUMENT...
     local name=$1
@@ -151,6 +183,57 @@ lost() {
     while ! sinfo -h -N -n "n$node" -o %T | grep -q '^idle' && [ $SECONDS -lt $((end + 60)) ]; do sleep 0.5; done
 }
 
+# preempted NAME GRACE SIGNAL ARGUMENT...: the nodes are wanted by a more important job, and Slurm takes them GRACE seconds after it has told this one, which has left
+# them before. SIGNAL: what the ranks say that stopped them; with mpirun nothing, since Slurm's TERM goes to the daemons of its step, not to them. Without GRACE all
+# are ended at once, and it is Slurm that puts the job back.
+preempted() {
+    local name=$1 grace=$2 signal=$3 low
+    shift 3
+    submit "$name.h5" "${long[@]}" --nodes 3 --ranks-per-node 2 "$@"
+    low=$job
+    until_at "$name.h5" 20 120 || fail "$name: makes no progress"
+    scontrol update partitionname=main GraceTime="$grace"
+    submit "urgent.$name.h5" "${small[@]}" --nodes 3 --ranks-per-node 2 --partition urgent
+    expect "$name: the important job" "$job" COMPLETED 120
+    [ -e "$name.h5" ] && fail "$name: the job had ended before it was preempted"
+    expect "$name" "$low" COMPLETED 300
+    [ "$(starts_again "$low")" -ge 1 ] && pass || fail "$name: the job was not started again"
+    if [ "$grace" = 0 ]; then
+        grep -q 'DUE TO PREEMPTION' "digits-$low.log" && pass || { fail "$name: was not preempted"; cat "digits-$low.log"; }
+    else
+        [ "$signal" = - ] || grep -q "stopped on request (signal $signal," "digits-$low.log" && pass || { fail "$name: no rank was stopped by signal $signal"; cat "digits-$low.log"; }
+        ! grep -q 'DUE TO PREEMPTION' "digits-$low.log" && pass || fail "$name: Slurm had to end the job"
+    fi
+    [ "$(restored "$name.h5")" -ge 20 ] && pass || fail "$name: $(restored "$name.h5") items were found again"
+    same "$name" "$name.h5" long.h5
+    same "$name: the important job" "urgent.$name.h5" small.h5
+    scontrol update partitionname=main GraceTime=0
+}
+
+# As sites do that want the signal which a job has asked for (`--signal=B:USR1@120`) instead of TERM to its ranks.
+preempted_warned() {
+    "$slurm" ctl-stop "$work/c"
+    echo SlurmctldParameters=preempt_send_user_signal >>"$SLURM_CONF"
+    "$slurm" ctl-start "$work/c"
+    preempted preempted_warned 40 10
+}
+
+# A rank dies: srun ends the others (--kill-on-bad-exit).
+killed_rank() {
+    local p began
+    submit killed_rank.h5 "${long[@]}" --nodes 3 --ranks-per-node 2
+    until_at killed_rank.h5 20 120 || fail "killed_rank: makes no progress"
+    p=$(ranks_of 2 | head -n 1)
+    began=$SECONDS
+    [ -n "$p" ] && kill -KILL "$p" && pass || fail "killed_rank: no rank on node 2"
+    while [ -n "$(ranks_of 1; ranks_of 2; ranks_of 3)" ] && [ $((SECONDS - began)) -lt 60 ]; do sleep 0.3; done
+    [ $((SECONDS - began)) -le 30 ] && pass || fail "killed_rank: the others ended after $((SECONDS - began)) s, expected at most 30"
+    expect killed_rank "$job" COMPLETED 300
+    [ "$(starts_again "$job")" = 1 ] && pass || fail "killed_rank: started again $(starts_again "$job") times, expected once"
+    [ "$(restored killed_rank.h5)" -ge 20 ] && pass || fail "killed_rank: $(restored killed_rank.h5) items were found again"
+    same killed_rank killed_rank.h5 long.h5
+}
+
 # A launcher that says all is well although nothing ran.
 liar() {
     submit liar.h5 "${small[@]}" --nodes 1 --ranks-per-node 1
@@ -182,7 +265,8 @@ fi
 start_cluster 3
 straight long.h5 "${long[@]}"
 more=()
-for case in ${CASES:-smoke array liar step_signal warning mpirun hangup cancelled controller lost_batch lost_other lost_mpirun in_time}; do
+for case in ${CASES:-smoke array templates liar step_signal warning mpirun hangup terminated cancelled controller killed_rank
+    preempted_asked preempted_at_once preempted_mpirun preempted_warned lost_batch lost_other lost_mpirun in_time}; do
     began=$SECONDS
     case $case in
         step_signal) signalled step_signal --signal=USR1 ;;
@@ -190,6 +274,9 @@ for case in ${CASES:-smoke array liar step_signal warning mpirun hangup cancelle
         hangup) signalled hangup --batch --signal=HUP ;;
         mpirun) more=(--launcher mpirun); signalled mpirun --batch --signal=USR1; more=() ;;
         terminated) signalled terminated --batch --signal=TERM ;;
+        preempted_asked) preempted preempted_asked 40 15 ;;
+        preempted_at_once) preempted preempted_at_once 0 - ;;
+        preempted_mpirun) preempted preempted_mpirun 40 - --launcher mpirun ;;
         lost_batch) lost lost_batch 1 ;;
         lost_other) lost lost_other 3 ;;
         lost_mpirun) lost lost_mpirun 2 --launcher mpirun ;;
