@@ -13,4 +13,5 @@ set(CPACK_DEBIAN_PACKAGE_SECTION science)
 set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS ON)
 set(CPACK_DEBIAN_PACKAGE_DEPENDS openmpi-bin)
 set(CPACK_DEBIAN_PACKAGE_SUGGESTS "slurm-client, python3-xarray, python3-h5netcdf, python3-pandas")
+set(CPACK_INSTALLED_DIRECTORIES ${CMAKE_SOURCE_DIR}/packaging/debian usr/share/doc/pollard) # `copyright`, of packages alone
 include(CPack)
