@@ -50,7 +50,7 @@ container -- run /usr/share/pollard/configs/digits.yaml -o /tmp/alone.h5 "${smal
 same "a study" "$root/tmp/alone.h5"
 
 # Host's launcher, image's MPI: two containers are two ranks. As Apptainer does, both sides see one folder for temporary files and one /dev/shm.
-if "$MPIEXEC" --version 2>&1 | grep -q 'Open MPI.* 4\.1'; then
+if "$MPIEXEC" --version 2>&1 | grep -Eq '(Open MPI|OpenRTE)[^0-9]* 4\.1'; then
     mkdir -p "$work/tmp" "$root$work/tmp"
     export TMPDIR=$work/tmp
     mount_at --bind "$work/tmp" "$root$work/tmp"
