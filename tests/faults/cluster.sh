@@ -41,8 +41,8 @@ clear_up() { # clear_up COMMAND...: it, then what lib.sh does
 }
 
 study=$SOURCE/configs/digits.yaml
-# Long enough to be interrupted: half a minute on two cores.
-long=(--set tasks.seeds=3 --set 'tasks.classes=[10]' --set 'tasks.references=[5]' --set rates.step=0.1)
+# Long enough to be interrupted: ten seconds on two cores.
+long=(--set tasks.seeds=5 --set 'tasks.classes=[10]' --set 'tasks.references=[5]' --set rates.step=0.1)
 
 # same NAME RESULT STRAIGHT: equal but for /provenance.
 same() {

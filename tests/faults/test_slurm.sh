@@ -190,11 +190,13 @@ lost() {
 preempted() {
     local name=$1 grace=$2 signal=$3 low
     shift 3
+    scontrol update partitionname=main GraceTime="$grace"
+    "$POLLARD" submit "$study" -o "urgent.$name.h5" --time 20m --script "$work/urgent.sbatch" "${small[@]}" --nodes 3 --ranks-per-node 2 --partition urgent >/dev/null 2>"$work/err" ||
+        { fail "$name: submit"; cat "$work/err"; }
     submit "$name.h5" "${long[@]}" --nodes 3 --ranks-per-node 2 "$@"
     low=$job
     until_at "$name.h5" 20 120 || fail "$name: makes no progress"
-    scontrol update partitionname=main GraceTime="$grace"
-    submit "urgent.$name.h5" "${small[@]}" --nodes 3 --ranks-per-node 2 --partition urgent
+    job=$(sbatch --parsable urgent.sbatch) # planned before: the other job shall not end meanwhile
     expect "$name: the important job" "$job" COMPLETED 120
     [ -e "$name.h5" ] && fail "$name: the job had ended before it was preempted"
     expect "$name" "$low" COMPLETED 300
@@ -248,19 +250,21 @@ liar() {
     [ "$(starts_again "$job")" = 1 ] && pass || fail "nothing ran: not tried again"
 }
 
-# The warning before the end of the job's time: Slurm looks every 30 s whether to send it.
+# The warning before the end of the job's time: Slurm looks every 30 s whether to send it, so the one rank needs longer than that.
 in_time() {
-    submit in_time.h5 "${long[@]}" --nodes 1 --ranks-per-node 1
+    local longer=("${long[@]}" --set tasks.seeds=16)
+    straight longer.h5 "${longer[@]}"
+    submit in_time.h5 "${longer[@]}" --nodes 1 --ranks-per-node 1
     scontrol hold "$job"; scancel "$job"
     sed -e 's/^#SBATCH --time=.*/#SBATCH --time=1/' -e 's/USR1@120/USR1@40/' job.sbatch >in_time.sbatch
     sed -i 's/^command=(/command=(nice -n 19 /' in_time.sbatch
     job=$(sbatch --parsable in_time.sbatch)
     expect in_time "$job" COMPLETED 400
     [ "$(starts_again "$job")" -ge 1 ] && pass || fail "in_time: was not stopped before its time was over"
-    same in_time in_time.h5 long.h5
+    same in_time in_time.h5 longer.h5
 }
 
-straight small.h5 "${small[@]}" # in a second; "${long[@]}" takes half a minute
+straight small.h5 "${small[@]}" # in a second; "${long[@]}" takes ten
 if [ "${1:-}" != all ]; then
     start_cluster 2
     smoke
