@@ -52,11 +52,10 @@ struct conv_plan {
     const char *kernel; /* which code runs it, for the curious */
     size_t n_work;      /* floats */
     size_t n_packed;    /* floats of weights and bias in the order that run() reads; 0: run() takes them as they are */
-    size_t n_pack_work; /* floats that pack() works in; 0 where mask is NULL */
     bool winograd;      /* it is Winograd's algorithm */
     /* w [out_channels,in_channels/groups,kh,kw], bias [out_channels] or NULL; alive [out_channels] or NULL = all: what makes a dead
      * output is taken as 0. NULL where n_packed is 0. */
-    void (*pack)(const conv_plan *p, const float *w, const float *bias, const uint8_t *alive, float *packed, float *work);
+    void (*pack)(const conv_plan *p, const float *w, const float *bias, const uint8_t *alive, float *packed);
     /* Another mask for what pack() has packed. NULL: to pack again is quicker. */
     void (*mask)(const conv_plan *p, const uint8_t *alive, float *packed);
     void (*run)(const conv_plan *p, const float *w, const float *bias, const float *in, float *out, float *work);

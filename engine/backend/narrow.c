@@ -5,7 +5,7 @@
 
 #include "backend/tile.h"
 
-#ifdef HAVE_TILES
+#if defined(HAVE_TILES) && !defined(__clang__) /* clang keeps no tile of one block in registers, and would be slower than the library */
 
 static const size_t strip_floats = 48 << 10; /* of input rows: with the weights they fit in a core's own cache */
 
@@ -161,9 +161,8 @@ static void run(const conv_plan *base, const float *w, const float *bias, const 
     }
 }
 
-static void pack(const conv_plan *base, const float *w, const float *bias, const uint8_t *alive, float *packed, float *work)
+static void pack(const conv_plan *base, const float *w, const float *bias, const uint8_t *alive, float *packed)
 {
-    (void)work;
     const plan *p = (const plan *)base;
     memset(packed, 0, p->base.n_packed * sizeof *packed);
     for (size_t o = 0; o < p->s.out_channels; o++) {

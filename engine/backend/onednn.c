@@ -280,10 +280,8 @@ static void pack_part(const plan *p, size_t k, const float *w, const float *bias
     }
 }
 
-static void pack(const conv_plan *base, const float *w, const float *bias, const uint8_t *alive, float *packed,
-                 float *work)
+static void pack(const conv_plan *base, const float *w, const float *bias, const uint8_t *alive, float *packed)
 {
-    (void)work;
     const plan *p = (const plan *)base;
     memset(packed, 0, p->base.n_packed * sizeof *packed);
     for (size_t k = 0; k < parts_of(p->pass); k++) {

@@ -2,7 +2,7 @@
 #define BACKEND_TILE_H
 /* The innermost loop of our own convolutions, for AVX-512: sums of products of some places and of some blocks of outputs, all in registers. A place is a
  * vector of LANES inputs, one block of channels; places lie behind each other. */
-#if defined(__x86_64__) && !defined(__clang__) /* clang is not told to unroll, and would be slower than the library */
+#if defined(__x86_64__)
 #define HAVE_TILES
 #include <immintrin.h>
 #include <stddef.h>
@@ -15,7 +15,11 @@ enum {
 
 #define KERNEL __attribute__((target("avx512f"), always_inline)) static inline
 #define TILE_PRAGMA(x_) _Pragma(#x_)
+#ifdef __clang__
+#define UNROLLED TILE_PRAGMA(clang loop unroll(full))
+#else
 #define UNROLLED TILE_PRAGMA(GCC unroll 16)
+#endif
 
 /* sum[b][t] += sum over i < n of x[t][i] w[b][i], where the weights of a block are [n][LANES] and those of the next block lie block_weights behind. One fused
  * multiply-add after the other, in the order of i. */

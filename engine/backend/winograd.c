@@ -255,9 +255,8 @@ __attribute__((target("avx512f"))) static void pack_weights(const plan *p, const
     }
 }
 
-static void pack(const conv_plan *base, const float *w, const float *bias, const uint8_t *alive, float *packed, float *work)
+static void pack(const conv_plan *base, const float *w, const float *bias, const uint8_t *alive, float *packed)
 {
-    (void)work;
     const plan *p = (const plan *)base;
     pack_weights(p, w, packed);
     if (p->pass.bias) {
@@ -329,7 +328,7 @@ status winograd_prepare(arena *a, const conv_shape *s, size_t batch, conv_pass p
     (void)batch;
     (void)pass;
     (void)out;
-    return FAIL(ST_BUG, "Winograd's algorithm is for x86-64 and gcc");
+    return FAIL(ST_BUG, "Winograd's algorithm is for x86-64");
 }
 
 #endif

@@ -62,7 +62,7 @@ static status measure(arena *a, const backend_def *b, const conv_shape *s, size_
     for (size_t i = 0; i < sides; i++) {
         TRY_ALLOC(packed[i], a, plan[i]->n_packed);
         TRY_ALLOC(work[i], a, plan[i]->n_work + 1);
-        plan[i]->pack(plan[i], w, bias, NULL, packed[i], work[i]);
+        plan[i]->pack(plan[i], w, bias, NULL, packed[i]);
     }
     for (size_t r = 0; r < repeats; r++) {
         for (size_t i = 0; i < sides; i++) {
@@ -124,5 +124,5 @@ int main(int argc, char *argv[])
     if (!status_ok(st)) {
         (void)fprintf(stderr, "bench_narrow: error: %s\n", status_message());
     }
-    return st.code;
+    return (int)st.code;
 }

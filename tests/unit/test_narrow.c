@@ -81,7 +81,7 @@ static void run(const made *m, size_t batch, const float *x, float *out)
     memset(work, 0xff, p->n_work * sizeof *work); /* not-a-numbers: who reads them before writing is seen */
     images_store(batch, m->in, 16, x, in);
     images_store(batch, m->out, 16, out, to);
-    p->pack(p, m->w, m->pass.bias ? m->bias : NULL, m->alive, packed, NULL);
+    p->pack(p, m->w, m->pass.bias ? m->bias : NULL, m->alive, packed);
     p->run(p, packed, NULL, in, to, work);
     images_load(batch, m->out, 16, to, out);
     const size_t plane = m->s.out_height * m->s.out_width, each = images_floats(m->out, 16);
