@@ -38,7 +38,7 @@ typedef struct conv_pass {
     bool add;  /* output += instead of = */
     bool relu; /* max(., 0) at the end, after `add` */
     bool winograd; /* Winograd's algorithm where the backend has it for the shape, which rounds more; else the direct one, bit for bit */
-    bool narrow;   /* input channels may be counted one by one instead of in whole blocks, where that is quicker: other last bits */
+    bool quick;    /* kernels of our own may stand in for the library's, where they are quicker: other last bits (narrow.h, row.h) */
     /* Parts of the weights instead of the weights; pack() and run() are given these as ever. With two parts there are two outputs, sample for
      * sample and row for row the second behind the first (images: each in whole blocks): what comes out, or, of the adjoint, what goes
      * in, and then the sum of both products comes out. Two parts need groups = 1. Parts are always direct. */

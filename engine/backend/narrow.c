@@ -210,7 +210,7 @@ bool narrow_pays(const conv_shape *s, conv_pass pass)
     enum { LIBRARY_ROW = 28 }; /* pixels that the library computes together; with one block each it is slow on longer rows */
     static const double least_factor = 1.1; /* full blocks take 1.04 to 1.15 times as long here (docs/benchmarks.md, "Curves") */
     const size_t in_blocks = blocks_of(s->in_channels);
-    if (!pass.narrow || !takes(s, pass)) {
+    if (!pass.quick || !takes(s, pass)) {
         return false;
     }
     const double taps = inside(s, 0, s->in_height, s->out_height) * inside(s, 1, s->in_width, s->out_width);

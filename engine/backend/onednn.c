@@ -14,6 +14,7 @@
 #include "backend/onednn_api.h"
 #include "backend/onednn_try.h"
 #include "backend/parts.h"
+#include "backend/row.h"
 #include "backend/winograd.h"
 
 extern const backend_def backend_openblas;
@@ -346,7 +347,7 @@ static const size_t headroom = (size_t)16 << 20;
 static status prepare(arena *a, const conv_shape *s, size_t batch, conv_pass pass, const conv_plan **out)
 {
     if (s->rows && s->in_height == 1) {
-        return backend_openblas.prepare(a, s, batch, pass, out);
+        return has_avx512() && row_possible(s, pass) ? row_prepare(a, s, batch, pass, out) : backend_openblas.prepare(a, s, batch, pass, out);
     }
     if (has_avx512() && winograd_possible(s, pass)) {
         return winograd_prepare(a, s, batch, pass, out);

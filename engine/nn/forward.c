@@ -125,7 +125,7 @@ static status plan_product(arena *a, run_plan *p, node_id id)
                             .add = p->fusion.adds_to[id] != id,
                             .relu = p->g->nodes[result].op == &op_relu,
                             .winograd = p->winograd,
-                            .narrow = p->keep == KEEP_LOGITS};
+                            .quick = p->keep == KEEP_LOGITS};
     forward_product_shape(p->g, id, &s);
     return product_plan(a, p->backend, &s, p->batch, pass, n->n_components > 0 && p->keep != KEEP_WALK,
                         &p->products[id]);

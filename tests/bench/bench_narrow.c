@@ -73,7 +73,7 @@ static status measure(arena *a, const backend_def *b, const conv_shape *s, size_
     printf("{\"bench\": \"narrow\", \"in\": %zu, \"out\": %zu, \"size\": %zu, \"kernel\": %zu, \"batch\": %zu, \"repeats\": %zu, \"library\": \"%s\", "
            "\"library_us\": %.2f, \"narrow_us\": %.2f, \"ratio\": %.3f, \"taken\": %s, \"library_gflops\": %.1f, \"winograd_gflops\": %.1f}\n",
            s->in_channels, s->out_channels, s->in_width, s->kernel[0], batch, repeats, plan[0]->kernel, 1e6 * best[0], 1e6 * best[1], best[1] / best[0],
-           narrow_pays(s, (conv_pass){.narrow = true}) ? "true" : "false", gflop / best[0], sides == SIDES ? gflop / best[2] : 0.0);
+           narrow_pays(s, (conv_pass){.quick = true}) ? "true" : "false", gflop / best[0], sides == SIDES ? gflop / best[2] : 0.0);
     return STATUS_OK;
 }
 

@@ -1,5 +1,5 @@
 /* Convolutions by Winograd's algorithm: how near they come to the definition, and the laws that hold for direct ones. Where a backend has
- * no such kernels (it takes oneDNN 2.x and AVX-512), what is tested is that direct ones stand in for them. */
+ * no such kernels (it takes AVX-512), what is tested is that direct ones stand in for them. */
 #include "support/golden.h"
 #include "support/layer.h"
 
@@ -16,10 +16,12 @@ typedef struct convolution {
     size_t in, out, side[2], padding;
 } convolution;
 
-/* Tiles of 4x4 outputs: sides that they fit, sides that they do not, planes of less than one tile; whole blocks of channels and others. */
+/* Tiles of 4x4 outputs: sides that they fit, sides that they do not, planes of less than one tile; whole blocks of channels and others; few groups of tiles
+ * that fit the cache together, and so many weights that groups wait for each other. */
 static const convolution convolutions[] = {
     {64, 64, {28, 28}, 1}, {128, 64, {14, 14}, 1}, {64, 128, {7, 7}, 1}, {16, 16, {16, 16}, 1},
     {40, 72, {15, 14}, 1}, {8, 24, {9, 30}, 1},    {16, 32, {3, 3}, 1},  {48, 16, {12, 10}, 0},
+    {5, 7, {37, 29}, 1},   {200, 260, {6, 5}, 1}, {17, 33, {1, 2}, 2},
 };
 
 static void open_convolution(layer *l, const convolution *c, conv_attr *attr, size_t batch, uint64_t seed)
