@@ -84,11 +84,11 @@ KERNEL void tile_run(const plan *p, const int pixels, const int blocks, const ti
 
 typedef void tile_kernel(const plan *p, const tile *at);
 #define TILE(pixels_, blocks_)                                                                                         \
-    __attribute__((target("avx512f"))) static void tile_##pixels_##_##blocks_(const plan *p, const tile *at)           \
+    __attribute__((target("avx512f"))) static void narrow_tile_##pixels_##_##blocks_(const plan *p, const tile *at)           \
     {                                                                                                                  \
         tile_run(p, pixels_, blocks_, at);                                                                             \
     }
-#define TILE_NAME(pixels_, blocks_) tile_##pixels_##_##blocks_,
+#define TILE_NAME(pixels_, blocks_) narrow_tile_##pixels_##_##blocks_,
 TILES_OF_16(TILE, 1)
 TILES_OF_14(TILE, 2)
 static tile_kernel *const kernels[MOST_BLOCKS][MOST_PLACES] = {{TILES_OF_16(TILE_NAME, 1)}, {TILES_OF_14(TILE_NAME, 2)}};

@@ -58,11 +58,11 @@ KERNEL void block_run(const int samples, const int outputs, const plan *p, size_
 
 typedef void block_kernel(const plan *p, size_t n, const float *x, const float *w, float *z);
 #define BLOCK(samples_, outputs_)                                                                                       \
-    __attribute__((target("avx512f"))) static void block_##samples_##_##outputs_(const plan *p, size_t n, const float *x, const float *w, float *z) \
+    __attribute__((target("avx512f"))) static void row_block_##samples_##_##outputs_(const plan *p, size_t n, const float *x, const float *w, float *z) \
     {                                                                                                                   \
         block_run(samples_, outputs_, p, n, x, w, z);                                                                   \
     }
-#define BLOCK_NAME(samples_, outputs_) block_##samples_##_##outputs_,
+#define BLOCK_NAME(samples_, outputs_) row_block_##samples_##_##outputs_,
 #define BLOCKS(each_, outputs_)                                                                                         \
     each_(1, outputs_) each_(2, outputs_) each_(3, outputs_) each_(4, outputs_) each_(5, outputs_) each_(6, outputs_)   \
     each_(7, outputs_) each_(8, outputs_)

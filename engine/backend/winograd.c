@@ -71,7 +71,7 @@ static void copy_edge(const plan *p, const float *image, ptrdiff_t y, ptrdiff_t 
 }
 
 /* One group: -> [36][in_blocks][GROUP][LANES]. */
-__attribute__((target("avx512f"))) static void inputs(const plan *p, const float *in, size_t group, float *to)
+__attribute__((target("avx512f"))) static void winograd_inputs(const plan *p, const float *in, size_t group, float *to)
 {
     const size_t plane = p->s.in_height * p->s.in_width * LANES;
     place at[GROUP];
@@ -124,11 +124,11 @@ KERNEL void product_run(const plan *p, const int places, const int blocks, const
 
 typedef void product_kernel(const plan *p, const product *at);
 #define PRODUCT(places_, blocks_)                                                                                       \
-    __attribute__((target("avx512f"))) static void product_##places_##_##blocks_(const plan *p, const product *at)      \
+    __attribute__((target("avx512f"))) static void winograd_product_##places_##_##blocks_(const plan *p, const product *at)      \
     {                                                                                                                   \
         product_run(p, places_, blocks_, at);                                                                           \
     }
-#define PRODUCT_NAME(places_, blocks_) product_##places_##_##blocks_,
+#define PRODUCT_NAME(places_, blocks_) winograd_product_##places_##_##blocks_,
 TILES_OF_14(PRODUCT, 1)
 TILES_OF_14(PRODUCT, 2)
 static product_kernel *const products[MOST_BLOCKS][GROUP] = {{TILES_OF_14(PRODUCT_NAME, 1)}, {TILES_OF_14(PRODUCT_NAME, 2)}};
@@ -171,7 +171,7 @@ KERNEL void store_tile(const plan *p, const lanes *l, __m512 y[SIDE][SIDE], size
     }
 }
 
-__attribute__((target("avx512f"))) static void outputs(const plan *p, const float *w, const float *from, size_t group, float *out)
+__attribute__((target("avx512f"))) static void winograd_outputs(const plan *p, const float *w, const float *from, size_t group, float *out)
 {
     const size_t plane = p->s.out_height * p->s.out_width * LANES;
     place at[GROUP];
@@ -212,13 +212,13 @@ static void run(const conv_plan *base, const float *w, const float *bias, const 
         n = least(p->together, p->groups - first);
         for (size_t g = 0; g < n; g++) {
             tiles[g] = (first + g + 1) * all / p->groups - (first + g) * all / p->groups;
-            inputs(p, in, first + g, v + g * in_group);
+            winograd_inputs(p, in, first + g, v + g * in_group);
         }
         for (size_t k = 0; k < NUMBERS; k++) {
             multiply(p, w + k * p->weight_step, n, tiles, v + k * p->in_step, m + k * p->out_step);
         }
         for (size_t g = 0; g < n; g++) {
-            outputs(p, w, m + g * out_group, first + g, out);
+            winograd_outputs(p, w, m + g * out_group, first + g, out);
         }
     }
 }
