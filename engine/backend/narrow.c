@@ -51,7 +51,7 @@ KERNEL void tile_store(const plan *p, const int pixels, const int blocks, const 
         for (int t = 0; t < pixels; t++) {
             __m512 v = sum[b][t];
             v = p->pass.add ? _mm512_add_ps(v, _mm512_loadu_ps(out + LANES * (size_t)t)) : v;
-            v = p->pass.relu ? _mm512_max_ps(v, _mm512_setzero_ps()) : v;
+            v = p->pass.relu ? tile_positive(v) : v;
             _mm512_storeu_ps(out + LANES * (size_t)t, v);
         }
     }

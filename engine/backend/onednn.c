@@ -3,8 +3,8 @@
  * Where a pass allows Winograd's, or input channels one by one, kernels of our own stand in: relevance divides by small sums, where cancellations of
  * Winograd's would show.
  *
- * Single rows (the layers behind a CNN's last pooling) and the small products of attention are OpenBLAS's: there it is as fast, and its
- * slot law is at hand. */
+ * Single rows (the layers behind a CNN's last pooling) that are explained, and the small products of attention, are OpenBLAS's: there it is as fast, and
+ * its slot law is at hand. */
 #include <math.h>
 #include <omp.h>
 #include <stdio.h>

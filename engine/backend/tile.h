@@ -43,6 +43,12 @@ KERNEL void tile_add(const int places, const int blocks, size_t n, size_t block_
     }
 }
 
+/* max(v, 0); a not-a-number stays one. */
+KERNEL __m512 tile_positive(__m512 v)
+{
+    return _mm512_maskz_mov_ps(_mm512_cmp_ps_mask(v, _mm512_setzero_ps(), _CMP_NLE_UQ), v);
+}
+
 /* One function for every size of a tile, EACH(places, blocks). */
 #define TILES_OF_14(each_, blocks_)                                                                                     \
     each_(1, blocks_) each_(2, blocks_) each_(3, blocks_) each_(4, blocks_) each_(5, blocks_) each_(6, blocks_)         \

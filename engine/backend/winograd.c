@@ -12,7 +12,7 @@ enum {
     MOST_GROUPS = 64
 };
 /* Groups are worked on together as long as their transformed inputs and sums take no more than this of a core's own cache; of layers with many weights so
- * many more that reading all of these is worth it. In floats, found by measuring (docs/benchmarks.md). */
+ * many more that reading all of these is worth it. In floats, as found by bench_narrow. */
 static const size_t room = 64 << 10, weights_of_group = 768 << 10;
 
 typedef struct plan {
@@ -139,7 +139,9 @@ static void multiply(const plan *p, const float *w, size_t n, const size_t tiles
     for (size_t b = 0, blocks; b < p->out_blocks; b += blocks) {
         blocks = least(MOST_BLOCKS, p->out_blocks - b);
         for (size_t g = 0; g < n; g++) {
-            const product at = {.x = v + g * p->in_blocks * GROUP * LANES, .w = w + b * p->s.in_channels * LANES, .to = m + (g * p->out_blocks + b) * GROUP * LANES};
+            const product at = {.x = v + g * p->in_blocks * GROUP * LANES,
+                                .w = w + b * p->s.in_channels * LANES,
+                                .to = m + (g * p->out_blocks + b) * GROUP * LANES};
             products[blocks - 1][tiles[g] - 1](p, &at);
         }
     }
@@ -157,7 +159,7 @@ KERNEL void store(const plan *p, const lanes *l, __m512 v, float *out)
 {
     v = _mm512_maskz_add_ps(l->alive, v, l->bias);
     v = p->pass.add ? _mm512_add_ps(v, _mm512_loadu_ps(out)) : v;
-    v = p->pass.relu ? _mm512_max_ps(v, _mm512_setzero_ps()) : v;
+    v = p->pass.relu ? tile_positive(v) : v;
     _mm512_storeu_ps(out, v);
 }
 

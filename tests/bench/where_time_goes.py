@@ -17,9 +17,10 @@ import tempfile
 
 HERE = pathlib.Path(__file__).resolve().parent
 SHAPE = re.compile(r"mb(\d+)_ic(\d+)oc(\d+)_ih(\d+)oh(\d+)kh(\d+)sh(\d+)dh\d+ph\d+_iw(\d+)ow(\d+)kw(\d+)sw")
-# Functions with samples that are no part of a micro-batch: the peak, random weights, and what is done once when a network is built.
+# Our own kernels, which come in many sizes, by the first words of their names.
 OWN = {"winograd_product": "convolution 3x3, Winograd: products", "winograd_inputs": "convolution 3x3, Winograd: transforms",
        "winograd_outputs": "convolution 3x3, Winograd: transforms", "narrow_tile": "convolution of single channels", "row_block": "linear, one row"}
+# Functions with samples that are no part of a micro-batch: the peak, random weights, and what is done once when a network is built.
 ONCE = ("tests/", "engine/core/", "engine/nn/archs", "engine/nn/builder", "engine/nn/weights", "engine/backend/")
 
 
@@ -87,7 +88,7 @@ def sampled_work(data):
         if dso == "[JIT]" or dso.startswith("libdnnl"):
             work[LIBRARY] += int(count)
         elif dso.startswith("libopenblas"):
-            work["products by OpenBLAS"] += int(count)  # of single rows and of attention
+            work["products by OpenBLAS"] += int(count)  # of attention, and of single rows where they are explained
         elif dso == "bench_engine":
             own = OWN.get("_".join(symbol.split("_")[:2]).split(".")[0])
             if own is not None:
@@ -118,14 +119,14 @@ def main(argv):
     line = [json.loads(one) for one in text.splitlines() if one.startswith('{"bench"')][-1]
     found = kernels(text)
     runs = (repeats + 1) * cores  # the first micro-batch is not timed by bench_engine, but told of by oneDNN
-    if what == "winograd":
+    if what == "winograd" and line["winograd_layers"] > 0:
         # Before it, a micro-batch of each algorithm is compared: what is direct in both counts twice more, what is Winograd's once more, and
         # the direct twin of that not at all.
         if not samples:
             sys.exit("where_time_goes: winograd needs perf: its kernels are our own, which oneDNN does not tell of")
         all_ms = sum(kernel.ms for kernel in found)
         found = [kernel for kernel in found if not kernel.own_elsewhere]
-        samples[LIBRARY] *= sum(kernel.ms for kernel in found) / all_ms
+        samples[LIBRARY] *= sum(kernel.ms for kernel in found) / max(all_ms, 1e-9)
         for name in samples:
             if "Winograd" in name:
                 samples[name] *= (repeats + 3) / (repeats + 2)

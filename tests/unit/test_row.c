@@ -20,14 +20,17 @@ static conv_shape row(size_t in, size_t out)
 static const backend_def *backend(void)
 {
     const backend_def *b = backend_find("onednn");
-    const conv_shape s = row(1, 1);
     if (b == NULL) {
         print_message("skipped: built without oneDNN\n");
         skip();
     }
     assert_ok(b->start());
-    if (b->block() != 16 || !row_possible(&s, allowed)) {
-        print_message("skipped: no AVX-512 here, or not of this compiler\n");
+#if !defined(__x86_64__) || defined(__clang__)
+    print_message("skipped: not of this compiler\n");
+    skip();
+#endif
+    if (b->block() != 16) {
+        print_message("skipped: no AVX-512 here\n");
         skip();
     }
     return b;
@@ -130,10 +133,16 @@ static void a_not_a_number_stays_one(void **state)
     (void)backend();
     made m = open_made(21, 4, (conv_pass){.relu = true, .quick = true});
     float *x = random_floats(m.a, 2 * 21, 5), *out = random_floats(m.a, 2 * 4, 6);
-    x[20] = NAN; /* of the first sample; what lies behind a row is not read */
+    x[20] = NAN; /* of the first sample, its last */
     run(&m, 2, x, out);
     for (size_t i = 0; i < 8; i++) {
         assert_true(isnan(out[i]) == (i < 4));
+    }
+    x[20] = 0.0f;
+    x[21] = NAN; /* of the second, its first: what lies behind a row is not read */
+    run(&m, 2, x, out);
+    for (size_t i = 0; i < 8; i++) {
+        assert_true(isnan(out[i]) == (i >= 4));
     }
     arena_close(&m.a);
 }

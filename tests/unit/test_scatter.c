@@ -88,8 +88,10 @@ static void sums_are_those_of_the_definition(void **state)
     (void)state;
     static const size_t blocks[] = {1, 8, 16};
     static const double shares[] = {0.02, 0.1, 0.5, 0.9, 1.0};
-    for (size_t i = 0; i < COUNT(blocks) * COUNT(shares) * 8; i++) {
-        check(10 * i, blocks[i % COUNT(blocks)], shares[i / COUNT(blocks) % COUNT(shares)], i / (COUNT(blocks) * COUNT(shares)) / 2 * 5, i / (COUNT(blocks) * COUNT(shares)) % 2 == 1);
+    for (size_t b = 0; b < COUNT(blocks); b++) {
+        for (size_t k = 0; k < COUNT(shares) * 8; k++) {
+            check(10 * k, blocks[b], shares[k % COUNT(shares)], k / COUNT(shares) / 2 * 5, k / COUNT(shares) % 2 == 1);
+        }
     }
 }
 
