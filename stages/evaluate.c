@@ -48,7 +48,7 @@ static status spread_all(stage_ctx *c, const evaluator *e, evaluate_point *point
     return STATUS_OK;
 }
 
-/* As if every point of a curve had a network of its own: how many are the same is known when a model's turn comes (skip_shared). */
+/* As if every point of a curve had a network of its own: how many are the same is known when the stage begins (skip_shared). */
 static double work(const stage_ctx *c)
 {
     const study *s = c->study;
@@ -60,8 +60,8 @@ static double work(const stage_ctx *c)
     return images / (double)c->comm->size;
 }
 
-/* Points that share a network with others, or whose network is known from an earlier round, are no work. */
-static void skip_shared(const stage_ctx *c, const evaluator *e)
+/* Points of a model that share a network with others, or whose network is known from an earlier round: images that are no work. */
+static double shared_images(const stage_ctx *c, const evaluator *e)
 {
     double images = 0.0;
     for (size_t i = 0; i < e->n_sets; i++) {
@@ -69,9 +69,23 @@ static void skip_shared(const stage_ctx *c, const evaluator *e)
         const size_t first = p->points[0].first, uses = masks_set_end(&e->masks, first) - masks_set_begin(&e->masks, first);
         images += (double)((uses - p->n_new) * p->n_batches * c->study->config->micro_batch);
     }
+    return images;
+}
+
+/* Of all models, before the turn of the first: what is left is told for the stage as a whole. */
+static status skip_shared(const stage_ctx *c, arena *a)
+{
+    double images = 0.0;
+    for (size_t m = 0; m < c->study->n_models && c->items->skip != NULL; m++) {
+        evaluator e;
+        arena_release(a);
+        TRY(evaluator_plan(c, a, m, &e));
+        images += shared_images(c, &e);
+    }
     if (c->items->skip != NULL) {
         c->items->skip(c->items->progress, images / (double)c->comm->size);
     }
+    return STATUS_OK;
 }
 
 /* What is known already into the counters, what is new into the cache. */
@@ -99,12 +113,12 @@ static status run_all(stage_ctx *c, arena *a, arena *small, arena *scratch)
     const study *s = c->study;
     evaluate_point *points = arena_alloc(c->arena, s->n_cells * s->config->n_rates, sizeof *points);
     TRY(comm_agree(c->comm, points == NULL ? (status){ST_ENVIRONMENT} : STATUS_OK));
+    TRY(comm_agree(c->comm, skip_shared(c, a)));
     for (size_t m = 0; m < s->n_models; m++) {
         evaluator e;
         arena_release(a);
         arena_release(small);
         TRY(comm_agree(c->comm, evaluator_open(c, a, small, scratch, m, &e)));
-        skip_shared(c, &e);
         TRY(comm_agree(c->comm, c->comm->rank == 0 ? evaluate_note_curves(&e, scratch) : STATUS_OK));
         TRY(evaluate_whole(&e, a));
         TRY(evaluate_pruned(&e, a));
