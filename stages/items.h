@@ -30,7 +30,7 @@ typedef struct item_service {
     bool only_join;          /* nothing is computed: what is missing is counted, and an error where a search goes on from it */
     status (*rescan)(struct item_service *s); /* collective: looks what other jobs have finished meanwhile; NULL: there are none */
     void *context;           /* of rescan */
-    void (*skip)(void *progress, double images); /* told of items that need not be computed; NULL: nobody is */
+    void (*skip)(void *progress, double images); /* told of work that is none; < 0: there is more than was counted; NULL: nobody is */
     void *progress;
     uint32_t study;          /* items of several studies share the journal (a search, and what it reports): which this is; 0: the only one, or the last */
     size_t n_restored, n_computed; /* of this rank */
@@ -63,6 +63,9 @@ MUST_CHECK status items_open(comm *c, arena *a, item_service *out);
 /* Collective. All ranks leave with OK or none does. With a journal, ST_STOPPED means that what was finished is kept. `a`: for as long as it
  * runs. */
 MUST_CHECK status items_run(item_service *s, arena *a, const item_list *list);
+
+/* Of all images that a stage has, those that a rank of this job has on the average: with an array of jobs, its share of the job's share. */
+double items_part(const item_service *s);
 
 size_t items_missing(const item_service *s); /* of all kinds, the damaged ones too */
 /* All kinds of which some are missing, with their numbers: "3 of 40 explained micro-batches, 12 of 95 pruned networks x runs". */
