@@ -57,7 +57,7 @@ static double work(const stage_ctx *c)
         const sample_list *samples = &s->evaluations[s->tasks[s->cells[i].task].evaluation].samples;
         images += (double)(study_batches(samples, s->config->micro_batch) * s->config->micro_batch * s->config->n_rates);
     }
-    return images * items_part(c->items);
+    return images * stage_part(c);
 }
 
 /* Points of a model that share a network with others, or whose network is known from an earlier round: images that are no work. */
@@ -86,7 +86,7 @@ static status announce(stage_ctx *c, arena *a, arena *scratch)
         TRY(c->comm->rank == 0 ? evaluate_note_curves(&e, scratch) : STATUS_OK);
     }
     if (c->items->skip != NULL) {
-        c->items->skip(c->items->progress, images * items_part(c->items));
+        c->items->skip(c->items->progress, images * stage_part(c));
     }
     return STATUS_OK;
 }

@@ -39,11 +39,6 @@ status items_open(comm *c, arena *a, item_service *out)
 
 /* ---- how much there is to do, for who looks on ---- */
 
-double items_part(const item_service *s)
-{
-    return 1.0 / ((double)s->comm->size * (double)s->n_tasks);
-}
-
 /* How much of an item is counted as work of this job: as much as of any, until it is known whose it is; of those that other jobs do, nothing. */
 static double counted(const work *w)
 {

@@ -64,9 +64,6 @@ MUST_CHECK status items_open(comm *c, arena *a, item_service *out);
  * runs. */
 MUST_CHECK status items_run(item_service *s, arena *a, const item_list *list);
 
-/* Of all images that a stage has, those that a rank of this job has on the average: with an array of jobs, its share of the job's share. */
-double items_part(const item_service *s);
-
 size_t items_missing(const item_service *s); /* of all kinds, the damaged ones too */
 /* All kinds of which some are missing, with their numbers: "3 of 40 explained micro-batches, 12 of 95 pruned networks x runs". */
 MUST_CHECK status items_missing_text(arena *a, const item_service *s, const char **out);

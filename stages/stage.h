@@ -96,6 +96,8 @@ typedef struct stage_ctx {
     heatmaps_output heatmaps;
 } stage_ctx;
 
+double stage_part(const stage_ctx *c); /* of a stage's images, those that a rank has on the average: of a job of an array, of its share */
+
 typedef struct stage_def {
     const char *name, *help;
     /* Images that this rank will send through a network at most, and in a job of an array its share of them: the work that tick() counts down, and

@@ -34,7 +34,7 @@ static void tick(void *seen_, double images)
     s->ticked += images;
 }
 
-static void skip(void *seen_, double images)
+static void take_back(void *seen_, double images)
 {
     seen *s = seen_;
     s->skipped += images;
@@ -61,7 +61,7 @@ static seen run_stage(const stage_def *stage, item_service *items)
     ctx.tick = tick;
     ctx.progress = &s;
     ctx.items = items;
-    items->skip = skip;
+    items->skip = take_back;
     items->progress = &s;
     const double said = of_all(stage->work(&ctx));
     assert_ok(stage->run(&ctx));
