@@ -338,7 +338,7 @@ static double work(const stage_ctx *c)
         }
         passes += s->part == PART_TUNING && settings > 0 ? attribute_tree_passes(settings) * study_batches(&s->explained, s->config->micro_batch) : 0;
     }
-    return (double)(passes * s->config->micro_batch) / (double)c->comm->size;
+    return (double)(passes * s->config->micro_batch) * stage_part(c);
 }
 
 /* What a search has proposed for a model: all in one tree. */

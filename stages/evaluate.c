@@ -48,7 +48,7 @@ static status spread_all(stage_ctx *c, const evaluator *e, evaluate_point *point
     return STATUS_OK;
 }
 
-/* As if every point of a curve had a network of its own: how many are the same is known when a model's turn comes (skip_shared). */
+/* As if every point of a curve had a network of its own: how many are the same is known when the stage begins (announce). */
 static double work(const stage_ctx *c)
 {
     const study *s = c->study;
@@ -57,11 +57,11 @@ static double work(const stage_ctx *c)
         const sample_list *samples = &s->evaluations[s->tasks[s->cells[i].task].evaluation].samples;
         images += (double)(study_batches(samples, s->config->micro_batch) * s->config->micro_batch * s->config->n_rates);
     }
-    return images / (double)c->comm->size;
+    return images * stage_part(c);
 }
 
-/* Points that share a network with others, or whose network is known from an earlier round, are no work. */
-static void skip_shared(const stage_ctx *c, const evaluator *e)
+/* Points of a model that share a network with others, or whose network is known from an earlier round: images that are no work. */
+static double shared_images(const stage_ctx *c, const evaluator *e)
 {
     double images = 0.0;
     for (size_t i = 0; i < e->n_sets; i++) {
@@ -69,9 +69,26 @@ static void skip_shared(const stage_ctx *c, const evaluator *e)
         const size_t first = p->points[0].first, uses = masks_set_end(&e->masks, first) - masks_set_begin(&e->masks, first);
         images += (double)((uses - p->n_new) * p->n_batches * c->study->config->micro_batch);
     }
-    if (c->items->skip != NULL) {
-        c->items->skip(c->items->progress, images / (double)c->comm->size);
+    return images;
+}
+
+/* Who looks on is told of all models before the turn of the first: what is no work, and which items make which curves. */
+static status announce(stage_ctx *c, arena *a, arena *scratch)
+{
+    double images = 0.0;
+    for (size_t m = 0; m < c->study->n_models; m++) {
+        evaluator e;
+        arena_release(a);
+        TRY(evaluator_plan(c, a, m, &e));
+        e.stage = c;
+        images += shared_images(c, &e);
+        arena_reset(scratch);
+        TRY(c->comm->rank == 0 ? evaluate_note_curves(&e, scratch) : STATUS_OK);
     }
+    if (c->items->skip != NULL) {
+        c->items->skip(c->items->progress, images * stage_part(c));
+    }
+    return STATUS_OK;
 }
 
 /* What is known already into the counters, what is new into the cache. */
@@ -99,13 +116,12 @@ static status run_all(stage_ctx *c, arena *a, arena *small, arena *scratch)
     const study *s = c->study;
     evaluate_point *points = arena_alloc(c->arena, s->n_cells * s->config->n_rates, sizeof *points);
     TRY(comm_agree(c->comm, points == NULL ? (status){ST_ENVIRONMENT} : STATUS_OK));
+    TRY(comm_agree(c->comm, announce(c, a, scratch)));
     for (size_t m = 0; m < s->n_models; m++) {
         evaluator e;
         arena_release(a);
         arena_release(small);
         TRY(comm_agree(c->comm, evaluator_open(c, a, small, scratch, m, &e)));
-        skip_shared(c, &e);
-        TRY(comm_agree(c->comm, c->comm->rank == 0 ? evaluate_note_curves(&e, scratch) : STATUS_OK));
         TRY(evaluate_whole(&e, a));
         TRY(evaluate_pruned(&e, a));
         comm_sum_i64(c->comm, e.n_counters, e.counters);
