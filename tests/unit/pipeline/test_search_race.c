@@ -145,6 +145,43 @@ static void rounds_run_the_unpruned_network_once(void **state)
     arena_close(&all->cache.arena);
 }
 
+/* The stages of a round of the first n settings. */
+static stage_ctx run_stages(target *t, size_t n, mask_cache *cache)
+{
+    stage_ctx c = {.comm = &world, .arena = memory, .tick = progress_tick, .progress = t->bar, .items = &t->journal->items, .cache = cache,
+                   .reference_mark = t->reference_mark, .evaluation_mark = t->evaluation_mark};
+    study *s = arena_alloc(memory, 1, sizeof *s);
+    assert_non_null(s);
+    assert_ok(search_study_settings(memory, &t->tuning, n, t->point));
+    *s = t->tuning.study;
+    c.study = s;
+    for (size_t i = 0; i < stage_count; i++) {
+        assert_ok(search_runs(stage_table[i]->name) ? stage_table[i]->run(&c) : STATUS_OK);
+    }
+    return c;
+}
+
+/* Pruned networks are compared with what the unpruned one said in an earlier round. */
+static void predictions_are_remembered(void **state)
+{
+    (void)state;
+    enum { FIRST = 2, ALL = 8 };
+    target *t = start("sobol, trials: 16");
+    const stage_ctx before = run_stages(t, FIRST, &t->cache), again = run_stages(t, ALL, &t->cache), fresh = run_stages(t, ALL, NULL);
+    const size_t n_rates = t->tuning.config.n_rates;
+    uint64_t agreeing = 0;
+    for (size_t i = 0; i < fresh.study->n_cells * n_rates; i++) {
+        const evaluate_point *p = &again.evaluate.points[i], *q = &fresh.evaluate.points[i];
+        assert_int_equal(p->agree, q->agree);
+        assert_int_equal(p->correct[PREDICTION_RESTRICTED], q->correct[PREDICTION_RESTRICTED]);
+        assert_true(p->loss_sum == q->loss_sum);
+        agreeing += i % n_rates == 0 ? 0 : q->agree;
+    }
+    assert_true(agreeing > 0);
+    assert_true(again.evaluate.n_evaluated > 0 && before.evaluate.n_evaluated + again.evaluate.n_evaluated == fresh.evaluate.n_evaluated);
+    arena_close(&t->cache.arena);
+}
+
 static const search_part *foresee(const char *of, const char *method, search_forecast *f)
 {
     study extended;
@@ -240,6 +277,7 @@ int main(int argc, char **argv)
         TEST_WITH_MEMORY(a_race_does_nothing_twice),
         TEST_WITH_MEMORY(rungs_of_more_images_explain_nothing),
         TEST_WITH_MEMORY(rounds_run_the_unpruned_network_once),
+        TEST_WITH_MEMORY(predictions_are_remembered),
         TEST_WITH_MEMORY(explanations_are_foreseen),
         TEST_WITH_MEMORY(known_networks_are_foreseen),
         TEST_WITH_MEMORY(binomial_variance_is_that_of_the_objective),
