@@ -16,7 +16,6 @@ typedef struct counting {
     arena *scratch;
     bool known;         /* masks of earlier rounds are known, by part of the images */
     double masks;       /* bytes for the masks of the round at hand, as if none of them were known */
-    size_t predictions; /* bytes of what unpruned networks have said, of the part that has most */
 } counting;
 
 static void keep_most(const counting *c, size_t stage, const stage_forecast *one, size_t n_parts)
@@ -73,7 +72,7 @@ static status count_round(counting *c, arena *a, const study *s, size_t n_parts,
         if (c->known && one.distinct > 0) {
             const size_t predictions = remembered_predictions(s, n_parts);
             c->masks = (double)remembered(s, one.distinct, n_parts);
-            c->predictions = predictions > c->predictions ? predictions : c->predictions;
+            c->part->predictions = predictions > c->part->predictions ? predictions : c->part->predictions; /* of a rung's images the next one has all */
         }
     }
     c->part->rankings += times * (double)s->config->n_criteria;
@@ -222,9 +221,8 @@ static status count_part(counting *c, arena *a, arena *rounds, const study *s, s
         c->to->proposals = proposals > c->to->proposals ? proposals : c->to->proposals;
     }
     TRY(fill(c->scratch, &t));
-    c->predictions = 0;
     TRY(count_rounds(c, rounds, &t));
-    const size_t known = c->part->masks + c->predictions + c->part->sums;
+    const size_t known = c->part->masks + c->part->predictions + c->part->sums;
     c->to->known = known > c->to->known ? known : c->to->known;
     TRY(count_trials(c, &t));
     TRY(settings_open(a, t.tuning.space.options, &t.tuning.model, &t.tuning.space)); /* outlives the part */

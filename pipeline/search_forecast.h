@@ -10,8 +10,7 @@ typedef struct search_part {
     double settings; /* how often the curves of one setting on everything would take as long as those of all rounds */
     double macs;     /* multiply-adds of all explanations */
     double rankings; /* settings that are ranked, in all rounds */
-    size_t masks;    /* bytes for masks that are known, */
-    size_t sums;     /* and for sums of relevance */
+    size_t masks, predictions, sums; /* bytes for masks that are known, for what the unpruned network has said, and for sums of relevance */
 } search_part;
 
 typedef struct search_forecast {
