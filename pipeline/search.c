@@ -97,9 +97,12 @@ static status run_round(target *t, size_t n)
 static status run_target(target *t)
 {
     const config_search *o = t->tuning.space.options;
-    if (search_is_whole(o)) {
+    if (o->method == SEARCH_EVERYTHING) {
+        return search_exhaust(t);
+    }
+    if (o->method == SEARCH_BY_HALVING) {
         search_fill(t);
-        return o->method == SEARCH_EVERYTHING ? run_round(t, t->room) : search_race(t);
+        return search_race(t);
     }
     for (size_t n = 1; t->n < t->room && n > 0;) {
         TRY(comm_agree(t->comm, propose(t, &n)));
@@ -114,6 +117,7 @@ status search_target_open(target *t, arena *scratch)
 {
     TRY(search_study_open(t->a, scratch, t->study, t->model, t->kind, &t->tuning));
     TRY(search_study_trials(&t->tuning, &t->room));
+    t->cut = search_cut_of(&t->tuning, t->room, 0.0);
     TRY_ALLOC(t->point, t->a, t->room * t->tuning.space.space.n);
     TRY_ALLOC(t->measure, t->a, t->room * n_kinds(t) * COLUMNS);
     TRY_ALLOC(t->cost, t->a, t->room);

@@ -188,13 +188,33 @@ static status place_holders(arena *a, const study *s, const target *t, search_ou
     return STATUS_OK;
 }
 
+/* All of an exhaustive search, one after the other. */
+static status count_cut(counting *c, arena *a, target *t)
+{
+    double masks = 0.0;
+    for (size_t i = 0; i < t->cut.n; i++) {
+        const size_t lists = arena_bytes(a);
+        search_round round;
+        TRY(search_cut_round(a, t, &t->cut, i, &round));
+        keep_lists(c, arena_bytes(a) - lists);
+        TRY(count_round(c, a, &t->tuning.study, 0, 1.0));
+        masks += c->masks;
+    }
+    c->part->settings = (double)t->room;
+    c->part->masks = (size_t)masks;
+    return STATUS_OK;
+}
+
 static status count_rounds(counting *c, arena *a, target *t)
 {
     const config_search *o = t->tuning.space.options;
+    if (o->method == SEARCH_EVERYTHING) {
+        return count_cut(c, a, t);
+    }
     if (o->method == SEARCH_BY_HALVING) {
         return count_race(c, a, t);
     }
-    return count_rounds_of(c, a, t, search_is_whole(o) || o->batch > t->room ? t->room : o->batch);
+    return count_rounds_of(c, a, t, o->batch > t->room ? t->room : o->batch);
 }
 
 /* Every setting; or as many as will be tried, evenly spread, in place of what will be proposed. */
@@ -221,6 +241,7 @@ static status count_part(counting *c, arena *a, arena *rounds, const study *s, s
         c->to->proposals = proposals > c->to->proposals ? proposals : c->to->proposals;
     }
     TRY(fill(c->scratch, &t));
+    c->known = t.cut.n > 1 || t.tuning.space.options->method != SEARCH_EVERYTHING;
     TRY(count_rounds(c, rounds, &t));
     const size_t known = c->part->masks + c->part->predictions + c->part->sums;
     c->to->known = known > c->to->known ? known : c->to->known;
@@ -231,7 +252,7 @@ static status count_part(counting *c, arena *a, arena *rounds, const study *s, s
 
 static status count_parts(comm *c, arena *a, arena *scratch, const study *s, search_forecast *out, search_outcome *found)
 {
-    counting counts = {.comm = c, .to = out, .scratch = scratch, .known = s->config->search.method != SEARCH_EVERYTHING};
+    counting counts = {.comm = c, .to = out, .scratch = scratch};
     status st = STATUS_OK;
     for (size_t i = 0; i < out->n_parts && status_ok(st); i++) {
         arena *rounds = NULL;

@@ -11,6 +11,12 @@
 /* Columns of a setting: its measures, then the objective's error over the seeds, and its variance by the images alone. */
 enum { MEASURES = CONFIG_OBJECTIVES, COLUMN_ERROR = MEASURES, COLUMN_BINOMIAL, COLUMNS };
 
+/* Rounds of an exhaustive search: one for each choice of the first so many dimensions of the order in which relevance walks. */
+typedef struct search_cut {
+    size_t n;                                /* rounds */
+    size_t n_dimensions, dimension[SEARCH_GROUPS + 1];
+} search_cut;
+
 /* One model and kind of components, or in an exhaustive search all kinds of a model together. */
 typedef struct target {
     comm *comm;
@@ -22,6 +28,7 @@ typedef struct target {
     size_t model, kind;
     search_study tuning;
     mask_cache cache;
+    search_cut cut; /* of an exhaustive search */
     size_t n, n_rounds, n_masks, n_evaluated;
     uint64_t n_images, n_explained;
     size_t room;
@@ -84,6 +91,13 @@ MUST_CHECK status search_sums_recall(arena *a, const target *t, const known_sums
 MUST_CHECK status search_sums_keep(const target *t, const search_round *round, const double *const *sums, const bool alive[], known_sums *k);
 /* Bytes that keeping takes, of so many settings of the rung with scores of their own. */
 size_t search_sums_bytes(const target *t, const study *rung, size_t settings);
+
+/* Local (pipeline/search_cut.c). As few rounds as keep the masks of each within `most` bytes; 0: within what a search takes. */
+search_cut search_cut_of(const search_study *s, size_t settings, double most);
+/* Local. Its settings, which become those of the target's study. */
+MUST_CHECK status search_cut_round(arena *a, target *t, const search_cut *cut, size_t number, search_round *out);
+/* Collective: every setting, in the rounds of t->cut. */
+MUST_CHECK status search_exhaust(target *t);
 
 /* Collective (pipeline/search_race.c): every setting, by successive halving. */
 MUST_CHECK status search_race(target *t);

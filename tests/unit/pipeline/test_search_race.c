@@ -182,6 +182,33 @@ static void predictions_are_remembered(void **state)
     arena_close(&t->cache.arena);
 }
 
+/* A large exhaustive search goes in rounds, of settings that share the beginning of their walks. */
+static void an_exhaustive_search_is_cut(void **state)
+{
+    (void)state;
+    target *all = start("exhaustive"), *rounds = start("exhaustive");
+    const space *s = &all->tuning.space.space;
+    const double bytes = (double)all->tuning.model.graph->n_components * 4.0 * 20.0; /* a setting's masks: four seeds, 20 rates */
+    assert_int_equal(all->cut.n, 1);
+    assert_int_equal(search_cut_of(&all->tuning, 16, 16.0 * bytes).n, 1);
+    assert_int_equal(search_cut_of(&all->tuning, 16, 16.0 * bytes - 1.0).n, 2); /* by fc */
+    assert_int_equal(search_cut_of(&all->tuning, 16, 8.0 * bytes - 1.0).n, 4);
+    assert_int_equal(search_cut_of(&all->tuning, 16, 1.0).n, 8);                /* there are no smaller ones */
+    rounds->cut = search_cut_of(&rounds->tuning, rounds->room, 4.0 * bytes);
+    assert_int_equal(rounds->cut.n, 4);
+    assert_ok(search_exhaust(all));
+    assert_ok(search_exhaust(rounds));
+    assert_int_equal(rounds->n_rounds, 4);
+    for (size_t i = 0; i < rounds->room; i++) {
+        assert_int_equal(rounds->round[i], (size_t)rounds->point[i * s->n + 3] * 2 + (size_t)rounds->point[i * s->n + 2]);
+    }
+    assert_nothing_twice(rounds);
+    assert_memory_equal(rounds->measure, all->measure, all->room * COLUMNS * sizeof(double));
+    assert_true(rounds->n == all->n && rounds->n_evaluated == all->n_evaluated && rounds->n_images == all->n_images && rounds->n_explained == all->n_explained);
+    arena_close(&rounds->cache.arena);
+    arena_close(&all->cache.arena);
+}
+
 static const search_part *foresee(const char *of, const char *method, search_forecast *f)
 {
     study extended;
@@ -282,6 +309,7 @@ int main(int argc, char **argv)
         TEST_WITH_MEMORY(a_race_does_nothing_twice),
         TEST_WITH_MEMORY(rungs_of_more_images_explain_nothing),
         TEST_WITH_MEMORY(rounds_run_the_unpruned_network_once),
+        TEST_WITH_MEMORY(an_exhaustive_search_is_cut),
         TEST_WITH_MEMORY(predictions_are_remembered),
         TEST_WITH_MEMORY(explanations_are_foreseen),
         TEST_WITH_MEMORY(known_networks_are_foreseen),
