@@ -202,7 +202,7 @@ static status find_twins(const race *r, arena *a, size_t n_seeds, const size_t *
     for (size_t i = 0; i < t->room; i++) {
         size_t first = 0;
         while (first < i && (!r->alive[first] || twin[first] != first ||
-                             memcmp(measure_of(t, first, 0), measure_of(t, i, 0), COLUMNS * sizeof(double)) != 0 ||
+                             memcmp(measure_of(t, first, 0), measure_of(t, i, 0), COLUMN_BINOMIAL * sizeof(double)) != 0 ||
                              memcmp(r->by_seed + first * n_seeds, r->by_seed + i * n_seeds, n_seeds * sizeof *r->by_seed) != 0)) {
             first++;
         }
