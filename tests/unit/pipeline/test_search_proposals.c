@@ -53,11 +53,9 @@ static void only_a_process_takes_time(void **state)
     }
 }
 
-/* As long as the proposals that are made, within a factor of four: a fit may end early, and others use the machine. */
-static void time_is_that_of_proposals(void **state)
+/* Seconds that are foreseen for a search, over those that its proposals take. */
+static double compare_times(const target *t)
 {
-    (void)state;
-    const target *t = open_target("method: bayes, continuous: true, trials: 64, batch: 8");
     const space *s = &t->tuning.space.space;
     const search_options options = search_engine_options(t->tuning.space.options);
     double *point = arena_alloc(memory, t->room * s->n, sizeof *point), said = 0.0;
@@ -74,9 +72,20 @@ static void time_is_that_of_proposals(void **state)
             trials[i] = (search_trial){.point = point + i * s->n, .state = TRIAL_DONE, .value = sin(3.0 * point[i * s->n]) + 0.1 * (double)(i % 3), .variance = 1e-3};
         }
     }
-    const double took = log_seconds() - started;
-    if (!(said > 0.25 * took && said < 4.0 * took)) {
-        fail_msg("%g s are foreseen for proposals that took %g s", said, took);
+    return said / (log_seconds() - started);
+}
+
+/* As long as the proposals that are made, within a factor of four, since a fit may end early; once in three times, since others use the machine. */
+static void time_is_that_of_proposals(void **state)
+{
+    (void)state;
+    const target *t = open_target("method: bayes, continuous: true, trials: 64, batch: 8");
+    double ratio = compare_times(t);
+    for (size_t i = 0; i < 2 && !(ratio > 0.25 && ratio < 4.0); i++) {
+        ratio = compare_times(t);
+    }
+    if (!(ratio > 0.25 && ratio < 4.0)) {
+        fail_msg("%g times the seconds that proposals take are foreseen", ratio);
     }
 }
 
