@@ -35,14 +35,20 @@ static status spread(stage_ctx *c, const evaluator *e, const set_plan *p, const 
     return STATUS_OK;
 }
 
+/* Networks of a set that are run now. */
+static size_t to_run(const set_plan *p)
+{
+    return p->n_new + !p->points[0].known;
+}
+
 static status spread_all(stage_ctx *c, const evaluator *e, evaluate_point *points)
 {
     for (size_t i = 0; i < e->n_sets; i++) {
         for (size_t k = 0; k < e->sets[i].n_points; k++) {
             TRY(spread(c, e, &e->sets[i], &e->sets[i].points[k], points));
         }
-        c->evaluate.n_evaluated += e->sets[i].n_new;
-        c->evaluate.n_images += (uint64_t)e->sets[i].n_new * e->sets[i].set->samples.n;
+        c->evaluate.n_evaluated += to_run(&e->sets[i]);
+        c->evaluate.n_images += (uint64_t)to_run(&e->sets[i]) * e->sets[i].set->samples.n;
     }
     c->evaluate.n_masks += e->masks.n;
     return STATUS_OK;
@@ -67,7 +73,7 @@ static double shared_images(const stage_ctx *c, const evaluator *e)
     for (size_t i = 0; i < e->n_sets; i++) {
         const set_plan *p = &e->sets[i];
         const size_t first = p->points[0].first, uses = masks_set_end(&e->masks, first) - masks_set_begin(&e->masks, first);
-        images += (double)((uses - p->n_new) * p->n_batches * c->study->config->micro_batch);
+        images += (double)((uses - to_run(p)) * p->n_batches * c->study->config->micro_batch);
     }
     return images;
 }
@@ -91,19 +97,50 @@ static status announce(stage_ctx *c, arena *a, arena *scratch)
     return STATUS_OK;
 }
 
+static size_t predictions_of(const evaluator *e, const set_plan *p)
+{
+    return p->n_batches * e->stage->study->config->micro_batch;
+}
+
+/* Before pruned networks are compared with it: what an unpruned network that is not run again takes each sample for. */
+static void recall_predictions(const mask_cache *cache, evaluator *e)
+{
+    for (size_t i = 0; i < e->n_sets; i++) {
+        const set_plan *p = &e->sets[i];
+        if (p->points[0].known) {
+            const int64_t *noted = mask_cache_find(cache, e->model, p->set->number, p->points[0].digest);
+            memcpy(e->unpruned + p->predictions, noted + counters_size(p->set), predictions_of(e, p) * sizeof e->unpruned[0]);
+        }
+    }
+}
+
+/* The unpruned network's predictions are noted behind its counters. */
+static status note_whole(mask_cache *cache, const evaluator *e, const set_plan *p)
+{
+    const size_t n = counters_size(p->set), bytes = predictions_of(e, p) * sizeof e->unpruned[0];
+    const mask_point *m = &p->points[0];
+    int64_t *noted;
+    TRY_ALLOC(noted, e->scratch, n + counters_predictions(predictions_of(e, p)));
+    memcpy(noted, e->counters + m->counters, n * sizeof *noted);
+    memcpy(noted + n, e->unpruned + p->predictions, bytes);
+    const status st = mask_cache_add(cache, e->model, p->set->number, m->digest, n + counters_predictions(predictions_of(e, p)), noted);
+    arena_reset(e->scratch);
+    return st;
+}
+
 /* What is known already into the counters, what is new into the cache. */
 static status exchange(mask_cache *cache, evaluator *e)
 {
     for (size_t i = 0; i < e->n_sets; i++) {
         const set_plan *p = &e->sets[i];
         const size_t n = counters_size(p->set);
-        for (size_t k = 1; k < p->n_points; k++) {
+        for (size_t k = 0; k < p->n_points; k++) {
             const mask_point *m = &p->points[k];
             int64_t *own = e->counters + m->counters;
             if (m->known) {
                 memcpy(own, mask_cache_find(cache, e->model, p->set->number, m->digest), n * sizeof *own);
             } else {
-                TRY(mask_cache_add(cache, e->model, p->set->number, m->digest, n, own));
+                TRY(m->unpruned ? note_whole(cache, e, p) : mask_cache_add(cache, e->model, p->set->number, m->digest, n, own));
             }
         }
     }
@@ -123,6 +160,7 @@ static status run_all(stage_ctx *c, arena *a, arena *small, arena *scratch)
         arena_release(small);
         TRY(comm_agree(c->comm, evaluator_open(c, a, small, scratch, m, &e)));
         TRY(evaluate_whole(&e, a));
+        recall_predictions(c->cache, &e);
         TRY(evaluate_pruned(&e, a));
         comm_sum_i64(c->comm, e.n_counters, e.counters);
         TRY(comm_agree(c->comm, c->cache == NULL ? STATUS_OK : exchange(c->cache, &e)));
