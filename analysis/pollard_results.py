@@ -10,6 +10,7 @@
     >>> r.model("digits_vgg_bn").layer.values
     >>> s = r.statistics("digits_vgg_bn", "filters", "lrp-epsilon") # mean, variance, standard error over the images
     >>> r.audit("digits_vgg_bn", "lrp-epsilon").growth.max("set")   # where relevance grows
+    >>> r.accuracy_at(0.5)                                          # accuracy with half of the components gone, with standard errors
     >>> r.rates_frame()                                             # accuracy, agreement and loss by rate, with standard errors
     >>> r.class_frame().groupby(["criterion", "class_name", "rate"]).accuracy.mean()
     >>> print(r.provenance()["config"])
@@ -143,6 +144,23 @@ class Results:
         of = frame.groupby([*_ROW, "rate"], sort=False)[names]
         return of.mean().join(of.sem().add_suffix("_error")).join(of.size().rename("seeds")).reset_index()
 
+    def _rate_index(self, rate):
+        """Which of the study's rates this is. Nothing is interpolated: between two rates no network was measured."""
+        rates = self.curves.rate.values
+        found = [i for i, r in enumerate(rates) if abs(r - rate) < 1e-9]
+        if not found:
+            raise KeyError(f"the study has no rate {rate:g}; it has {', '.join(f'{r:g}' for r in rates)}")
+        return found[0]
+
+    def accuracy_at(self, rate):
+        """Top-1 accuracy at one rate, whose area over all rates is A_PR: a row per model, kind, criterion, task and number of references.
+
+        `accuracy` is the mean over the seeds, `accuracy_error` its standard error (NaN with one seed), `seeds` how many there are.
+        """
+        curves = self.curves.isel(rate=self._rate_index(rate))
+        of = curves[[*_ROW, "seed", "accuracy"]].drop_vars("rate").to_dataframe().groupby(_ROW, sort=False).accuracy
+        return of.mean().to_frame().join(of.sem().rename("accuracy_error")).join(of.size().rename("seeds")).reset_index()
+
     def class_frame(self):
         """Accuracy of every class at every rate: a row per cell, rate and class of its task, with the study's prediction.
 
@@ -169,16 +187,20 @@ class Results:
         """How much better one criterion is than another, paired over the seeds: one row per pair of criteria."""
         return self.group("differences").to_dataframe().reset_index(drop=True)
 
-    def paired_frame(self, along="references", of="a_pr_mean"):
+    def paired_frame(self, along="references", of="a_pr_mean", rate=None):
         """Differences between values of one key of the cells, paired over the seeds: a row per pair, all other keys being equal.
 
         along: "references", "task" or "criterion" (for A_PR of criteria the file has differences_frame()); of: a variable of /curves with
-        one number a cell. `difference` is that of `value` less that of `other`, with its standard error and 95 % confidence interval by
-        Student's t (NaN with one seed). Seeds draw the same images for every criterion, fewer and more of them, so their luck cancels.
+        one number a cell, or one with a number a rate and `rate`, such as ("criterion", "accuracy", 0.5). `difference` is that of `value`
+        less that of `other`, with its standard error and 95 % confidence interval by Student's t (NaN with one seed). Seeds draw the same
+        images for every criterion, fewer and more of them, so their luck cancels.
         """
         import pandas
 
-        frame = self.curves[[*_ROW, "seed", of]].drop_vars("rate", errors="ignore").to_dataframe().reset_index()
+        curves = self.curves if rate is None else self.curves.isel(rate=self._rate_index(rate))
+        if curves[of].dims != ("cell",):
+            raise ValueError(f"{of} has more than one number a cell; expected one that has not, or rate=")
+        frame = curves[[*_ROW, "seed", of]].drop_vars("rate", errors="ignore").to_dataframe().reset_index()
         keys = [key for key in _ROW if key != along and not (along == "task" and key == "n_classes")]
         rows = []
         for group, here in frame.groupby(keys, sort=False):

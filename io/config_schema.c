@@ -341,7 +341,7 @@ static const setting study_settings[STUDY_KEYS] = {
                                                  "ones lie over all ranks (ScaLAPACK), and their last digits depend on how many there are"}},
     [STUDY_CONVOLUTIONS] = {.field = {.name = "convolutions", .kind = FIELD_CHOICE, .choices = convolution_choices,
                                       .def = CONVOLUTIONS_DIRECT,
-                                      .help = "how accuracy is measured; winograd: where the library has it for a layer, which is "
+                                      .help = "how accuracy is measured; winograd: 3x3 at stride 1 on processors with AVX-512, which is "
                                               "faster and rounds more. Explanations are always direct"}},
     [STUDY_OUTPUT] = {.field = {.name = "output", .kind = FIELD_PATH,
                                 .help = "result file, relative to the working directory, not to the study file"},

@@ -200,6 +200,7 @@ typedef struct result_search {
     const int64_t *parent;              /* [n_trials] the trial that was taken for the best when this one was proposed; -1: none was */
     uint64_t n_masks, n_evaluated;      /* points of curves, and distinct masks that were run for them */
     uint64_t n_images;                  /* images through the networks of these masks and the unpruned one */
+    uint64_t n_explained;               /* reference images x settings with scores of their own whose relevance was worked out */
     const uint32_t *front;              /* [n_trials] 0: not complete; 1: no other setting is better in a_pr_mean, area_parameters and area_macs at once; 2: only those are; ... */
     double *held_out, *held_out_error;  /* [n_trials] the objective on images and seeds that the search never saw; NaN: not reported */
     const size_t *rank;                 /* [n_trials] 0: the best */

@@ -93,6 +93,7 @@ static status put_search(const results_writer *w, const result_search *s)
     TRY_OR(cleanup, st, h5_attr_count(&g, "n_masks", s->n_masks));
     TRY_OR(cleanup, st, h5_attr_count(&g, "n_evaluated", s->n_evaluated));
     TRY_OR(cleanup, st, h5_attr_count(&g, "n_images", s->n_images));
+    TRY_OR(cleanup, st, h5_attr_count(&g, "n_explained", s->n_explained));
     TRY_OR(cleanup, st, put_dimensions(&g, s));
     TRY_OR(cleanup, st, put_settings(&g, s));
     TRY_OR(cleanup, st, put_measures(&g, s));

@@ -54,7 +54,7 @@ static status try_search(comm *c, arena *a, stage_ctx *ctx, arena *work, arena *
         const double mine = f->seconds[i];
         TRY(slowest(c, a, mine, &f->seconds[i]));
     }
-    return STATUS_OK;
+    return slowest(c, a, f->proposal_seconds, &f->proposal_seconds);
 }
 
 static status try_stages(comm *c, arena *a, stage_ctx *ctx, arena *work, arena *images, const stage_forecast forecast[], double budget, double seconds[])

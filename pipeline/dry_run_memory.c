@@ -123,7 +123,9 @@ static void add_search(const search_forecast *search, double kept, rank_memory *
     if (search->n_parts == 0) {
         return;
     }
-    kept += (double)(search->trials + search->masks);
+    kept += (double)(search->trials + search->drawn + search->known);
+    keep_most(kept + (double)search->proposals, out->networks, "search", out);
+    kept += (double)search->lists;
     for (size_t i = 0; i < stage_count; i++) {
         kept += (double)search->stage[i].kept;
         keep_most(kept + (double)forecast_bytes(&search->stage[i]) + out->image, out->networks + (double)search->stage[i].shared, "search", out);
@@ -138,7 +140,7 @@ void dry_run_memory_sum(const stage_forecast stage[], const search_forecast *sea
     keep_most(out->start, out->networks, "start", out);
     add_search(search, kept, out);
     out->found = (double)search->trials;
-    kept += out->found;
+    kept += out->found + (double)search->drawn;
     for (size_t i = 0; i < stage_count; i++) {
         kept += (double)(stage[i].kept - (writes ? 0 : stage[i].gathered));
         keep_most(kept + (double)forecast_bytes(&stage[i]) + out->image, out->networks + (double)stage[i].shared, stage_table[i]->name, out);

@@ -305,7 +305,7 @@ static status print_memory(arena *a, FILE *to, const dry_run_report *r)
     const study *s = &r->plan->study;
     const rank_memory *m = &r->memory;
     rows t;
-    TRY(rows_open(a, COUNT(heading), heading, 2, 8 + 2 * stage_count * (FORECAST_PARTS + 2), &t));
+    TRY(rows_open(a, COUNT(heading), heading, 2, 11 + 2 * stage_count * (FORECAST_PARTS + 2), &t));
     TRY(add_memory(&t, "always", "program and libraries", m->program));
     TRY(add_memory(&t, "always", "networks, lists of images", m->study));
     TRY(add_memory(&t, "always", "digests of images",
@@ -318,8 +318,11 @@ static status print_memory(arena *a, FILE *to, const dry_run_report *r)
         TRY(add_memory(&t, search_stage(a, i), "image files, decoded", f->images > 0 ? m->image : 0.0));
         TRY(add_memory(&t, search_stage(a, i), "its output, of a round", (double)f->kept));
     }
-    TRY(add_memory(&t, "search", "masks that are known", (double)r->search.masks));
+    TRY(add_memory(&t, "search", "settings and samples of a round", (double)r->search.lists));
+    TRY(add_memory(&t, "search", "a proposal", (double)r->search.proposals));
+    TRY(add_memory(&t, "search", "masks and sums that are known", (double)r->search.known));
     TRY(add_memory(&t, "from search on", "settings", m->found));
+    TRY(add_memory(&t, "from search on", "tasks and samples of the search", (double)r->search.drawn));
     for (size_t i = 0; i < stage_count; i++) {
         const stage_forecast *f = &r->stage[i];
         for (size_t k = 0; k < f->n_parts; k++) {
@@ -388,7 +391,7 @@ static status print_time(arena *a, FILE *to, const dry_run_report *r)
         (void)fputs("\nTime: not tried, for want of memory.\n", to);
         return STATUS_OK;
     }
-    TRY(rows_open(a, COUNT(heading), heading, 1, 2 * stage_count + 2, &t));
+    TRY(rows_open(a, COUNT(heading), heading, 1, 2 * stage_count + 3, &t));
     const char *const start[] = {"start", duration(a, r->start_seconds)};
     TRY(rows_add(&t, start));
     for (size_t i = 0; i < stage_count && r->search.n_parts > 0; i++) {
@@ -397,6 +400,11 @@ static status print_time(arena *a, FILE *to, const dry_run_report *r)
         const char *const cells[] = {search_stage(a, i), arena_text(a, "%s %s", how, duration(a, r->search.seconds[i]))};
         TRY(r->search.seconds[i] == 0.0 ? STATUS_OK : rows_add(&t, cells));
         total += r->search.seconds[i];
+    }
+    if (r->search.proposal_seconds > 0.0) {
+        const char *const cells[] = {"search, proposals", arena_text(a, "about %s", duration(a, r->search.proposal_seconds))};
+        TRY(rows_add(&t, cells));
+        total += r->search.proposal_seconds;
     }
     for (size_t i = 0; i < stage_count; i++) {
         const char *const cells[] = {stage_table[i]->name, duration(a, r->seconds[i])};

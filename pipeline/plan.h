@@ -21,6 +21,8 @@ MUST_CHECK status plan_samples(arena *a, arena *scratch, study *s);
  * of them for each. */
 MUST_CHECK status plan_explained(arena *a, study *s);
 MUST_CHECK status plan_explanations(arena *a, study *s);
+/* Local. The same sets for all models and criteria, needed [n_references], which is borrowed. */
+MUST_CHECK status plan_explain_sets(arena *a, study *s, const uint8_t needed[]);
 
 /* How many of a class's evaluation images a search judges by. */
 size_t plan_tuning_count(const study *s, size_t class);

@@ -95,3 +95,17 @@ status plan_explanations(arena *a, study *s)
     s->explanations = out;
     return STATUS_OK;
 }
+
+status plan_explain_sets(arena *a, study *s, const uint8_t needed[])
+{
+    const size_t n = s->n_models * s->config->n_criteria;
+    study_explanation *out;
+    uint8_t *used;
+    TRY_ALLOC(out, a, n);
+    TRY_ALLOC(used, a, s->reference_data->n_samples);
+    for (size_t i = 0; i < n; i++) {
+        TRY(explain(a, s, needed, used, i, out, &out[i]));
+    }
+    s->explanations = out;
+    return STATUS_OK;
+}

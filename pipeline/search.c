@@ -27,9 +27,10 @@ status search_as_trials(arena *a, const target *t, const search_trial **out)
     const config_search *o = t->tuning.space.options;
     TRY_ALLOC(list, a, t->n);
     for (size_t i = 0; i < t->n; i++) {
-        const double *m = measure_of(t, i, 0), error = m[MEASURES];
-        list[i] = (search_trial){.point = t->point + i * t->tuning.space.space.n, .state = TRIAL_DONE, .value = m[o->objective],
-                                 .variance = isnan(error) ? 0.0 : error * error};
+        /* Seeds tell what other classes and references change, and some of what other images do. Of few seeds, which may agree by luck, that is not less
+         * than the images alone give; of one seed it is all that is known. fmax() passes over NaN. */
+        const double *m = measure_of(t, i, 0), variance = fmax(m[COLUMN_ERROR] * m[COLUMN_ERROR], m[COLUMN_BINOMIAL]);
+        list[i] = (search_trial){.point = t->point + i * t->tuning.space.space.n, .state = TRIAL_DONE, .value = m[o->objective], .variance = variance};
     }
     *out = list;
     return STATUS_OK;
@@ -96,9 +97,12 @@ static status run_round(target *t, size_t n)
 static status run_target(target *t)
 {
     const config_search *o = t->tuning.space.options;
-    if (search_is_whole(o)) {
+    if (o->method == SEARCH_EVERYTHING) {
+        return search_exhaust(t);
+    }
+    if (o->method == SEARCH_BY_HALVING) {
         search_fill(t);
-        return o->method == SEARCH_EVERYTHING ? run_round(t, t->room) : search_race(t);
+        return search_race(t);
     }
     for (size_t n = 1; t->n < t->room && n > 0;) {
         TRY(comm_agree(t->comm, propose(t, &n)));
@@ -113,8 +117,9 @@ status search_target_open(target *t, arena *scratch)
 {
     TRY(search_study_open(t->a, scratch, t->study, t->model, t->kind, &t->tuning));
     TRY(search_study_trials(&t->tuning, &t->room));
+    t->cut = search_cut_of(&t->tuning, t->room, 0.0);
     TRY_ALLOC(t->point, t->a, t->room * t->tuning.space.space.n);
-    TRY_ALLOC(t->measure, t->a, t->room * n_kinds(t) * (MEASURES + 1));
+    TRY_ALLOC(t->measure, t->a, t->room * n_kinds(t) * COLUMNS);
     TRY_ALLOC(t->cost, t->a, t->room);
     TRY_ALLOC(t->round, t->a, t->room);
     TRY_ALLOC(t->parent, t->a, t->room);
@@ -133,8 +138,8 @@ static void tell(const target *t, const result_search *r)
     while (r->rank[best] != 0) {
         best++;
     }
-    log_line(LOG_INFO, "search model=%s kind=%s settings=%zu masks=%zu evaluated=%zu images=%" PRIu64 " best=%.4f setting=%s", t->tuning.model.config->name,
-             component_kind_name(r->kind), r->n_trials, t->n_masks, t->n_evaluated, t->n_images, r->objective[best], r->setting[best]);
+    log_line(LOG_INFO, "search model=%s kind=%s settings=%zu masks=%zu evaluated=%zu images=%" PRIu64 " explained=%" PRIu64 " best=%.4f setting=%s", t->tuning.model.config->name,
+             component_kind_name(r->kind), r->n_trials, t->n_masks, t->n_evaluated, t->n_images, t->n_explained, r->objective[best], r->setting[best]);
 }
 
 static status search_target(target *t, size_t number, search_outcome *out)

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "pipeline/search_parts.h"
+#include "pipeline/search_proposals.h"
 #include "stages/counters.h"
 
 /* What is counted while rounds are gone through. */
@@ -13,7 +14,8 @@ typedef struct counting {
     search_forecast *to;
     search_part *part;
     arena *scratch;
-    bool known; /* masks of earlier rounds are known, by part of the images */
+    bool known;         /* masks of earlier rounds are known, by part of the images */
+    double masks;       /* bytes for the masks of the round at hand, as if none of them were known */
 } counting;
 
 static void keep_most(const counting *c, size_t stage, const stage_forecast *one, size_t n_parts)
@@ -25,7 +27,8 @@ static void keep_most(const counting *c, size_t stage, const stage_forecast *one
     most->kept = kept > most->kept ? kept : most->kept;
     most->items = one->items > most->items ? one->items : most->items;
     size_t *fewest = &c->to->fewest[stage];
-    *fewest = *fewest == 0 || one->items < *fewest ? one->items : *fewest;
+    const bool fewer = *fewest == 0 || one->items < *fewest;
+    *fewest = one->items > 0 && fewer ? one->items : *fewest; /* a rung may have nothing to explain */
     most->images = one->images > most->images ? one->images : most->images;
     most->at_most = most->at_most || one->at_most;
 }
@@ -42,10 +45,22 @@ static size_t remembered(const study *s, size_t networks, size_t n_parts)
     return networks * (n_parts > 0 ? n_parts : 1) * (GROWTH * sizeof(mask_cache_entry) + forecast_block(counters, sizeof(int64_t)));
 }
 
+/* Bytes of the predictions of the unpruned network. */
+static size_t remembered_predictions(const study *s, size_t n_parts)
+{
+    size_t bytes = 0;
+    for (size_t i = 0; i < s->n_evaluations; i++) {
+        const size_t batches = study_batches(&s->evaluations[i].samples, s->config->micro_batch) + n_parts; /* each part is padded */
+        bytes += forecast_block(counters_predictions(batches * s->config->micro_batch), sizeof(int64_t));
+    }
+    return bytes;
+}
+
 /* A round, which comes `times` times. */
 static status count_round(counting *c, arena *a, const study *s, size_t n_parts, double times)
 {
     stage_ctx ctx = {.comm = c->comm, .study = s, .arena = a};
+    c->masks = 0.0;
     for (size_t i = 0; i < stage_count; i++) {
         if (!search_runs(stage_table[i]->name)) {
             continue;
@@ -55,17 +70,25 @@ static status count_round(counting *c, arena *a, const study *s, size_t n_parts,
         keep_most(c, i, &one, n_parts);
         c->part->macs += times * one.macs;
         if (c->known && one.distinct > 0) {
-            c->part->masks += (size_t)ceil(times * (double)remembered(s, one.distinct, n_parts));
+            const size_t predictions = remembered_predictions(s, n_parts);
+            c->masks = (double)remembered(s, one.distinct, n_parts);
+            c->part->predictions = predictions > c->part->predictions ? predictions : c->part->predictions; /* of a rung's images the next one has all */
         }
     }
     c->part->rankings += times * (double)s->config->n_criteria;
     return STATUS_OK;
 }
 
+static void keep_lists(const counting *c, size_t bytes)
+{
+    c->to->lists = bytes > c->to->lists ? bytes : c->to->lists;
+}
+
 static status count_race(counting *c, arena *a, target *t)
 {
     halving_budget rung[HALVING_MOST_RUNGS];
-    size_t n = 0, of = 0, alive[HALVING_MOST_RUNGS];
+    size_t n = 0, of = 0, sums = 0, before = 0, alive[HALVING_MOST_RUNGS];
+    double masks = 0.0;
     arena *draws = NULL;
     TRY(search_race_rungs(&t->tuning, &of, rung, &n));
     halving_alive(t->room, t->tuning.space.options->eta, n, alive);
@@ -74,30 +97,45 @@ static status count_race(counting *c, arena *a, target *t)
     for (size_t k = 0; k < n && status_ok(st); k++) {
         search_study one;
         search_round round = {.n = 0};
+        const size_t lists = arena_bytes(a);
         st = search_race_foresee(t, a, draws, k, alive[k], &one, &round);
         if (status_ok(st)) {
+            keep_lists(c, arena_bytes(a) - lists);
             st = count_round(c, a, &one.study, round.n_parts, 1.0);
         }
+        /* Of the settings that are left, those masks of the rung before are known. */
+        c->part->masks += (size_t)ceil(fmax(0.0, c->masks - (k == 0 ? 0.0 : masks * (double)alive[k] / (double)alive[k - 1])));
+        masks = c->masks;
+        /* Sums that a rung leaves to the next one lie beside those that it was left. */
+        const size_t left = status_ok(st) && k + 1 < n ? search_sums_bytes(t, &one.study, alive[k + 1]) : 0;
+        sums = before + left > sums ? before + left : sums;
+        before = left;
     }
     arena_close(&draws);
     const double whole = (double)rung[n - 1].images * (double)(rung[n - 1].rates + 1) * (double)rung[n - 1].seeds;
     c->part->settings = halving_work(n, rung, alive) / whole;
+    c->part->sums = sums;
     return st;
 }
 
 /* Rounds of `n` settings, the last one maybe of fewer. */
 static status count_rounds_of(counting *c, arena *a, target *t, size_t n)
 {
+    const size_t lists = arena_bytes(a);
     TRY(search_study_settings(a, &t->tuning, n, t->point));
+    keep_lists(c, arena_bytes(a) - lists);
     c->part->settings = (double)t->room;
-    return count_round(c, a, &t->tuning.study, 0, (double)t->room / (double)n);
+    const double times = (double)t->room / (double)n;
+    TRY(count_round(c, a, &t->tuning.study, 0, times));
+    c->part->masks = (size_t)ceil(times * c->masks);
+    return STATUS_OK;
 }
 
 /* Bytes of all trials, from those of one. */
 static status count_trials(const counting *c, const target *t)
 {
     const search_study *s = &t->tuning;
-    enum { COLUMNS = 16 }; /* of result_search */
+    enum { RESULTS = 16 }; /* columns of result_search */
     config_criterion one;
     const char *text = NULL;
     arena_reset(c->scratch);
@@ -105,7 +143,7 @@ static status count_trials(const counting *c, const target *t)
     TRY(settings_criterion(c->scratch, &s->space, t->point, "setting", &one));
     TRY(settings_text(c->scratch, &one, &text));
     const size_t texts = arena_bytes(c->scratch) - before;
-    c->to->trials += t->room * (s->space.space.n * sizeof(double) + n_kinds(t) * (texts + (COLUMNS + 2 * MEASURES) * sizeof(double)));
+    c->to->trials += t->room * (s->space.space.n * sizeof(double) + n_kinds(t) * (texts + (RESULTS + COLUMNS + MEASURES) * sizeof(double)));
     return STATUS_OK;
 }
 
@@ -150,13 +188,33 @@ static status place_holders(arena *a, const study *s, const target *t, search_ou
     return STATUS_OK;
 }
 
+/* All of an exhaustive search, one after the other. */
+static status count_cut(counting *c, arena *a, target *t)
+{
+    double masks = 0.0;
+    for (size_t i = 0; i < t->cut.n; i++) {
+        const size_t lists = arena_bytes(a);
+        search_round round;
+        TRY(search_cut_round(a, t, &t->cut, i, &round));
+        keep_lists(c, arena_bytes(a) - lists);
+        TRY(count_round(c, a, &t->tuning.study, 0, 1.0));
+        masks += c->masks;
+    }
+    c->part->settings = (double)t->room;
+    c->part->masks = (size_t)masks;
+    return STATUS_OK;
+}
+
 static status count_rounds(counting *c, arena *a, target *t)
 {
     const config_search *o = t->tuning.space.options;
+    if (o->method == SEARCH_EVERYTHING) {
+        return count_cut(c, a, t);
+    }
     if (o->method == SEARCH_BY_HALVING) {
         return count_race(c, a, t);
     }
-    return count_rounds_of(c, a, t, search_is_whole(o) || o->batch > t->room ? t->room : o->batch);
+    return count_rounds_of(c, a, t, o->batch > t->room ? t->room : o->batch);
 }
 
 /* Every setting; or as many as will be tried, evenly spread, in place of what will be proposed. */
@@ -177,9 +235,16 @@ static status count_part(counting *c, arena *a, arena *rounds, const study *s, s
 {
     target t = {.comm = c->comm, .a = rounds, .study = s, .model = c->part->model, .kind = c->part->kind};
     TRY(search_target_open(&t, c->scratch));
+    c->to->drawn += arena_bytes(rounds);
+    if (t.tuning.space.options->method == SEARCH_BY_BAYES) {
+        const size_t proposals = search_proposals_bytes(&t.tuning.space.space, t.room, t.tuning.space.options->batch);
+        c->to->proposals = proposals > c->to->proposals ? proposals : c->to->proposals;
+    }
     TRY(fill(c->scratch, &t));
+    c->known = t.cut.n > 1 || t.tuning.space.options->method != SEARCH_EVERYTHING;
     TRY(count_rounds(c, rounds, &t));
-    c->to->masks = c->part->masks > c->to->masks ? c->part->masks : c->to->masks;
+    const size_t known = c->part->masks + c->part->predictions + c->part->sums;
+    c->to->known = known > c->to->known ? known : c->to->known;
     TRY(count_trials(c, &t));
     TRY(settings_open(a, t.tuning.space.options, &t.tuning.model, &t.tuning.space)); /* outlives the part */
     return place_holders(a, s, &t, found);
@@ -187,7 +252,7 @@ static status count_part(counting *c, arena *a, arena *rounds, const study *s, s
 
 static status count_parts(comm *c, arena *a, arena *scratch, const study *s, search_forecast *out, search_outcome *found)
 {
-    counting counts = {.comm = c, .to = out, .scratch = scratch, .known = s->config->search.method != SEARCH_EVERYTHING};
+    counting counts = {.comm = c, .to = out, .scratch = scratch};
     status st = STATUS_OK;
     for (size_t i = 0; i < out->n_parts && status_ok(st); i++) {
         arena *rounds = NULL;
@@ -256,6 +321,17 @@ static status open_probe(arena *a, arena *scratch, const study *s, const search_
     return search_study_settings(a, out, 1, point);
 }
 
+/* Local, but all ranks at once. */
+static status try_proposals(arena *scratch, const search_study *s, double budget, search_forecast *f)
+{
+    size_t room = 0;
+    double seconds = 0.0;
+    TRY(search_study_trials(s, &room));
+    TRY(search_proposals_try(scratch, &s->space.space, s->space.options, room, budget, &seconds));
+    f->proposal_seconds += seconds;
+    return STATUS_OK;
+}
+
 static status try_part(stage_ctx *ctx, arena *a, arena *work, arena *images, double budget, const search_part *p, search_forecast *f)
 {
     search_study one;
@@ -263,7 +339,8 @@ static status try_part(stage_ctx *ctx, arena *a, arena *work, arena *images, dou
     ctx->study = &one.study;
     ctx->arena = a;
     ctx->noted = NULL;
-    return try_stages(ctx, work, images, budget / 2.0, p, f);
+    TRY(try_stages(ctx, work, images, budget / 2.0, p, f));
+    return comm_agree(ctx->comm, try_proposals(images, &one, budget / 4.0, f));
 }
 
 status search_forecast_try(stage_ctx *ctx, arena *work, arena *images, double budget, search_forecast *f)

@@ -153,7 +153,7 @@ static status describe(arena *a, arena *scratch, const target *t, size_t kind, r
             c.measure[k][i] = m[k];
         }
         c.objective[i] = m[o->objective];
-        c.error[i] = m[MEASURES];
+        c.error[i] = m[COLUMN_ERROR];
         c.held_out[i] = c.held_out_error[i] = (double)NAN;
         c.together[3 * i] = m[OBJECTIVE_MEAN];
         c.together[3 * i + 1] = m[OBJECTIVE_PARAMETERS];
@@ -168,7 +168,7 @@ static status describe(arena *a, arena *scratch, const target *t, size_t kind, r
                            .objective = c.objective, .error = c.error, .a_pr_mean = c.measure[OBJECTIVE_MEAN],
                            .a_pr_trapezoid = c.measure[OBJECTIVE_TRAPEZOID], .area_parameters = c.measure[OBJECTIVE_PARAMETERS],
                            .area_macs = c.measure[OBJECTIVE_MACS], .accuracy_at = c.measure[OBJECTIVE_ACCURACY], .n_masks = t->n_masks,
-                           .n_evaluated = t->n_evaluated, .n_images = t->n_images, .cost = t->cost, .regret = c.regret, .state = t->state,
+                           .n_evaluated = t->n_evaluated, .n_images = t->n_images, .n_explained = t->n_explained, .cost = t->cost, .regret = c.regret, .state = t->state,
                            .parent = t->parent, .front = c.front, .held_out = c.held_out, .held_out_error = c.held_out_error,
                            .maximised = search_objective_names[o->objective]};
     TRY(judge(a, scratch, t, c.objective, out, &best));

@@ -8,7 +8,14 @@
 #include "search/propose.h"
 #include "stages/mask_cache.h"
 
-enum { MEASURES = CONFIG_OBJECTIVES };
+/* Columns of a setting: its measures, then the objective's error over the seeds, and its variance by the images alone. */
+enum { MEASURES = CONFIG_OBJECTIVES, COLUMN_ERROR = MEASURES, COLUMN_BINOMIAL, COLUMNS };
+
+/* Rounds of an exhaustive search: one for each choice of the first so many dimensions of the order in which relevance walks. */
+typedef struct search_cut {
+    size_t n;                                /* rounds */
+    size_t n_dimensions, dimension[SEARCH_GROUPS + 1];
+} search_cut;
 
 /* One model and kind of components, or in an exhaustive search all kinds of a model together. */
 typedef struct target {
@@ -21,11 +28,12 @@ typedef struct target {
     size_t model, kind;
     search_study tuning;
     mask_cache cache;
+    search_cut cut; /* of an exhaustive search */
     size_t n, n_rounds, n_masks, n_evaluated;
-    uint64_t n_images;
+    uint64_t n_images, n_explained;
     size_t room;
     double *point;    /* [room, dimensions] */
-    double *measure;  /* [room, kinds, MEASURES + 1] means over tasks and seeds, and the objective's error */
+    double *measure;  /* [room, kinds, COLUMNS] means over tasks and seeds, and what is known of the objective's noise */
     double *cost;     /* [room] images x points of curves that the measures rest on */
     double *first;    /* [room] the objective on the first rung of a race, where all settings are; NULL in other searches */
     uint64_t *round;  /* [room] in which they were measured last */
@@ -40,7 +48,7 @@ static inline size_t n_kinds(const target *t)
 
 static inline double *measure_of(const target *t, size_t which, size_t kind)
 {
-    return t->measure + (which * n_kinds(t) + kind) * (MEASURES + 1);
+    return t->measure + (which * n_kinds(t) + kind) * COLUMNS;
 }
 
 /* Local. t->comm, a, study, model and kind are there: draws the tasks, and takes room for the trials. `scratch` is reset. Errors: ST_CONFIG. */
@@ -56,6 +64,8 @@ typedef struct search_round {
     const size_t *trial; /* [n] which trials these are */
     size_t n_parts;      /* that its evaluation sets consist of, and are evaluated by; 0: as a whole */
     const study_evaluation *const *part; /* [n_parts] their evaluation sets */
+    const double *const *known; /* [n, reference sets of the study] sums that an earlier round has, NULL of those that are explained; NULL: of none */
+    const double *const **sums; /* what the sums of this round are, by attribute_index(); may be NULL */
     double *by_seed;     /* [room, seeds of the study] the objective of each trial; may be NULL */
 } search_round;
 
@@ -63,6 +73,31 @@ typedef struct search_round {
 MUST_CHECK status search_round_run(target *t, arena *round, const search_round *r);
 /* The objectives of one cell, in the order of config_search_objective; c: its rates, prediction and search. NaN: accuracy_at of no rates. */
 void search_measure(const config *c, const result_cell *r, double out[MEASURES]);
+/* Local. Variance of the objective of one cell since its images are a sample of all that there are: answers are binomial at each rate, and as at all
+ * rates the same images answer, their deviations are taken to add up in full, which is the most that they can. `scratch` is written. */
+MUST_CHECK status search_binomial(arena *scratch, const config *c, const result_cell *r, double *out);
+
+/* Sums of relevance that the settings of a race take along from rung to rung (pipeline/search_sums.c), so that a reference set is explained once under a
+ * setting. The same on all ranks. */
+typedef struct known_sums {
+    arena *arena;              /* of the numbers */
+    size_t n_seeds;            /* the reference sets of the first so many seeds are known */
+    const double *const *sums; /* [trials, reference sets of the whole search]; NULL: none are known */
+} known_sums;
+
+/* Local. Of a round whose study has these settings: the reference sets that are not known are to be explained, the others' sums are round->known. */
+MUST_CHECK status search_sums_recall(arena *a, const target *t, const known_sums *k, search_round *round);
+/* Local. Those of the round's settings that are alive [room], in place of what was known. sums: of the round. */
+MUST_CHECK status search_sums_keep(const target *t, const search_round *round, const double *const *sums, const bool alive[], known_sums *k);
+/* Bytes that keeping takes, of so many settings of the rung with scores of their own. */
+size_t search_sums_bytes(const target *t, const study *rung, size_t settings);
+
+/* Local (pipeline/search_cut.c). As few rounds as keep the masks of each within `most` bytes; 0: within what a search takes. */
+search_cut search_cut_of(const search_study *s, size_t settings, double most);
+/* Local. Its settings, which become those of the target's study. */
+MUST_CHECK status search_cut_round(arena *a, target *t, const search_cut *cut, size_t number, search_round *out);
+/* Collective: every setting, in the rounds of t->cut. */
+MUST_CHECK status search_exhaust(target *t);
 
 /* Collective (pipeline/search_race.c): every setting, by successive halving. */
 MUST_CHECK status search_race(target *t);

@@ -15,6 +15,7 @@ typedef struct race {
     const size_t *rate_order; /* [rates - 1] which rates a rung has are the first of these; rate_order[i] + 1 counts from rate 0 */
     bool *alive;             /* [room] */
     double *by_seed;         /* [room, seeds] of the last rung */
+    known_sums known;        /* of those that are alive, from the rung before */
 } race;
 
 static size_t least(size_t a, size_t b)
@@ -138,7 +139,8 @@ static status plan_rung(const race *r, arena *a, arena *scratch, size_t k, searc
             trial[out->n++] = i;
         }
     }
-    return search_study_settings(a, of, out->n, points);
+    TRY(search_study_settings(a, of, out->n, points));
+    return search_sums_recall(a, t, &r->known, out);
 }
 
 status search_race_foresee(target *t, arena *a, arena *scratch, size_t k, size_t n, search_study *of, search_round *out)
@@ -147,6 +149,11 @@ status search_race_foresee(target *t, arena *a, arena *scratch, size_t k, size_t
     TRY(open_race(&r));
     for (size_t i = 0; i < t->room; i++) { /* neighbours may share their explanation */
         r.alive[i] = i * n / t->room != (i + 1) * n / t->room;
+    }
+    if (k > 0) { /* what the rung before would leave, without numbers */
+        const double **sums;
+        TRY_ALLOC(sums, a, t->room * t->tuning.study.n_references);
+        r.known = (known_sums){.n_seeds = r.rung[k - 1].seeds, .sums = sums};
     }
     return plan_rung(&r, a, scratch, k, of, out);
 }
@@ -195,7 +202,7 @@ static status find_twins(const race *r, arena *a, size_t n_seeds, const size_t *
     for (size_t i = 0; i < t->room; i++) {
         size_t first = 0;
         while (first < i && (!r->alive[first] || twin[first] != first ||
-                             memcmp(measure_of(t, first, 0), measure_of(t, i, 0), (MEASURES + 1) * sizeof(double)) != 0 ||
+                             memcmp(measure_of(t, first, 0), measure_of(t, i, 0), COLUMN_BINOMIAL * sizeof(double)) != 0 ||
                              memcmp(r->by_seed + first * n_seeds, r->by_seed + i * n_seeds, n_seeds * sizeof *r->by_seed) != 0)) {
             first++;
         }
@@ -253,6 +260,7 @@ static status run_rung(race *r, size_t k)
     arena *a = NULL, *scratch = NULL;
     search_study of;
     search_round round = {.n = 0};
+    const double *const *sums = NULL;
     status st = arena_open("rung of a search", &a);
     if (status_ok(st)) {
         st = arena_open("draws of a rung", &scratch);
@@ -263,13 +271,15 @@ static status run_rung(race *r, size_t k)
     arena_close(&scratch);
     st = comm_agree(r->t->comm, st);
     if (status_ok(st)) {
+        round.sums = &sums;
         st = search_round_run(r->t, a, &round);
     }
     if (status_ok(st) && k == 0) {
         keep_first(r);
     }
     if (status_ok(st) && k + 1 < r->n_rungs) {
-        st = comm_agree(r->t->comm, drop(r, &of.study, k));
+        st = drop(r, &of.study, k);
+        st = comm_agree(r->t->comm, status_ok(st) ? search_sums_keep(r->t, &round, sums, r->alive, &r->known) : st);
     }
     arena_close(&a);
     return st;
@@ -279,9 +289,11 @@ status search_race(target *t)
 {
     race r = {.t = t};
     TRY(comm_agree(t->comm, open_race(&r)));
-    for (size_t k = 0; k < r.n_rungs; k++) {
-        TRY(run_rung(&r, k));
+    status st = STATUS_OK;
+    for (size_t k = 0; k < r.n_rungs && status_ok(st); k++) {
+        st = run_rung(&r, k);
     }
+    arena_close(&r.known.arena);
     t->n = t->room;
-    return STATUS_OK;
+    return st;
 }

@@ -124,15 +124,53 @@ void search_measure(const config *c, const result_cell *r, double out[MEASURES])
     out[OBJECTIVE_MACS] = r->area_macs;
 }
 
+status search_binomial(arena *scratch, const config *c, const result_cell *r, double *out)
+{
+    const uint64_t *correct = c->prediction == PREDICTION_MASKED ? r->correct_masked : r->correct, *left = r->macs_left;
+    const size_t n = c->n_rates;
+    double *deviation, *share, sum = 0.0;
+    size_t n_at = 0;
+    TRY_ALLOC(deviation, scratch, n);
+    TRY_ALLOC(share, scratch, n);
+    left = c->search.objective == OBJECTIVE_PARAMETERS ? r->parameters_left : left;
+    for (size_t i = 0; i < n; i++) {
+        const double p = (double)correct[i] / (double)r->total;
+        deviation[i] = sqrt(p * (1.0 - p) / (double)r->total);
+        share[i] = 1.0 - (double)left[i] / (double)left[0]; /* the first rate is 0 */
+        for (size_t k = 0; k < c->search.n_at; k++) {
+            sum += c->rates[i] == c->search.at[k] ? deviation[i] : 0.0;
+            n_at += c->rates[i] == c->search.at[k];
+        }
+    }
+    switch (c->search.objective) { /* each is linear in the accuracies, with weights that are not negative */
+    case OBJECTIVE_MEAN:
+        sum = curve_mean(n, deviation);
+        break;
+    case OBJECTIVE_TRAPEZOID:
+        sum = curve_trapezoid(n, c->rates, deviation);
+        break;
+    case OBJECTIVE_PARAMETERS:
+    case OBJECTIVE_MACS:
+        sum = curve_trapezoid(n, share, deviation);
+        break;
+    case OBJECTIVE_ACCURACY:
+    case CONFIG_OBJECTIVES:
+        sum = n_at > 0 ? sum / (double)n_at : 0.0;
+        break;
+    }
+    *out = sum * sum;
+    return STATUS_OK;
+}
+
 /* Means over tasks and seeds of setting `which` of the round, and the objective's of each seed: by_seed [n_seeds]. The error is over seeds, of the mean
- * over tasks. */
-static status measure_setting(arena *scratch, const stage_ctx *c, size_t which, size_t kind, double out[MEASURES + 1], double by_seed[], double *cost)
+ * over tasks; the binomial variance as if no two cells had images in common, which makes it least. */
+static status measure_setting(arena *scratch, const stage_ctx *c, size_t which, size_t kind, double out[COLUMNS], double by_seed[], double *cost)
 {
     const study *s = c->study;
     const size_t n_seeds = s->config->n_seeds;
-    double mean;
+    double mean, binomial = 0.0;
     size_t n = 0;
-    memset(out, 0, (MEASURES + 1) * sizeof *out);
+    memset(out, 0, COLUMNS * sizeof *out);
     memset(by_seed, 0, n_seeds * sizeof *by_seed);
     *cost = 0.0;
     for (size_t i = 0; i < s->n_cells; i++) {
@@ -144,6 +182,8 @@ static status measure_setting(arena *scratch, const stage_ctx *c, size_t which, 
         }
         TRY(gather_cell(scratch, s, c, i, &r));
         search_measure(s->config, &r, area);
+        TRY(search_binomial(scratch, s->config, &r, &binomial));
+        out[COLUMN_BINOMIAL] += binomial;
         for (size_t m = 0; m < MEASURES; m++) {
             out[m] += area[m];
         }
@@ -157,7 +197,8 @@ static status measure_setting(arena *scratch, const stage_ctx *c, size_t which, 
     for (size_t i = 0; i < n_seeds; i++) {
         by_seed[i] /= (double)n / (double)n_seeds;
     }
-    curve_mean_error(n_seeds, by_seed, &mean, &out[MEASURES]);
+    out[COLUMN_BINOMIAL] /= (double)n * (double)n;
+    curve_mean_error(n_seeds, by_seed, &mean, &out[COLUMN_ERROR]);
     return STATUS_OK;
 }
 
@@ -180,12 +221,44 @@ static status measure_round(target *t, arena *scratch, const stage_ctx *c, const
     return STATUS_OK;
 }
 
+/* Sums that are known beside those that were made. */
+static status recall(const search_round *r, stage_ctx *c)
+{
+    const study *s = c->study;
+    const double **sums;
+    if (r->known == NULL) {
+        return STATUS_OK;
+    }
+    TRY_ALLOC(sums, c->arena, s->config->n_criteria * s->n_references);
+    memcpy(sums, c->attribute.sums, s->config->n_criteria * s->n_references * sizeof *sums);
+    for (size_t i = 0; i < r->n; i++) {
+        for (size_t k = 0; k < s->n_references; k++) {
+            const double *known = r->known[i * s->n_references + k];
+            const size_t at = attribute_index(s, 0, i, k);
+            sums[at] = known != NULL ? known : sums[at];
+        }
+    }
+    c->attribute.sums = sums;
+    return STATUS_OK;
+}
+
+/* Reference images times settings with scores of their own. */
+static uint64_t count_explained(const study *s)
+{
+    uint64_t n = 0;
+    for (size_t k = 0; k < s->config->n_criteria; k++) {
+        n += attribute_explains(s, 0, k) ? study_explained(s, 0, k)->n : 0;
+    }
+    return n;
+}
+
 static status run_stages(target *t, arena *round, const search_round *r, stage_ctx *c)
 {
-    const bool once = t->tuning.space.options->method == SEARCH_EVERYTHING; /* there are no other rounds */
+    const bool once = t->tuning.space.options->method == SEARCH_EVERYTHING && t->cut.n == 1; /* there are no other rounds */
     *c = (stage_ctx){.comm = t->comm, .study = &r->of->study, .arena = round, .tick = progress_tick, .progress = t->bar, .items = &t->journal->items,
                      .cache = once ? NULL : &t->cache, .reference_mark = t->reference_mark, .evaluation_mark = t->evaluation_mark};
     TRY(run_stage(t, "attribute", c));
+    TRY(comm_agree(t->comm, recall(r, c)));
     TRY(run_stage(t, "prune", c));
     return r->n_parts > 0 ? evaluate_parts(t, r, c) : run_stage(t, "evaluate", c);
 }
@@ -205,5 +278,9 @@ status search_round_run(target *t, arena *round, const search_round *r)
     t->n_masks += c.evaluate.n_masks;
     t->n_evaluated += c.evaluate.n_evaluated;
     t->n_images += c.evaluate.n_images;
+    t->n_explained += count_explained(c.study);
+    if (r->sums != NULL) {
+        *r->sums = c.attribute.sums;
+    }
     return STATUS_OK;
 }

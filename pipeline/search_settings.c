@@ -70,9 +70,22 @@ static const char *softmax_word(const void *of, size_t i)
     return softmax_rule_names[((const config_search *)of)->softmax[i]];
 }
 
-/* A parameter of a group's rule, where one of its choices is that rule. */
-static status add_value(arena *a, draft *d, const config_search *o, size_t group, const char *rule, const char *parameter, const double range[2], bool log)
+static const field *field_of(const char *rule, const char *parameter)
 {
+    const rule_def *r = rule_find(rule);
+    size_t i = 0;
+    assert(r != NULL);
+    while (i < r->n_fields && strcmp(r->fields[i].name, parameter) != 0) {
+        i++;
+    }
+    assert(i < r->n_fields);
+    return &r->fields[i];
+}
+
+/* A parameter of a group's rule, where one of its choices is that rule; on the scale that the rule's own table has for it. */
+static status add_value(arena *a, draft *d, const config_search *o, size_t group, const char *rule, const char *parameter, const double range[2])
+{
+    const field *f = field_of(rule, parameter);
     uint64_t when = 0;
     const char *name;
     for (size_t i = 0; i < o->n_rules[group]; i++) {
@@ -84,7 +97,7 @@ static status add_value(arena *a, draft *d, const config_search *o, size_t group
     TRY_TEXT(name, a, "%s.%s", group_names[group], parameter);
     d->choices[d->n] = "";
     d->dimension[d->n++] = (space_dimension){.name = name, .kind = SPACE_CONTINUOUS, .min = range[0], .max = range[1],
-                                             .scale = log ? SCALE_LOG : SCALE_LINEAR, .parent = (int)group, .when = when};
+                                             .scale = f->scale, .parent = (int)group, .when = when};
     return STATUS_OK;
 }
 
@@ -102,9 +115,9 @@ status settings_open(arena *a, const config_search *o, const study_model *m, set
         TRY(add_choice(a, &d, "softmax", o->n_softmax, softmax_word, o));
     }
     for (size_t g = 0; g < SEARCH_GROUPS && o->continuous; g++) {
-        TRY(add_value(a, &d, o, g, "gamma", "gamma", g + 1 < SEARCH_GROUPS ? o->gamma : o->gamma_fc, true));
-        TRY(add_value(a, &d, o, g, "alpha-beta", "alpha", o->alpha, false));
-        TRY(add_value(a, &d, o, g, "epsilon", "epsilon", o->epsilon, true));
+        TRY(add_value(a, &d, o, g, "gamma", "gamma", g + 1 < SEARCH_GROUPS ? o->gamma : o->gamma_fc));
+        TRY(add_value(a, &d, o, g, "alpha-beta", "alpha", o->alpha));
+        TRY(add_value(a, &d, o, g, "epsilon", "epsilon", o->epsilon));
     }
     TRY_ALLOC(choices, a, d.n);
     memcpy(choices, d.choices, d.n * sizeof *choices);

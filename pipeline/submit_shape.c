@@ -81,6 +81,8 @@ static void set_time(const dry_run_report *r, job_shape *s)
         s->core_seconds += r->search.seconds[i];
         s->run_seconds += r->search.seconds[i] / shared_by(ranks, r->search.fewest[i]);
     }
+    s->core_seconds += r->search.proposal_seconds * ranks; /* each rank works out all of them */
+    s->run_seconds += r->search.proposal_seconds;
     for (size_t i = 0; i < stage_count; i++) {
         const double together = shared_by(ranks, r->stage[i].items);
         s->core_seconds += r->seconds[i];

@@ -57,7 +57,7 @@ void winograd_announce(const study *s)
         log_line(
             LOG_WARNING,
             "convolutions=direct although the study asks for winograd: %s has no such kernel for these networks here "
-            "(oneDNN 2.x has, for 3x3 at stride 1 on processors with AVX-512)",
+            "(`backend: onednn` has, for 3x3 at stride 1 on processors with AVX-512)",
             s->backend->name);
         return;
     }

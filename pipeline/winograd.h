@@ -1,6 +1,6 @@
 #ifndef PIPELINE_WINOGRAD_H
 #define PIPELINE_WINOGRAD_H
-/* What `convolutions: winograd` comes to with this library on this processor: which layers `evaluate` runs that way, and the words for it. */
+/* What `convolutions: winograd` comes to with this backend on this processor: which layers `evaluate` runs that way, and the words for it. */
 #include "parallel/comm.h"
 #include "stages/study.h"
 

@@ -78,7 +78,7 @@ static status open_tree(arena *a, explainer *e, weight_list *weights)
         setups[i].weights = weights;
     }
     char *all, *to;
-    const size_t samples = s->explained.n * sizeof s->explained.sample[0];
+    const size_t samples = e->list->n * sizeof e->list->sample[0];
     size_t size = samples;
     for (size_t i = 0; i < e->n_members; i++) {
         size += strlen(s->config->scoring[e->member[i]]) + 1;
@@ -88,7 +88,7 @@ static status open_tree(arena *a, explainer *e, weight_list *weights)
     for (size_t i = 0; i < e->n_members; i++) {
         to = stpcpy(to, s->config->scoring[e->member[i]]) + 1;
     }
-    memcpy(to, s->explained.sample, samples);
+    memcpy(to, e->list->sample, samples);
     sha256(all, size, digest);
     memcpy(e->digest, digest, sizeof e->digest);
     TRY(lrp_tree_open(a, e->n_members, setups, &e->tree));
@@ -280,6 +280,9 @@ static status assemble(stage_ctx *c, const explainer *e, size_t model, const dou
         const criterion_setup setup = study_setup(s, model, e->member[i]);
         for (size_t r = 0; r < s->n_references; r++) {
             double *own;
+            if (!study_needs(s, model, e->member[i], r)) {
+                continue;
+            }
             TRY_ALLOC(own, c->arena, criterion_row(e->method, &setup));
             lrp_tree_sums(e->tree, i, value + r * e->n_values, own);
             sums[attribute_index(s, model, e->member[i], r)] = own;
@@ -330,18 +333,19 @@ static double work(const stage_ctx *c)
     const study *s = c->study;
     size_t passes = 0;
     for (size_t m = 0; m < s->n_models; m++) {
-        size_t settings = 0;
+        size_t settings = 0, batches = 0;
         for (size_t k = 0; k < s->config->n_criteria; k++) {
             const bool explains = attribute_explains(s, m, k);
             passes += explains && s->part != PART_TUNING ? attribute_passes(s, m, k) * study_batches(study_explained(s, m, k), s->config->micro_batch) : 0;
             settings += explains;
+            batches = explains ? study_batches(study_explained(s, m, k), s->config->micro_batch) : batches; /* the same for all settings */
         }
-        passes += s->part == PART_TUNING && settings > 0 ? attribute_tree_passes(settings) * study_batches(&s->explained, s->config->micro_batch) : 0;
+        passes += s->part == PART_TUNING ? attribute_tree_passes(settings) * batches : 0;
     }
-    return (double)(passes * s->config->micro_batch) / (double)c->comm->size;
+    return (double)(passes * s->config->micro_batch) * stage_part(c);
 }
 
-/* What a search has proposed for a model: all in one tree. */
+/* What a search has proposed for a model: all in one tree, for the images of the reference sets whose sums are wanted. */
 static status explain_settings(stage_ctx *c, arena *a, arena *scratch, size_t model, const double **sums, const float **rows)
 {
     const study *s = c->study;
@@ -352,7 +356,7 @@ static status explain_settings(stage_ctx *c, arena *a, arena *scratch, size_t mo
             member[n++] = k;
         }
     }
-    return n == 0 ? STATUS_OK : explain(c, a, scratch, model, n, member, sums, rows);
+    return n == 0 || study_explained(s, model, member[0])->n == 0 ? STATUS_OK : explain(c, a, scratch, model, n, member, sums, rows);
 }
 
 static status run_all(stage_ctx *c, arena *a, arena *scratch)

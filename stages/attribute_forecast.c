@@ -65,11 +65,20 @@ static status forecast_pair(const stage_ctx *c, size_t model, size_t criterion, 
     return STATUS_OK;
 }
 
+static size_t count_needed(const study *s, size_t model, size_t criterion)
+{
+    size_t n = 0;
+    for (size_t r = 0; r < s->n_references; r++) {
+        n += study_needs(s, model, criterion, r);
+    }
+    return n;
+}
+
 /* The settings of a search for a model: one tree, and sums of each of them. */
 static status forecast_tree(const stage_ctx *c, arena *a, arena *scratch, size_t model, stage_forecast *out)
 {
     const study *s = c->study;
-    const size_t batches = study_batches(&s->explained, s->config->micro_batch);
+    const sample_list *list = NULL; /* the same for all settings */
     weight_list weights = weights_open(NULL);
     criterion_setup *setup;
     lrp_tree_need need;
@@ -81,20 +90,23 @@ static status forecast_tree(const stage_ctx *c, arena *a, arena *scratch, size_t
         if (attribute_explains(s, model, k)) {
             setup[n] = study_setup(s, model, k);
             setup[n++].weights = node_weights_list(c->comm, &weights);
-            one.kept += s->n_references * forecast_block(criterion_row(s->config->criteria[k].method, &setup[n - 1]), sizeof(double));
+            list = study_explained(s, model, k);
+            one.kept += count_needed(s, model, k) * forecast_block(criterion_row(s->config->criteria[k].method, &setup[n - 1]), sizeof(double));
         }
     }
-    if (n == 0) {
+    if (n == 0 || list->n == 0) {
+        out->kept += one.kept;
         return STATUS_OK;
     }
+    const size_t batches = study_batches(list, s->config->micro_batch);
     TRY(lrp_tree_needs(scratch, n, setup, &need));
-    forecast_explainer(c, model, &s->explained, need.bytes, need.row, &weights, &one);
+    forecast_explainer(c, model, list, need.bytes, need.row, &weights, &one);
     forecast_keep_most(out, &one, c->comm->node_size);
     out->kept += one.kept;
     out->items += batches;
     out->passes += batches * attribute_tree_passes(n);
     out->macs += (double)need.macs * (double)(batches * s->config->micro_batch);
-    out->images = s->explained.n;
+    out->images = list->n;
     return STATUS_OK;
 }
 

@@ -30,6 +30,11 @@ size_t counters_size(const study_evaluation *e)
     return agree_at(e) + 1;
 }
 
+size_t counters_predictions(size_t samples)
+{
+    return (samples * sizeof(uint32_t) + sizeof(int64_t) - 1) / sizeof(int64_t);
+}
+
 static uint32_t predict(const study_evaluation *e, const float *logits)
 {
     uint32_t best = 0;

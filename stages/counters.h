@@ -4,6 +4,7 @@
 #include "stages/stage.h"
 
 size_t counters_size(const study_evaluation *e); /* of one mask */
+size_t counters_predictions(size_t samples);     /* counters that predictions of so many samples take, where they are noted behind them */
 /* Which class of the set each sample of a micro-batch is taken for, as its place in the set: the largest of its logits [batch, n_classes of
  * the set], of equal ones the first; NO_PREDICTION where one is not a number. */
 #define NO_PREDICTION UINT32_MAX

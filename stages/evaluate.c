@@ -35,20 +35,26 @@ static status spread(stage_ctx *c, const evaluator *e, const set_plan *p, const 
     return STATUS_OK;
 }
 
+/* Networks of a set that are run now. */
+static size_t to_run(const set_plan *p)
+{
+    return p->n_new + !p->points[0].known;
+}
+
 static status spread_all(stage_ctx *c, const evaluator *e, evaluate_point *points)
 {
     for (size_t i = 0; i < e->n_sets; i++) {
         for (size_t k = 0; k < e->sets[i].n_points; k++) {
             TRY(spread(c, e, &e->sets[i], &e->sets[i].points[k], points));
         }
-        c->evaluate.n_evaluated += e->sets[i].n_new;
-        c->evaluate.n_images += (uint64_t)e->sets[i].n_new * e->sets[i].set->samples.n;
+        c->evaluate.n_evaluated += to_run(&e->sets[i]);
+        c->evaluate.n_images += (uint64_t)to_run(&e->sets[i]) * e->sets[i].set->samples.n;
     }
     c->evaluate.n_masks += e->masks.n;
     return STATUS_OK;
 }
 
-/* As if every point of a curve had a network of its own: how many are the same is known when a model's turn comes (skip_shared). */
+/* As if every point of a curve had a network of its own: how many are the same is known when the stage begins (announce). */
 static double work(const stage_ctx *c)
 {
     const study *s = c->study;
@@ -57,21 +63,69 @@ static double work(const stage_ctx *c)
         const sample_list *samples = &s->evaluations[s->tasks[s->cells[i].task].evaluation].samples;
         images += (double)(study_batches(samples, s->config->micro_batch) * s->config->micro_batch * s->config->n_rates);
     }
-    return images / (double)c->comm->size;
+    return images * stage_part(c);
 }
 
-/* Points that share a network with others, or whose network is known from an earlier round, are no work. */
-static void skip_shared(const stage_ctx *c, const evaluator *e)
+/* Points of a model that share a network with others, or whose network is known from an earlier round: images that are no work. */
+static double shared_images(const stage_ctx *c, const evaluator *e)
 {
     double images = 0.0;
     for (size_t i = 0; i < e->n_sets; i++) {
         const set_plan *p = &e->sets[i];
         const size_t first = p->points[0].first, uses = masks_set_end(&e->masks, first) - masks_set_begin(&e->masks, first);
-        images += (double)((uses - p->n_new) * p->n_batches * c->study->config->micro_batch);
+        images += (double)((uses - to_run(p)) * p->n_batches * c->study->config->micro_batch);
+    }
+    return images;
+}
+
+/* Who looks on is told of all models before the turn of the first: what is no work, and which items make which curves. */
+static status announce(stage_ctx *c, arena *a, arena *scratch)
+{
+    double images = 0.0;
+    for (size_t m = 0; m < c->study->n_models; m++) {
+        evaluator e;
+        arena_release(a);
+        TRY(evaluator_plan(c, a, m, &e));
+        e.stage = c;
+        images += shared_images(c, &e);
+        arena_reset(scratch);
+        TRY(c->comm->rank == 0 ? evaluate_note_curves(&e, scratch) : STATUS_OK);
     }
     if (c->items->skip != NULL) {
-        c->items->skip(c->items->progress, images / (double)c->comm->size);
+        c->items->skip(c->items->progress, images * stage_part(c));
     }
+    return STATUS_OK;
+}
+
+static size_t predictions_of(const evaluator *e, const set_plan *p)
+{
+    return p->n_batches * e->stage->study->config->micro_batch;
+}
+
+/* Before pruned networks are compared with it: what an unpruned network that is not run again takes each sample for. */
+static void recall_predictions(const mask_cache *cache, evaluator *e)
+{
+    for (size_t i = 0; i < e->n_sets; i++) {
+        const set_plan *p = &e->sets[i];
+        if (p->points[0].known) {
+            const int64_t *noted = mask_cache_find(cache, e->model, p->set->number, p->points[0].digest);
+            memcpy(e->unpruned + p->predictions, noted + counters_size(p->set), predictions_of(e, p) * sizeof e->unpruned[0]);
+        }
+    }
+}
+
+/* The unpruned network's predictions are noted behind its counters. */
+static status note_whole(mask_cache *cache, const evaluator *e, const set_plan *p)
+{
+    const size_t n = counters_size(p->set), bytes = predictions_of(e, p) * sizeof e->unpruned[0];
+    const mask_point *m = &p->points[0];
+    int64_t *noted;
+    TRY_ALLOC(noted, e->scratch, n + counters_predictions(predictions_of(e, p)));
+    memcpy(noted, e->counters + m->counters, n * sizeof *noted);
+    memcpy(noted + n, e->unpruned + p->predictions, bytes);
+    const status st = mask_cache_add(cache, e->model, p->set->number, m->digest, n + counters_predictions(predictions_of(e, p)), noted);
+    arena_reset(e->scratch);
+    return st;
 }
 
 /* What is known already into the counters, what is new into the cache. */
@@ -80,13 +134,13 @@ static status exchange(mask_cache *cache, evaluator *e)
     for (size_t i = 0; i < e->n_sets; i++) {
         const set_plan *p = &e->sets[i];
         const size_t n = counters_size(p->set);
-        for (size_t k = 1; k < p->n_points; k++) {
+        for (size_t k = 0; k < p->n_points; k++) {
             const mask_point *m = &p->points[k];
             int64_t *own = e->counters + m->counters;
             if (m->known) {
                 memcpy(own, mask_cache_find(cache, e->model, p->set->number, m->digest), n * sizeof *own);
             } else {
-                TRY(mask_cache_add(cache, e->model, p->set->number, m->digest, n, own));
+                TRY(m->unpruned ? note_whole(cache, e, p) : mask_cache_add(cache, e->model, p->set->number, m->digest, n, own));
             }
         }
     }
@@ -99,14 +153,14 @@ static status run_all(stage_ctx *c, arena *a, arena *small, arena *scratch)
     const study *s = c->study;
     evaluate_point *points = arena_alloc(c->arena, s->n_cells * s->config->n_rates, sizeof *points);
     TRY(comm_agree(c->comm, points == NULL ? (status){ST_ENVIRONMENT} : STATUS_OK));
+    TRY(comm_agree(c->comm, announce(c, a, scratch)));
     for (size_t m = 0; m < s->n_models; m++) {
         evaluator e;
         arena_release(a);
         arena_release(small);
         TRY(comm_agree(c->comm, evaluator_open(c, a, small, scratch, m, &e)));
-        skip_shared(c, &e);
-        TRY(comm_agree(c->comm, c->comm->rank == 0 ? evaluate_note_curves(&e, scratch) : STATUS_OK));
         TRY(evaluate_whole(&e, a));
+        recall_predictions(c->cache, &e);
         TRY(evaluate_pruned(&e, a));
         comm_sum_i64(c->comm, e.n_counters, e.counters);
         TRY(comm_agree(c->comm, c->cache == NULL ? STATUS_OK : exchange(c->cache, &e)));

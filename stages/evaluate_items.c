@@ -125,18 +125,18 @@ typedef struct pruned_item {
 static pruned_item pruned_at(const evaluator *e, size_t item)
 {
     size_t i = e->n_sets - 1;
-    while (e->sets[i].first_pruned > item || e->sets[i].n_new == 1) {
+    while (e->sets[i].first_pruned > item || e->sets[i].n_new == 0) {
         i--;
     }
     const set_plan *p = &e->sets[i];
-    const size_t within = item - p->first_pruned, masks = p->n_new - 1;
-    return (pruned_item){p, &p->points[1 + within % masks], within / masks};
+    const size_t within = item - p->first_pruned;
+    return (pruned_item){p, &p->points[1 + within % p->n_new], within / p->n_new};
 }
 
 /* One number for a run of any set. */
 static size_t run_number(const pruned_item *at)
 {
-    return at->p->first_whole + at->run; /* a set has no more runs than micro-batches */
+    return at->p->first_run + at->run;
 }
 
 static void pruned_key(const void *context, size_t item, journal_key *out)
@@ -276,6 +276,9 @@ status evaluate_whole(evaluator *e, arena *a)
                             .compute = whole_compute,
                             .take = whole_take,
                             .check = whole_check};
+    if (e->n_whole == 0) {
+        return STATUS_OK; /* known of every set */
+    }
     TRY(run_list(e, a, open_whole(e), &list));
     comm_or_bytes(e->stage->comm, e->n_predictions * sizeof e->unpruned[0], e->unpruned); /* each by one rank; the others have zeros */
     return STATUS_OK;

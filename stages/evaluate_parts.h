@@ -25,9 +25,10 @@ typedef struct set_plan {
     const study_evaluation *set;
     size_t evaluation;     /* which of the study's */
     size_t n_batches, n_runs;
-    size_t n_points, n_new; /* n_new: that are to be evaluated */
+    size_t n_points, n_new; /* n_new: pruned networks that are to be evaluated */
     mask_point *points;    /* [n_points], the unpruned one first, those that are known last */
-    size_t first_whole;    /* number of its first item with the unpruned network: an item is a micro-batch */
+    size_t first_run;      /* number of its first run among those of all sets */
+    size_t first_whole;    /* number of its first item with the unpruned network: an item is a micro-batch; it has none where that network is known */
     size_t first_pruned;   /* ... with the others: by run, then by mask */
     size_t predictions;    /* where those of its first sample are */
 } set_plan;
@@ -39,6 +40,7 @@ typedef struct evaluator {
     mask_list masks;
     size_t n_sets;
     set_plan *sets;        /* [n_sets] */
+    size_t n_runs;         /* of all sets */
     size_t n_whole, n_pruned; /* items */
     size_t n_counters;
     int64_t *counters;     /* [n_counters] of all points */

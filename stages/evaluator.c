@@ -63,7 +63,7 @@ static status digest_mask(arena *scratch, const mask_use *u, uint8_t out[16])
     return STATUS_OK;
 }
 
-/* Points whose counters are known go behind the others. */
+/* Points whose counters are known go behind the others, but for the unpruned network, which stays the first. */
 static status sort_known(arena *a, const mask_cache *cache, const evaluator *e, set_plan *p)
 {
     mask_point *in_order;
@@ -72,12 +72,12 @@ static status sort_known(arena *a, const mask_cache *cache, const evaluator *e, 
     for (size_t turn = 0; turn < 2; turn++) {
         for (size_t i = 0; i < p->n_points; i++) {
             mask_point *m = &p->points[i];
-            m->known = !m->unpruned && cache != NULL && mask_cache_find(cache, e->model, p->set->number, m->digest) != NULL;
-            if (m->known == (turn == 1)) {
+            m->known = cache != NULL && mask_cache_find(cache, e->model, p->set->number, m->digest) != NULL;
+            if ((m->known && !m->unpruned) == (turn == 1)) {
                 in_order[n++] = *m;
             }
         }
-        p->n_new = turn == 0 ? n : p->n_new;
+        p->n_new = turn == 0 ? n - 1 : p->n_new;
     }
     p->points = in_order;
     return STATUS_OK;
@@ -108,12 +108,13 @@ static status plan_set(const stage_ctx *c, arena *a, arena *scratch, evaluator *
     const study *s = c->study;
     set_plan *p = &e->sets[e->n_sets++];
     *p = (set_plan){.evaluation = e->masks.use[first].evaluation, .set = &s->evaluations[e->masks.use[first].evaluation],
-                    .first_whole = e->n_whole, .first_pruned = e->n_pruned, .predictions = e->n_predictions};
+                    .first_run = e->n_runs, .first_whole = e->n_whole, .first_pruned = e->n_pruned, .predictions = e->n_predictions};
     p->n_batches = study_batches(&p->set->samples, s->config->micro_batch);
     p->n_runs = evaluate_runs(s, e->model, p->evaluation);
     TRY(plan_points(c->cache, a, scratch, e, first, end, p));
-    e->n_whole += p->n_batches;
-    e->n_pruned += p->n_runs * (p->n_new - 1);
+    e->n_runs += p->n_runs;
+    e->n_whole += p->points[0].known ? 0 : p->n_batches;
+    e->n_pruned += p->n_runs * p->n_new;
     e->n_predictions += p->n_batches * s->config->micro_batch;
     return STATUS_OK;
 }

@@ -256,7 +256,7 @@ static double work(const stage_ctx *c)
         const size_t padded = study_batches(samples, s->config->micro_batch) * s->config->micro_batch;
         images += h->criterion[s->cells[i].criterion] ? rates * (double)padded : 0.0;
     }
-    return images / (double)c->comm->size;
+    return images * stage_part(c);
 }
 
 static status run(stage_ctx *c)

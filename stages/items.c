@@ -17,6 +17,7 @@ typedef struct work {
     size_t n_left;
     size_t *again;  /* [n] this rank's: noted, but cannot be read back */
     size_t n_again;
+    bool told;      /* it was told which items are work of this job of an array */
     size_t block;   /* items that are claimed together */
     unsigned char *payload;
 } work;
@@ -34,6 +35,33 @@ status items_open(comm *c, arena *a, item_service *out)
     TRY(comm_agree(c, s == NULL ? (status){ST_ENVIRONMENT} : STATUS_OK));
     *s = (stop){.after = -1};
     return claims_open(c, a, &out->claims);
+}
+
+/* ---- how much there is to do, for who looks on ---- */
+
+/* How much of an item is counted as work of this job: as much as of any, until it is known whose it is; of those that other jobs do, nothing. */
+static double counted(const work *w)
+{
+    return w->told ? 0.0 : 1.0 / (double)w->s->n_tasks;
+}
+
+/* So many images of this rank are no work; < 0: they are, and were not counted. */
+static void skip(const work *w, double images)
+{
+    if (w->s->skip != NULL) {
+        w->s->skip(w->s->progress, images);
+    }
+}
+
+static double images_of(const work *w, size_t item)
+{
+    return w->list->images(w->list->context, item);
+}
+
+/* An item's even share on every rank: nobody knows yet who computes it. */
+static double share(const work *w, size_t item)
+{
+    return images_of(w, item) / (double)w->s->comm->size;
 }
 
 /* ---- what is noted ---- */
@@ -73,6 +101,7 @@ static status restore(work *w, size_t item)
     key_of(w, item, &key);
     if (!journal_load(&w->s->index, &key, w->payload, l->payload(l->context, item))) {
         w->again[w->n_again++] = item;
+        skip(w, (counted(w) - 1.0) * images_of(w, item));
         return STATUS_OK;
     }
     if (l->check != NULL) {
@@ -80,9 +109,7 @@ static status restore(work *w, size_t item)
     }
     TRY(l->take(l->context, item, w->payload));
     w->s->n_restored++;
-    if (w->s->skip != NULL) {
-        w->s->skip(w->s->progress, l->images(l->context, item));
-    }
+    skip(w, counted(w) * images_of(w, item));
     return STATUS_OK;
 }
 
@@ -204,26 +231,38 @@ static status compute_left(work *w, status restored)
 static void choose_own(work *w)
 {
     const item_service *s = w->s;
+    double own = 0.0, others = 0.0;
     w->n_left = 0;
     for (size_t i = 0; i < w->list->n; i++) {
-        if (!w->known[i] && i / w->list->stretch % s->n_tasks == s->task) {
+        if (w->known[i]) {
+            continue;
+        }
+        if (i / w->list->stretch % s->n_tasks == s->task) {
             w->left[w->n_left++] = i;
             w->known[i] = true;
+            own += share(w, i);
+        } else {
+            others += share(w, i);
         }
     }
+    skip(w, counted(w) * others + (counted(w) - 1.0) * own);
+    w->told = true;
 }
 
 /* Some of the others' from behind, to meet them in the middle. */
 static void choose_others(work *w)
 {
     const size_t most = ROUND_BLOCKS * (size_t)w->s->comm->size * w->list->stretch;
+    double images = 0.0;
     w->n_left = 0;
     for (size_t i = w->list->n; i-- > 0 && w->n_left < most;) {
         if (!w->known[i]) {
             w->left[w->n_left++] = i;
             w->known[i] = true;
+            images += share(w, i);
         }
     }
+    skip(w, (counted(w) - 1.0) * images);
 }
 
 static size_t count_unknown(const work *w)

@@ -30,7 +30,7 @@ typedef struct item_service {
     bool only_join;          /* nothing is computed: what is missing is counted, and an error where a search goes on from it */
     status (*rescan)(struct item_service *s); /* collective: looks what other jobs have finished meanwhile; NULL: there are none */
     void *context;           /* of rescan */
-    void (*skip)(void *progress, double images); /* told of items that need not be computed; NULL: nobody is */
+    void (*skip)(void *progress, double images); /* told of work that is none; < 0: there is more than was counted; NULL: nobody is */
     void *progress;
     uint32_t study;          /* items of several studies share the journal (a search, and what it reports): which this is; 0: the only one, or the last */
     size_t n_restored, n_computed; /* of this rank */

@@ -9,7 +9,7 @@
 typedef struct mask_cache_entry {
     uint32_t model, evaluation;
     uint8_t digest[16];
-    const int64_t *counters;
+    const int64_t *counters; /* of the unpruned network its predictions are behind them (stages/counters.h) */
 } mask_cache_entry;
 
 typedef struct mask_cache {

@@ -96,9 +96,12 @@ typedef struct stage_ctx {
     heatmaps_output heatmaps;
 } stage_ctx;
 
+double stage_part(const stage_ctx *c); /* of a stage's images, those that a rank has on the average: of a job of an array, of its share */
+
 typedef struct stage_def {
     const char *name, *help;
-    /* Images that this rank will send through a network at most: the work that tick() counts down, and skip() of the items takes back. Local. */
+    /* Images that this rank will send through a network at most, and in a job of an array its share of them: the work that tick() counts down, and
+     * skip() of the items takes back. Local. */
     double (*work)(const stage_ctx *c);
     status (*run)(stage_ctx *c); /* Collective: all ranks leave with OK or none does. */
     bool at_the_end;             /* not run by a job of an array: it deals out no items, and works on what all jobs have computed */

@@ -29,7 +29,7 @@ static bool same_part(weight_part a, weight_part b)
 static bool same_pass(const conv_pass *a, const conv_pass *b)
 {
     bool same = a->adjoint == b->adjoint && a->bias == b->bias && a->add == b->add && a->relu == b->relu &&
-                a->winograd == b->winograd && a->n_parts == b->n_parts;
+                a->winograd == b->winograd && a->quick == b->quick && a->n_parts == b->n_parts;
     for (size_t i = 0; i < a->n_parts; i++) {
         same = same && same_part(a->part[i], b->part[i]);
     }

@@ -80,7 +80,8 @@ static status pack_term(const term_weights *t, arena *scratch, float *to)
     if (t->with_bias) {
         TRY(mapped(scratch, &t->term.bias, t->term.minus, t->n->n_bias, t->n->bias, &bias));
     }
-    return product_pack(t->product, w, bias, to);
+    product_pack(t->product, w, bias, to);
+    return STATUS_OK;
 }
 
 static status make_term(const void *of, float *to)

@@ -38,7 +38,7 @@ typedef struct conv_pass {
     bool add;  /* output += instead of = */
     bool relu; /* max(., 0) at the end, after `add` */
     bool winograd; /* Winograd's algorithm where the backend has it for the shape, which rounds more; else the direct one, bit for bit */
-    bool narrow;   /* input channels may be counted one by one instead of in whole blocks, where that is quicker: other last bits */
+    bool quick;    /* kernels of our own may stand in for the library's, where they are quicker: other last bits (narrow.h, row.h) */
     /* Parts of the weights instead of the weights; pack() and run() are given these as ever. With two parts there are two outputs, sample for
      * sample and row for row the second behind the first (images: each in whole blocks): what comes out, or, of the adjoint, what goes
      * in, and then the sum of both products comes out. Two parts need groups = 1. Parts are always direct. */
@@ -52,11 +52,10 @@ struct conv_plan {
     const char *kernel; /* which code runs it, for the curious */
     size_t n_work;      /* floats */
     size_t n_packed;    /* floats of weights and bias in the order that run() reads; 0: run() takes them as they are */
-    size_t n_pack_work; /* floats that pack() works in; 0 where mask is NULL */
     bool winograd;      /* it is Winograd's algorithm */
     /* w [out_channels,in_channels/groups,kh,kw], bias [out_channels] or NULL; alive [out_channels] or NULL = all: what makes a dead
      * output is taken as 0. NULL where n_packed is 0. */
-    void (*pack)(const conv_plan *p, const float *w, const float *bias, const uint8_t *alive, float *packed, float *work);
+    void (*pack)(const conv_plan *p, const float *w, const float *bias, const uint8_t *alive, float *packed);
     /* Another mask for what pack() has packed. NULL: to pack again is quicker. */
     void (*mask)(const conv_plan *p, const uint8_t *alive, float *packed);
     void (*run)(const conv_plan *p, const float *w, const float *bias, const float *in, float *out, float *work);

@@ -3,15 +3,10 @@
 #include <assert.h>
 #include <string.h>
 
-/* Tiles are for a compiler that unrolls their loops and keeps their sums in registers. clang is not told to, and would be slower than the library. */
-#if defined(__x86_64__) && !defined(__clang__)
-#include <immintrin.h>
+#include "backend/tile.h"
 
-enum {
-    LANES = 16,      /* of a block */
-    MOST_PIXELS = 16,
-    MOST_BLOCKS = 2  /* of outputs at once: these times the pixels stay in registers, of which there are 32 */
-};
+#if defined(HAVE_TILES) && !defined(__clang__) /* clang keeps no tile of one block in registers, and would be slower than the library */
+
 static const size_t strip_floats = 48 << 10; /* of input rows: with the weights they fit in a core's own cache */
 
 typedef struct plan {
@@ -47,31 +42,7 @@ typedef struct tile {
     size_t in_block, in_row, out_block;
 } tile;
 
-#define KERNEL __attribute__((target("avx512f"), always_inline)) static inline
-#define PRAGMA(x_) _Pragma(#x_)
-#define UNROLLED PRAGMA(GCC unroll 16)
-
-KERNEL void tile_taps(const int pixels, const int blocks, size_t n, size_t block_weights, const float *x, const float *w,
-                      __m512 sum[MOST_BLOCKS][MOST_PIXELS])
-{
-    for (size_t i = 0; i < n; i++) {
-        __m512 weight[MOST_BLOCKS];
-        UNROLLED
-        for (int b = 0; b < blocks; b++) {
-            weight[b] = _mm512_loadu_ps(w + (size_t)b * block_weights + LANES * i);
-        }
-        UNROLLED
-        for (int t = 0; t < pixels; t++) { /* pixels outside: else what is read of all of them waits in registers that there are not */
-            const __m512 input = _mm512_set1_ps(x[LANES * (size_t)t + i]);
-            UNROLLED
-            for (int b = 0; b < blocks; b++) {
-                sum[b][t] = _mm512_fmadd_ps(input, weight[b], sum[b][t]);
-            }
-        }
-    }
-}
-
-KERNEL void tile_store(const plan *p, const int pixels, const int blocks, const tile *at, __m512 sum[MOST_BLOCKS][MOST_PIXELS])
+KERNEL void tile_store(const plan *p, const int pixels, const int blocks, const tile *at, __m512 sum[MOST_BLOCKS][MOST_PLACES])
 {
     UNROLLED
     for (int b = 0; b < blocks; b++) {
@@ -80,7 +51,7 @@ KERNEL void tile_store(const plan *p, const int pixels, const int blocks, const 
         for (int t = 0; t < pixels; t++) {
             __m512 v = sum[b][t];
             v = p->pass.add ? _mm512_add_ps(v, _mm512_loadu_ps(out + LANES * (size_t)t)) : v;
-            v = p->pass.relu ? _mm512_max_ps(v, _mm512_setzero_ps()) : v;
+            v = p->pass.relu ? tile_positive(v) : v;
             _mm512_storeu_ps(out + LANES * (size_t)t, v);
         }
     }
@@ -88,7 +59,7 @@ KERNEL void tile_store(const plan *p, const int pixels, const int blocks, const 
 
 KERNEL void tile_run(const plan *p, const int pixels, const int blocks, const tile *at)
 {
-    __m512 sum[MOST_BLOCKS][MOST_PIXELS];
+    __m512 sum[MOST_BLOCKS][MOST_PLACES];
     const float *w = at->weights;
     UNROLLED
     for (int b = 0; b < blocks; b++) {
@@ -103,7 +74,7 @@ KERNEL void tile_run(const plan *p, const int pixels, const int blocks, const ti
         for (size_t y = 0; y < p->s.kernel[0]; y++) {
             const float *row = at->in + k * at->in_block + y * p->s.dilation[0] * at->in_row;
             for (size_t x = 0; x < p->s.kernel[1]; x++) {
-                tile_taps(pixels, blocks, n, p->block_weights, row + LANES * x * p->s.dilation[1], w, sum);
+                tile_add(pixels, blocks, n, p->block_weights, row + LANES * x * p->s.dilation[1], w, sum);
                 w += LANES * n;
             }
         }
@@ -113,24 +84,14 @@ KERNEL void tile_run(const plan *p, const int pixels, const int blocks, const ti
 
 typedef void tile_kernel(const plan *p, const tile *at);
 #define TILE(pixels_, blocks_)                                                                                         \
-    __attribute__((target("avx512f"))) static void tile_##pixels_##_##blocks_(const plan *p, const tile *at)           \
+    __attribute__((target("avx512f"))) static void narrow_tile_##pixels_##_##blocks_(const plan *p, const tile *at)           \
     {                                                                                                                  \
         tile_run(p, pixels_, blocks_, at);                                                                             \
     }
-#define TILES(blocks_)                                                                                                 \
-    TILE(1, blocks_) TILE(2, blocks_) TILE(3, blocks_) TILE(4, blocks_) TILE(5, blocks_) TILE(6, blocks_)              \
-    TILE(7, blocks_) TILE(8, blocks_) TILE(9, blocks_) TILE(10, blocks_) TILE(11, blocks_) TILE(12, blocks_)           \
-    TILE(13, blocks_) TILE(14, blocks_)
-TILES(1)
-TILE(15, 1)
-TILE(16, 1)
-TILES(2)
-
-static tile_kernel *const kernels[MOST_BLOCKS][MOST_PIXELS] = {
-    {tile_1_1, tile_2_1, tile_3_1, tile_4_1, tile_5_1, tile_6_1, tile_7_1, tile_8_1, tile_9_1, tile_10_1, tile_11_1, tile_12_1, tile_13_1, tile_14_1, tile_15_1, tile_16_1},
-    {tile_1_2, tile_2_2, tile_3_2, tile_4_2, tile_5_2, tile_6_2, tile_7_2, tile_8_2, tile_9_2, tile_10_2, tile_11_2, tile_12_2, tile_13_2, tile_14_2},
-};
-static const size_t most_pixels[MOST_BLOCKS] = {16, 14};
+#define TILE_NAME(pixels_, blocks_) narrow_tile_##pixels_##_##blocks_,
+TILES_OF_16(TILE, 1)
+TILES_OF_14(TILE, 2)
+static tile_kernel *const kernels[MOST_BLOCKS][MOST_PLACES] = {{TILES_OF_16(TILE_NAME, 1)}, {TILES_OF_14(TILE_NAME, 2)}};
 
 /* ---- a convolution ---- */
 
@@ -156,7 +117,7 @@ static void copy_strip(const plan *p, const float *image, ptrdiff_t first, size_
 /* A row of outputs, as few tiles as there can be, as even as they can be. */
 static void run_row(const plan *p, size_t blocks, tile at)
 {
-    const size_t width = p->s.out_width, most = most_pixels[blocks - 1], n = (width + most - 1) / most;
+    const size_t width = p->s.out_width, most = most_places[blocks - 1], n = (width + most - 1) / most;
     for (size_t i = 0, x = 0; i < n; i++) {
         const size_t pixels = (i + 1) * width / n - x;
         kernels[blocks - 1][pixels - 1](p, &at);
@@ -200,9 +161,8 @@ static void run(const conv_plan *base, const float *w, const float *bias, const 
     }
 }
 
-static void pack(const conv_plan *base, const float *w, const float *bias, const uint8_t *alive, float *packed, float *work)
+static void pack(const conv_plan *base, const float *w, const float *bias, const uint8_t *alive, float *packed)
 {
-    (void)work;
     const plan *p = (const plan *)base;
     memset(packed, 0, p->base.n_packed * sizeof *packed);
     for (size_t o = 0; o < p->s.out_channels; o++) {
@@ -250,7 +210,7 @@ bool narrow_pays(const conv_shape *s, conv_pass pass)
     enum { LIBRARY_ROW = 28 }; /* pixels that the library computes together; with one block each it is slow on longer rows */
     static const double least_factor = 1.1; /* full blocks take 1.04 to 1.15 times as long here (docs/benchmarks.md, "Curves") */
     const size_t in_blocks = blocks_of(s->in_channels);
-    if (!pass.narrow || !takes(s, pass)) {
+    if (!pass.quick || !takes(s, pass)) {
         return false;
     }
     const double taps = inside(s, 0, s->in_height, s->out_height) * inside(s, 1, s->in_width, s->out_width);

@@ -1,9 +1,10 @@
 /* Convolutions of oneDNN on images in blocks of channels; a linear layer on tokens is a 1x1 convolution with the channels last. Both go
- * through an image after the other, which keeps the slot law, and neither allocates: scratch memory is the caller's. Algorithms are
- * direct unless a pass allows Winograd's: relevance divides by small sums, where its cancellations would show.
+ * through an image after the other, which keeps the slot law, and neither allocates: scratch memory is the caller's. Its algorithms are direct.
+ * Where a pass allows Winograd's, or input channels one by one, kernels of our own stand in: relevance divides by small sums, where cancellations of
+ * Winograd's would show.
  *
- * Single rows (the layers behind a CNN's last pooling) and the small products of attention are OpenBLAS's: there it is as fast, and its
- * slot law is at hand. */
+ * Single rows (the layers behind a CNN's last pooling) that are explained, and the small products of attention, are OpenBLAS's: there it is as fast, and
+ * its slot law is at hand. */
 #include <math.h>
 #include <omp.h>
 #include <stdio.h>
@@ -12,8 +13,9 @@
 #include "backend/narrow.h"
 #include "backend/onednn_api.h"
 #include "backend/onednn_try.h"
-#include "backend/onednn_winograd.h"
 #include "backend/parts.h"
+#include "backend/row.h"
+#include "backend/winograd.h"
 
 extern const backend_def backend_openblas;
 
@@ -35,7 +37,6 @@ typedef struct plan {
     size_t bias_at, out_padded; /* place of the bias behind the weights; its length */
     /* Element [o,i,ky,kx] of the packed weights lies at out_at[o] + in_at[i] + tap_at[ky kw + kx]; o counts over all groups, i within one. */
     const size_t *out_at, *in_at, *tap_at;
-    winograd winograd; /* in place of these where base.winograd */
 } plan;
 
 static status start(void)
@@ -110,7 +111,6 @@ static void release(void *thing)
     if (p->primitive != NULL) {
         (void)dnnl_primitive_destroy(p->primitive);
     }
-    winograd_release(&p->winograd);
 }
 
 static status describe(const conv_shape *s, size_t batch, api_conv *c)
@@ -146,7 +146,6 @@ static status describe_extras(conv_pass pass, dnnl_primitive_attr_t attr, dnnl_p
     return STATUS_OK;
 }
 
-/* *out stays NULL where the library has Winograd's algorithm not for this shape or processor. */
 static status choose_with(const api_conv *c, conv_pass pass, dnnl_primitive_attr_t attr, dnnl_primitive_desc_t *out)
 {
     dnnl_post_ops_t ops = NULL;
@@ -154,23 +153,20 @@ static status choose_with(const api_conv *c, conv_pass pass, dnnl_primitive_attr
     status st = describe_extras(pass, attr, ops);
     if (status_ok(st)) {
         const dnnl_status_t dnnl = api_conv_desc(c, attr, engine, out);
-        const bool absent = c->algorithm == dnnl_convolution_winograd && dnnl == dnnl_unimplemented;
-        st = dnnl == dnnl_success || absent ? st : FAIL_DNNL("convolution", dnnl);
+        st = dnnl == dnnl_success ? st : FAIL_DNNL("convolution", dnnl);
     }
     (void)dnnl_post_ops_destroy(ops);
     return st;
 }
 
 /* The kernel for a shape; *out is the caller's to destroy. */
-static status choose(const conv_shape *s, size_t batch, conv_pass pass, dnnl_alg_kind_t algorithm,
-                     dnnl_primitive_desc_t *out)
+static status choose(const conv_shape *s, size_t batch, conv_pass pass, dnnl_primitive_desc_t *out)
 {
     const dnnl_dim_t strides[] = {(dnnl_dim_t)s->stride[0], (dnnl_dim_t)s->stride[1]};
     const dnnl_dim_t dilates[] = {(dnnl_dim_t)s->dilation[0] - 1, (dnnl_dim_t)s->dilation[1] - 1};
     const dnnl_dim_t padding[] = {(dnnl_dim_t)s->padding[0], (dnnl_dim_t)s->padding[1]};
     api_conv c = {.adjoint = pass.adjoint,
                   .has_bias = pass.bias,
-                  .algorithm = algorithm,
                   .strides = strides,
                   .dilates = dilates,
                   .padding = padding};
@@ -285,10 +281,8 @@ static void pack_part(const plan *p, size_t k, const float *w, const float *bias
     }
 }
 
-static void pack(const conv_plan *base, const float *w, const float *bias, const uint8_t *alive, float *packed,
-                 float *work)
+static void pack(const conv_plan *base, const float *w, const float *bias, const uint8_t *alive, float *packed)
 {
-    (void)work;
     const plan *p = (const plan *)base;
     memset(packed, 0, p->base.n_packed * sizeof *packed);
     for (size_t k = 0; k < parts_of(p->pass); k++) {
@@ -341,68 +335,8 @@ static status prepare_direct(arena *a, size_t batch, plan *p)
 {
     const conv_shape all = stacked(&p->shape, p->pass);
     dnnl_primitive_desc_t pd = NULL;
-    TRY(choose(&all, batch, p->pass, dnnl_convolution_direct, &pd));
+    TRY(choose(&all, batch, p->pass, &pd));
     const status st = finish_direct(a, p, pd);
-    (void)dnnl_primitive_desc_destroy(pd);
-    return st;
-}
-
-static void mask_winograd(const conv_plan *base, const uint8_t *alive, float *packed)
-{
-    winograd_mask(&((const plan *)base)->winograd, alive, packed);
-}
-
-static void pack_winograd(const conv_plan *base, const float *w, const float *bias, const uint8_t *alive, float *packed,
-                          float *work)
-{
-    const plan *p = (const plan *)base;
-    memset(packed, 0, p->base.n_packed * sizeof *packed);
-    winograd_pack(&p->winograd, stream, w, packed, work);
-    if (p->out_padded > 0 && bias != NULL) {
-        memcpy(packed + p->bias_at, bias, p->shape.out_channels * sizeof *bias);
-    }
-    winograd_mask(&p->winograd, alive, packed);
-}
-
-static void run_winograd(const conv_plan *base, const float *w, const float *bias, const float *in, float *out, float *work)
-{
-    const plan *p = (const plan *)base;
-    winograd_before(&p->winograd, w, out, work);
-    run(base, w, bias, in, out, work);
-    winograd_after(&p->winograd, w, out, work);
-}
-
-/* Behind the weights and the bias: which outputs are alive. Behind the scratch memory: what was in the output before. */
-static status finish_winograd(arena *a, size_t batch, plan *p, const_dnnl_primitive_desc_t pd)
-{
-    const dnnl_memory_desc_t weights = api_query(pd, dnnl_query_weights_md, 0);
-    winograd *w = &p->winograd;
-    TRY(winograd_prepare(&p->shape, batch, p->pass, &weights, engine, w));
-    if (w->reorder == NULL) {
-        return STATUS_OK;
-    }
-    TRY(finish(a, p, pd));
-    w->alive_at = rounded(p->base.n_packed, ALIGN);
-    w->before_at = rounded(p->base.n_work, ALIGN);
-    p->base.n_packed = w->alive_at + w->out_padded;
-    p->base.n_work = w->n_before == 0 ? p->base.n_work : w->before_at + w->n_before;
-    p->base.n_pack_work = w->n_pack_work;
-    p->base.winograd = true;
-    p->base.pack = pack_winograd;
-    p->base.mask = mask_winograd;
-    p->base.run = run_winograd;
-    return STATUS_OK;
-}
-
-/* Leaves the plan as it was where the library has no such kernel: 3.x for x86, 2.x without AVX-512, other shapes. */
-static status try_winograd(arena *a, size_t batch, plan *p)
-{
-    dnnl_primitive_desc_t pd = NULL;
-    TRY(choose(&p->shape, batch, p->pass, dnnl_convolution_winograd, &pd));
-    if (pd == NULL) {
-        return STATUS_OK;
-    }
-    const status st = finish_winograd(a, batch, p, pd);
     (void)dnnl_primitive_desc_destroy(pd);
     return st;
 }
@@ -413,7 +347,13 @@ static const size_t headroom = (size_t)16 << 20;
 static status prepare(arena *a, const conv_shape *s, size_t batch, conv_pass pass, const conv_plan **out)
 {
     if (s->rows && s->in_height == 1) {
-        return backend_openblas.prepare(a, s, batch, pass, out);
+        return has_avx512() && row_possible(s, pass) ? row_prepare(a, s, batch, pass, out) : backend_openblas.prepare(a, s, batch, pass, out);
+    }
+    if (has_avx512() && winograd_possible(s, pass)) {
+        return winograd_prepare(a, s, batch, pass, out);
+    }
+    if (has_avx512() && narrow_pays(s, pass)) {
+        return narrow_prepare(a, s, batch, pass, out);
     }
     plan *p;
     TRY(memory_headroom("oneDNN", headroom));
@@ -424,13 +364,7 @@ static status prepare(arena *a, const conv_shape *s, size_t batch, conv_pass pas
                 .part_out = stacked(s, pass).out_channels / parts_of(pass)};
     *out = &p->base;
     TRY(arena_at_end(a, release, p));
-    if (winograd_possible(s, pass, block())) {
-        TRY(try_winograd(a, batch, p));
-    }
-    if (!p->base.winograd && has_avx512() && narrow_pays(s, pass)) {
-        return narrow_prepare(a, s, batch, pass, out);
-    }
-    return p->base.winograd ? STATUS_OK : prepare_direct(a, batch, p);
+    return prepare_direct(a, batch, p);
 }
 
 const backend_def backend_onednn = {

@@ -17,7 +17,6 @@ typedef struct api_blocking {
 typedef struct api_conv {
     dnnl_memory_desc_t in, weights, out, bias; /* in and out of the forward direction in either pass */
     bool adjoint, has_bias;
-    dnnl_alg_kind_t algorithm;
     const dnnl_dim_t *strides, *dilates, *padding;
 } api_conv;
 
@@ -68,20 +67,13 @@ static inline dnnl_status_t api_conv_desc(const api_conv *c, const_dnnl_primitiv
 {
     dnnl_convolution_desc_t op;
     const dnnl_status_t st =
-        c->adjoint ? dnnl_dilated_convolution_backward_data_desc_init(&op, c->algorithm, &c->in, &c->weights,
+        c->adjoint ? dnnl_dilated_convolution_backward_data_desc_init(&op, dnnl_convolution_direct, &c->in, &c->weights,
                                                                       &c->out, c->strides, c->dilates, c->padding,
                                                                       c->padding)
-                   : dnnl_dilated_convolution_forward_desc_init(&op, dnnl_forward_inference, c->algorithm,
+                   : dnnl_dilated_convolution_forward_desc_init(&op, dnnl_forward_inference, dnnl_convolution_direct,
                                                                 &c->in, &c->weights, c->has_bias ? &c->bias : NULL,
                                                                 &c->out, c->strides, c->dilates, c->padding, c->padding);
     return st != dnnl_success ? st : dnnl_primitive_desc_create(out, &op, attr, engine, NULL);
-}
-
-static inline dnnl_status_t api_reorder_desc(const dnnl_memory_desc_t *from, const dnnl_memory_desc_t *to,
-                                             const_dnnl_primitive_attr_t attr, dnnl_engine_t engine,
-                                             dnnl_primitive_desc_t *out)
-{
-    return dnnl_reorder_primitive_desc_create(out, from, engine, to, engine, attr);
 }
 
 static inline dnnl_status_t api_append_sum(dnnl_post_ops_t ops)
@@ -153,27 +145,20 @@ static inline dnnl_status_t api_conv_desc(const api_conv *c, const_dnnl_primitiv
 {
     if (!c->adjoint) {
         return dnnl_convolution_forward_primitive_desc_create(
-            out, engine, dnnl_forward_inference, c->algorithm, c->in, c->weights,
+            out, engine, dnnl_forward_inference, dnnl_convolution_direct, c->in, c->weights,
             c->has_bias ? c->bias : NULL, c->out, c->strides, c->dilates, c->padding, c->padding, attr);
     }
     dnnl_primitive_desc_t hint = NULL; /* of the forward pass, wanted for the transpose */
     dnnl_status_t st = dnnl_convolution_forward_primitive_desc_create(
-        &hint, engine, dnnl_forward_training, c->algorithm, c->in, c->weights, NULL, c->out, c->strides,
+        &hint, engine, dnnl_forward_training, dnnl_convolution_direct, c->in, c->weights, NULL, c->out, c->strides,
         c->dilates, c->padding, c->padding, NULL);
     if (st == dnnl_success) {
-        st = dnnl_convolution_backward_data_primitive_desc_create(out, engine, c->algorithm, c->in,
+        st = dnnl_convolution_backward_data_primitive_desc_create(out, engine, dnnl_convolution_direct, c->in,
                                                                   c->weights, c->out, c->strides, c->dilates,
                                                                   c->padding, c->padding, hint, attr);
         (void)dnnl_primitive_desc_destroy(hint);
     }
     return st;
-}
-
-static inline dnnl_status_t api_reorder_desc(const dnnl_memory_desc_t *from, const dnnl_memory_desc_t *to,
-                                             const_dnnl_primitive_attr_t attr, dnnl_engine_t engine,
-                                             dnnl_primitive_desc_t *out)
-{
-    return dnnl_reorder_primitive_desc_create(out, *from, engine, *to, engine, attr);
 }
 
 static inline dnnl_status_t api_append_sum(dnnl_post_ops_t ops)

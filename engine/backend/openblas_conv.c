@@ -190,10 +190,8 @@ static void run(const conv_plan *base, const float *w, const float *bias, const 
 }
 
 /* Convolutions have few weights: their parts are stored, one behind the other, and then their biases'. */
-static void pack(const conv_plan *base, const float *w, const float *bias, const uint8_t *alive, float *packed,
-                 float *work)
+static void pack(const conv_plan *base, const float *w, const float *bias, const uint8_t *alive, float *packed)
 {
-    (void)work;
     const plan *p = (const plan *)base;
     const size_t out = p->shape.out_channels / p->pass.n_parts, patch = patch_size(&p->shape);
     float *packed_bias = packed + p->shape.out_channels * patch;

@@ -125,7 +125,7 @@ static status plan_product(arena *a, run_plan *p, node_id id)
                             .add = p->fusion.adds_to[id] != id,
                             .relu = p->g->nodes[result].op == &op_relu,
                             .winograd = p->winograd,
-                            .narrow = p->keep == KEEP_LOGITS};
+                            .quick = p->keep == KEEP_LOGITS};
     forward_product_shape(p->g, id, &s);
     return product_plan(a, p->backend, &s, p->batch, pass, n->n_components > 0 && p->keep != KEEP_WALK,
                         &p->products[id]);
@@ -221,19 +221,17 @@ static bool is_wanted(const run_plan *p, node_id id)
     return p->weights != NULL && p->g->nodes[id].cut == NULL && !p->products[id].maskable;
 }
 
-/* One layer after the other is packed, so the most that one of them works in counts. */
 static size_t plan_bytes(const run_plan *p)
 {
-    size_t floats = p->total, packing = 0, cutting, cut;
+    size_t floats = p->total, cutting, cut;
     cutting_floats(p, &cutting, &cut);
     for (node_id id = 0; id < p->g->n_nodes; id++) {
         const product *one = &p->products[id];
         if (one->plan != NULL) {
             floats += is_wanted(p, id) ? 0 : product_floats(one);
-            packing = one->plan->n_pack_work > packing ? one->plan->n_pack_work : packing;
         }
     }
-    return (floats + packing + cutting + cut) * sizeof(float);
+    return (floats + cutting + cut) * sizeof(float);
 }
 
 static status no_relus(arena *a, const graph *g, const bool **out)

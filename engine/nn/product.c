@@ -20,16 +20,9 @@ size_t product_floats(const product *p)
     return packed > 0 ? packed : p->maskable ? p->n_weight + p->n_bias : 0;
 }
 
-status product_pack(const product *p, const float *w, const float *bias, float *to)
+void product_pack(const product *p, const float *w, const float *bias, float *to)
 {
-    arena *scratch = NULL;
-    TRY(arena_open("packing", &scratch));
-    float *work = arena_alloc(scratch, p->plan->n_pack_work, sizeof *work);
-    if (work != NULL) {
-        p->plan->pack(p->plan, w, bias, NULL, to, work);
-    }
-    arena_close(&scratch);
-    return work == NULL ? (status){ST_ENVIRONMENT} : STATUS_OK;
+    p->plan->pack(p->plan, w, bias, NULL, to);
 }
 
 status product_load(arena *a, const float *w, const float *bias, product *p)
@@ -40,7 +33,7 @@ status product_load(arena *a, const float *w, const float *bias, product *p)
         TRY_ALLOC(p->own, a, product_floats(p));
     }
     if (p->plan->n_packed > 0) {
-        TRY(product_pack(p, w, bias, p->own));
+        product_pack(p, w, bias, p->own);
         p->w = p->own;
     }
     return STATUS_OK;
@@ -49,7 +42,8 @@ status product_load(arena *a, const float *w, const float *bias, product *p)
 static status make_packed(const void *of, float *to)
 {
     const product *p = of;
-    return product_pack(p, p->all_weights, p->all_bias, to);
+    product_pack(p, p->all_weights, p->all_bias, to);
+    return STATUS_OK;
 }
 
 static void use_packed(void *of, const float *at)
@@ -107,7 +101,7 @@ void product_mask(product *p, const uint8_t *alive)
     if (p->plan->mask != NULL) {
         p->plan->mask(p->plan, alive, p->own);
     } else if (p->plan->n_packed > 0) {
-        p->plan->pack(p->plan, p->all_weights, p->all_bias, alive, p->own, NULL);
+        p->plan->pack(p->plan, p->all_weights, p->all_bias, alive, p->own);
     } else if (alive != NULL) {
         mask_plain(p, alive);
     } else {

@@ -18,12 +18,12 @@ typedef struct product {
 MUST_CHECK status product_plan(arena *a, const backend_def *backend, const conv_shape *s, size_t batch, conv_pass pass,
                                bool maskable, product *out);
 size_t product_floats(const product *p); /* what product_load() takes from its arena */
-/* w and bias (NULL if the pass has none) are borrowed. Takes plan->n_pack_work floats more for a moment. */
+/* w and bias (NULL if the pass has none) are borrowed. */
 MUST_CHECK status product_load(arena *a, const float *w, const float *bias, product *p);
 /* The same for what is not maskable: the packed weights are an order of `l`, NULL: they lie in `a`. *p, w and bias must stay where they are. */
 MUST_CHECK status product_want(weight_list *l, arena *a, const float *w, const float *bias, product *p);
 /* Packs w and bias, of the layer's size, for the plan into to [plan->n_packed]. */
-MUST_CHECK status product_pack(const product *p, const float *w, const float *bias, float *to);
+void product_pack(const product *p, const float *w, const float *bias, float *to);
 /* The same with a part of w and bias, which are borrowed for the call. `work` [n_weight + n_bias] where the plan packs. */
 MUST_CHECK status product_load_cut(arena *a, const float *w, const float *bias, const weight_cut *cut, float *work, product *p);
 size_t product_cut_floats(const product *p); /* what that takes besides product_floats(): of its arena, or of `work` where the plan packs */

@@ -1,5 +1,5 @@
-/* Convolutions that take input channels one by one (backend/narrow.h) against the library's of whole blocks, in turns: the best of several seconds of the
- * processor (docs/benchmarks.md). A JSON line for every shape, and whether narrow_pays() takes it.
+/* Our own convolutions, those that take input channels one by one (backend/narrow.h) and Winograd's of 3x3 (backend/winograd.h), against the library's of
+ * whole blocks, in turns: the best of several seconds of the processor (docs/benchmarks.md). A JSON line for every shape, and whether narrow_pays() takes it.
  *
  * usage: bench_narrow BATCH REPEATS IN,OUT,SIZE,KERNEL... channels, pixels of a side, an odd kernel with half of it as padding */
 #include <math.h>
@@ -8,10 +8,11 @@
 #include <string.h>
 
 #include "backend/narrow.h"
+#include "backend/winograd.h"
 #include "bench/clock.h"
 #include "core/rng.h"
 
-enum { LANES = 16, SIDES = 2 }; /* the library's; single channels */
+enum { LANES = 16, SIDES = 3 }; /* the library's; single channels; Winograd's */
 static const double least_seconds = 0.01; /* of a measurement */
 
 static status random_floats(arena *a, size_t n, float **out)
@@ -45,28 +46,34 @@ static double once(const conv_plan *p, const float *packed, const float *in, flo
 static status measure(arena *a, const backend_def *b, const conv_shape *s, size_t batch, size_t repeats)
 {
     const conv_plan *plan[SIDES];
-    double best[SIDES] = {INFINITY, INFINITY};
+    double best[SIDES] = {INFINITY, INFINITY, INFINITY};
     float *in, *out, *w, *bias, *packed[SIDES], *work[SIDES];
     TRY(b->prepare(a, s, batch, (conv_pass){.bias = true, .relu = true}, &plan[0]));
     TRY(narrow_prepare(a, s, batch, (conv_pass){.bias = true, .relu = true}, &plan[1]));
+    const conv_pass winograd = {.bias = true, .relu = true, .winograd = true};
+    const size_t sides = winograd_possible(s, winograd) ? 3 : 2;
+    if (sides == SIDES) {
+        TRY(winograd_prepare(a, s, batch, winograd, &plan[2]));
+    }
     TRY(random_floats(a, batch * image_floats(s->in_channels, s->in_height, s->in_width), &in));
     TRY(random_floats(a, batch * image_floats(s->out_channels, s->out_height, s->out_width), &out));
     TRY(random_floats(a, s->out_channels * s->in_channels * s->kernel[0] * s->kernel[1], &w));
     TRY(random_floats(a, s->out_channels, &bias));
-    for (size_t i = 0; i < SIDES; i++) {
+    for (size_t i = 0; i < sides; i++) {
         TRY_ALLOC(packed[i], a, plan[i]->n_packed);
         TRY_ALLOC(work[i], a, plan[i]->n_work + 1);
-        plan[i]->pack(plan[i], w, bias, NULL, packed[i], work[i]);
+        plan[i]->pack(plan[i], w, bias, NULL, packed[i]);
     }
     for (size_t r = 0; r < repeats; r++) {
-        for (size_t i = 0; i < SIDES; i++) {
+        for (size_t i = 0; i < sides; i++) {
             best[i] = fmin(best[i], once(plan[i], packed[i], in, out, work[i]));
         }
     }
+    const double gflop = 2e-9 * (double)(batch * s->in_channels * s->out_channels * s->kernel[0] * s->kernel[1] * s->out_height * s->out_width);
     printf("{\"bench\": \"narrow\", \"in\": %zu, \"out\": %zu, \"size\": %zu, \"kernel\": %zu, \"batch\": %zu, \"repeats\": %zu, \"library\": \"%s\", "
-           "\"library_us\": %.2f, \"narrow_us\": %.2f, \"ratio\": %.3f, \"taken\": %s}\n",
+           "\"library_us\": %.2f, \"narrow_us\": %.2f, \"ratio\": %.3f, \"taken\": %s, \"library_gflops\": %.1f, \"winograd_gflops\": %.1f}\n",
            s->in_channels, s->out_channels, s->in_width, s->kernel[0], batch, repeats, plan[0]->kernel, 1e6 * best[0], 1e6 * best[1], best[1] / best[0],
-           narrow_pays(s, (conv_pass){.narrow = true}) ? "true" : "false");
+           narrow_pays(s, (conv_pass){.quick = true}) ? "true" : "false", gflop / best[0], sides == SIDES ? gflop / best[2] : 0.0);
     return STATUS_OK;
 }
 
@@ -117,5 +124,5 @@ int main(int argc, char *argv[])
     if (!status_ok(st)) {
         (void)fprintf(stderr, "bench_narrow: error: %s\n", status_message());
     }
-    return st.code;
+    return (int)st.code;
 }

@@ -3,8 +3,8 @@
 
 Runs bench_engine with oneDNN, which tells how long each of its kernels took (DNNL_VERBOSE=1): convolutions and linear layers, by shape, forward
 and back. Samples of perf, which count processor time, say which part of all that is, and what the rest is: our own functions, named by the source
-file that they are in. Without perf the rest is one number, from times on the wall. WHAT: forward, winograd, lrp. Bounds are measured just before
-(bench_bounds)."""
+file that they are in, and our own convolutions and linear layers. Without perf the rest is one number, from times on the wall; `winograd` needs perf,
+since its kernels are our own. WHAT: forward, winograd, lrp. Bounds are measured just before (bench_bounds)."""
 import collections
 import json
 import os
@@ -17,6 +17,9 @@ import tempfile
 
 HERE = pathlib.Path(__file__).resolve().parent
 SHAPE = re.compile(r"mb(\d+)_ic(\d+)oc(\d+)_ih(\d+)oh(\d+)kh(\d+)sh(\d+)dh\d+ph\d+_iw(\d+)ow(\d+)kw(\d+)sw")
+# Our own kernels, which come in many sizes, by the first words of their names.
+OWN = {"winograd_product": "convolution 3x3, Winograd: products", "winograd_inputs": "convolution 3x3, Winograd: transforms",
+       "winograd_outputs": "convolution 3x3, Winograd: transforms", "narrow_tile": "convolution of single channels", "row_block": "linear, one row"}
 # Functions with samples that are no part of a micro-batch: the peak, random weights, and what is done once when a network is built.
 ONCE = ("tests/", "engine/core/", "engine/nn/archs", "engine/nn/builder", "engine/nn/weights", "engine/backend/")
 
@@ -31,10 +34,11 @@ def launch(build, program, cores, arguments, env, before=()):
 
 class Kernel:
     """A oneDNN primitive of one shape: how often it ran, and milliseconds."""
-    def __init__(self, mb, ic, oc, ih, oh, kh, sh, iw, ow, kw, back, winograd, sums):
+    def __init__(self, mb, ic, oc, ih, oh, kh, sh, iw, ow, kw, back, sums):
         self.linear = iw == ow == kw == 1
         self.size = f"{kh}x{kw}"
-        self.back, self.winograd = back, winograd
+        self.back = back
+        self.own_elsewhere = self.size == "3x3" and kw == 3 and sh == 1 and ic > 3  # by Winograd's algorithm, where that is asked for
         self.flop = 2.0 * mb * ic * oc * oh * ow * kh * kw
         # Each array once; what it adds to is read too. A stride reads no more than what a kernel of one pixel touches.
         read = ih * iw // (sh * sh if kh == 1 else 1)
@@ -45,7 +49,7 @@ class Kernel:
     @property
     def kind(self):
         name = "linear" if self.linear else f"convolution {self.size}"
-        return name + (", Winograd" if self.winograd else ", back" if self.back else "")
+        return name + (", back" if self.back else "")
 
 
 def kernels(text):
@@ -53,9 +57,9 @@ def kernels(text):
     found = {}
     for line in text.splitlines():
         if line.startswith("onednn_verbose,exec,cpu,convolution"):
-            back, winograd, sums = "backward_data" in line, "convolution_winograd" in line, "post-ops:sum" in line
+            back, sums = "backward_data" in line, "post-ops:sum" in line
             shape = tuple(map(int, SHAPE.search(line).groups()))
-            kernel = found.setdefault((shape, back, winograd, sums), Kernel(*shape, back, winograd, sums))
+            kernel = found.setdefault((shape, back, sums), Kernel(*shape, back, sums))
             kernel.runs += 1
             kernel.ms += float(line.rsplit(",", 1)[1])
     return list(found.values())
@@ -84,8 +88,12 @@ def sampled_work(data):
         if dso == "[JIT]" or dso.startswith("libdnnl"):
             work[LIBRARY] += int(count)
         elif dso.startswith("libopenblas"):
-            work["products by OpenBLAS"] += int(count)  # of single rows and of attention
+            work["products by OpenBLAS"] += int(count)  # of attention, and of single rows where they are explained
         elif dso == "bench_engine":
+            own = OWN.get("_".join(symbol.split("_")[:2]).split(".")[0])
+            if own is not None:
+                work[own] += int(count)
+                continue
             files = [f for f in where.get(symbol.split(".")[0], ()) if not f.startswith(ONCE)]
             if len(files) == 1:
                 work[pathlib.Path(files[0]).stem] += int(count)
@@ -111,13 +119,19 @@ def main(argv):
     line = [json.loads(one) for one in text.splitlines() if one.startswith('{"bench"')][-1]
     found = kernels(text)
     runs = (repeats + 1) * cores  # the first micro-batch is not timed by bench_engine, but told of by oneDNN
-    if what == "winograd":
+    if what == "winograd" and line["winograd_layers"] > 0:
         # Before it, a micro-batch of each algorithm is compared: what is direct in both counts twice more, what is Winograd's once more, and
         # the direct twin of that not at all.
-        twins = {kernel.shape for kernel in found if kernel.winograd}
-        found = [kernel for kernel in found if kernel.winograd or kernel.shape not in twins]
+        if not samples:
+            sys.exit("where_time_goes: winograd needs perf: its kernels are our own, which oneDNN does not tell of")
+        all_ms = sum(kernel.ms for kernel in found)
+        found = [kernel for kernel in found if not kernel.own_elsewhere]
+        samples[LIBRARY] *= sum(kernel.ms for kernel in found) / max(all_ms, 1e-9)
+        for name in samples:
+            if "Winograd" in name:
+                samples[name] *= (repeats + 3) / (repeats + 2)
         for kernel in found:
-            kernel.ms *= runs / (runs + (1 if kernel.winograd else 2) * cores)
+            kernel.ms *= runs / (runs + 2 * cores)
     seconds = line["seconds_median"]
     in_library = sum(kernel.ms for kernel in found) / 1000.0 / runs / seconds  # of the wall time
     if samples:

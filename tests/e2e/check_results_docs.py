@@ -111,6 +111,7 @@ def check_loader_over_rates(r, data):
         check(near(of.loss.values, (here.loss_sum / here.total).values.mean(0)), f"rates_frame(): loss of {key}")
         if len(share) > 1:
             check(near(of.agreement_error.values, share.std(0, ddof=1) / len(share) ** 0.5), f"rates_frame(): error of {key}")
+    check_loader_at_rates(r, data, rates)
     # by the file's own differences between criteria, which another program computed
     pairs = r.paired_frame("criterion").set_index(["model", "kind", "task", "references", "value", "other"])
     compared = 0
@@ -134,6 +135,42 @@ def check_loader_over_rates(r, data):
     check((classes.groupby(["cell", "rate"]).correct.sum().values == counted.values.ravel()).all(), "class_frame(): counts do not add up")
     check((classes.groupby(["cell", "rate"]).images.sum().unstack().values == c.total.values[:, None]).all(), "class_frame(): images")
     check(near(classes.accuracy, classes.correct / classes.images), "class_frame(): accuracy")
+
+
+def check_loader_at_rates(r, data, rates):
+    """The accuracy at one rate, from the file's counts; the area over the rates is A_PR; a rate that was not measured is an error that names those that were."""
+    c = data["/curves"]
+    counted = c.correct_masked if data["/"].attrs["prediction"] == "masked" else c.correct
+    area = 0.0
+    for i, rate in enumerate(c.rate.values.tolist()):
+        at = r.accuracy_at(rate + 1e-12)  # as 3 * 0.05 is not 0.15
+        right = (counted / c.total).transpose("cell", "rate").values[:, i]
+        expected = c[ROW].to_dataframe()[ROW].assign(right=right).groupby(ROW, sort=False).right
+        check(at[ROW].values.tolist() == [list(key) for key in expected.mean().index], f"accuracy_at({rate}): rows")
+        check(near(at.accuracy, expected.mean()) and near(at.accuracy_error, expected.sem()), f"accuracy_at({rate}): accuracies")
+        check(at.seeds.values == expected.size().values, f"accuracy_at({rate}): seeds")
+        check(near(at.accuracy, rates[rates.rate == rate].accuracy), f"accuracy_at({rate}): rates_frame() has others")
+        area = area + at.accuracy / c.sizes["rate"]
+        for row in r.paired_frame("criterion", "accuracy", rate).itertuples():
+            check(near(row.difference, difference_of(c, right, row)), f"paired_frame() at rate {rate}: {row}")
+    check(near(area, r.summary_frame().a_pr_mean), "accuracy_at(): its mean over the rates is not A_PR")
+    for error, call in ((KeyError, lambda: r.accuracy_at(0.123)), (KeyError, lambda: r.paired_frame("criterion", "accuracy", 0.123)),
+                        (ValueError, lambda: r.paired_frame("criterion", "accuracy"))):
+        try:
+            call()
+            failures.append("the loader has the accuracy at a rate that was not measured, or at none")
+        except error as e:
+            check(error is ValueError or f"{c.rate.values[-1]:g}" in str(e), f"a rate that was not measured: {e!r} does not say which were")
+
+
+def difference_of(c, right, row):
+    """The mean over the seeds of what one criterion has above another, of a row of paired_frame("criterion")."""
+    of = []
+    for criterion in (row.value, row.other):
+        there = [c[name].values == getattr(row, name) for name in ("model", "kind", "task", "references")]
+        there = [all(x) for x in zip(*there, c.criterion.values == criterion)]
+        of.append([v for _, v in sorted(zip(c.seed.values[there].tolist(), right[there].tolist()))])
+    return sum(a - b for a, b in zip(*of)) / len(of[0])
 
 
 def check_refused(open_results):

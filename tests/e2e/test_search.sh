@@ -140,7 +140,7 @@ for method in bayes sobol random; do
 done
 # ---- nothing is evaluated twice ----
 # A rule in the layer nearest to the input moves nothing that is pruned, so there are half as many rankings as settings. All in one round, or three at a
-# time: the same pruned networks are run, and in each round once more the whole one.
+# time: the same networks are run.
 study "$work/e.yaml" digits_vgg_bn <<'END'
 criteria:
   - {name: random, method: random}
@@ -157,7 +157,9 @@ agree "settings tried together and one after the other" "$work/together" "$work/
 [ "$(wc -l <"$work/together")" = 16 ] && pass || fail "expected 16 settings, found $(wc -l <"$work/together")"
 [ "$(counted together n_masks)" = $((16 * 2 * 6)) ] && [ "$(counted rounds n_masks)" = $((16 * 2 * 6)) ] && pass || fail "n_masks: $(counted together n_masks), $(counted rounds n_masks)"
 [ "$(counted together n_evaluated)" -le $((8 * 2 * 5 + 1)) ] && pass || fail "$(counted together n_evaluated) networks were run for 8 rankings"
-[ "$(counted rounds n_evaluated)" = $(($(counted together n_evaluated) + 5)) ] && pass || fail "6 rounds ran $(counted rounds n_evaluated) networks, one round $(counted together n_evaluated)"
+for of in n_evaluated n_images; do
+    [ "$(counted rounds $of)" = "$(counted together $of)" ] && pass || fail "6 rounds: $of $(counted rounds $of), one round: $(counted together $of)"
+done
 
 # ---- races ----
 study "$work/r.yaml" digits_vgg_bn digits_vit <<'END'
@@ -196,7 +198,7 @@ for at in digits_vgg_bn/filters digits_vit/neurons digits_vit/heads; do
     [ "$(sort -un "$work/cost.race" | wc -l)" -ge 3 ] && [ "$(sort -n "$work/cost.race" | tail -1)" = "$(sort -un "$work/cost.whole")" ] && pass || fail "$at: costs $(sort -un "$work/cost.race" | tr '\n' ' ')"
     [ $((2 * $(number race "/search/$at/n_images"))) -lt "$(number whole "/search/$at/n_images")" ] && pass || fail "$at: a race over $(number race "/search/$at/n_images") images, all: $(number whole "/search/$at/n_images")"
 done
-# Nothing twice: of two settings one is left, whose masks then see the other half of the images alone; the unpruned network once more the first half.
+# Nothing twice: of two settings one is left, whose masks then see the other half of the images alone.
 study "$work/two.yaml" digits_vgg_bn <<'END'
 criteria:
   - {name: random, method: random}
@@ -211,11 +213,21 @@ at=/search/digits_vgg_bn/filters
 images=$(($(number both $at/n_images) / $(number both $at/n_evaluated))) # of the search
 half=$(($(values two $at/cost | sort -n | head -1) / (2 * 6)))           # 2 seeds, 6 rates
 [ "$half" -gt $((images * 2 / 5)) ] && [ "$half" -lt $((images * 3 / 5)) ] && pass || fail "the first rung has $half of $images images"
-expected=$(($(number both $at/n_evaluated) * half + half + $(number alone $at/n_evaluated) * (images - half)))
+expected=$(($(number both $at/n_evaluated) * half + $(number alone $at/n_evaluated) * (images - half)))
 [ "$(number two $at/n_images)" = "$expected" ] && pass || fail "a race of two settings sent $(number two $at/n_images) images through networks, expected $expected"
 
-[ "$(number two $at/n_evaluated)" = $(($(number both $at/n_evaluated) + 1)) ] && [ "$(number two $at/n_evaluated)" -le "$(number two $at/n_masks)" ] && pass ||
+[ "$(number two $at/n_evaluated)" = "$(number both $at/n_evaluated)" ] && [ "$(number two $at/n_evaluated)" -le "$(number two $at/n_masks)" ] && pass ||
     fail "a race of two settings ran $(number two $at/n_evaluated) networks, both at once $(number both $at/n_evaluated)"
+# Explained are the reference images of the first seeds under both, of the others under the one that is left.
+[ "$(number two $at/n_explained)" = "$(number both $at/n_explained)" ] && [ "$(number two $at/n_explained)" = $((2 * $(number alone $at/n_explained))) ] && pass ||
+    fail "with all seeds on the first rung $(number two $at/n_explained) images were explained, in one round $(number both $at/n_explained)"
+run seeds 2 "$work/two.yaml" --set search.method=halving --set search.first_images=1 --set search.first_seeds=1
+[ "$(number seeds $at/n_explained)" = $((2 * 20 + 20)) ] && pass || fail "two seeds of 20 reference images, two settings and one that is left: $(number seeds $at/n_explained) were explained"
+for of in objective error; do # of the one that is left, as if both had seen everything
+    paste -d' ' <(values seeds $at/state) <(values seeds $at/$of) | sed -n 's/^complete //p' >"$work/found"
+    paste -d' ' <(values seeds $at/state) <(values both $at/$of) | sed -n 's/^complete //p' >"$work/expected"
+    agree "$of of a race by seeds" "$work/found" "$work/expected"
+done
 # What the loader says a race has missed.
 if "${PYTHON:-python3}" -c 'import xarray, pandas' 2>/dev/null; then
     (cd "$work" && PYTHONPATH=$SOURCE/analysis "${PYTHON:-python3}" - >"$work/log" 2>&1) <<'END' && pass || { fail "regret:"; tail -3 "$work/log"; }
@@ -236,6 +248,10 @@ for name, against in (("race", "together"), ("both", "alone"), ("whole", "race")
 assert r["alone"].search_frame(*one, against=r["both"]).regret.notna().all()
 END
 fi
+
+# The methods that propose, on the table of the exhaustive search: with all of its settings they have its best one.
+"$BENCH_PROPOSALS" "$work/whole.h5" 1 8 2 >"$work/log" 2>&1 && pass || { fail "proposals on a table: exit code $?"; tail -3 "$work/log"; }
+[ "$(grep -c '"settings": 32, "trials": 32, "repeats": 2, "within_0.005": 2, .*"largest_regret": 0.0' "$work/log")" = 9 ] && pass || { fail "proposals on a table:"; cat "$work/log"; }
 
 # The comparison itself must be able to see a difference.
 run other 1 "$work/p.yaml" --set search.method=bayes --set search.seed=1

@@ -98,6 +98,14 @@ cp -p "$model" "$work/model"
 printf '\x01' | dd of="$model" bs=1 seek=$(($(size_of "$model") - 4)) conv=notrunc status=none
 refuses "another checkpoint" 78 "checkpoint of digits_resnet" 2 run
 cp -p "$work/model" "$model"
+if "$POLLARD" version | grep -q 'OpenBLAS.*DYNAMIC_ARCH'; then # a library that computes otherwise
+    export OPENBLAS_CORETYPE=Nehalem
+    refuses "other kernels of a library" 78 "it is now" 2 run
+    grep -q "it was '.*OpenBLAS.*it is now '.*OpenBLAS.*Nehalem" "$log" && pass || { fail "other kernels of a library: the line is not named"; tell; }
+    unset OPENBLAS_CORETYPE
+else
+    echo "skipped: other kernels of a library: this OpenBLAS has those for one processor only"
+fi
 [ "$(noted)" -gt 0 ] && pass || fail "a refusal has touched the journal"
 does "all as it was" 2 run
 same "all as it was"

@@ -6,11 +6,13 @@ straight
 
 # asked NAME CODE N SIGNAL WHOM: a run of N ranks that has computed something gets the signal; CODE 0: any but 0.
 asked() {
-    local name=$1 expected=$2 n=$3 signal=$4 whom=$5 before try
+    local name=$1 expected=$2 n=$3 signal=$4 whom=$5 before try looked
     for try in 1 2 3; do
         before=$(noted)
         begin "$n" run
         grown "$before"
+        "$POLLARD" status "$out" >"$work/status" 2>&1 # while it runs
+        looked=$?
         case $whom in
         launcher) kill "-$signal" "$mpi" ;;
         first) kill "-$signal" "$(ranks_of "$mpi" | head -1)" ;;
@@ -22,6 +24,8 @@ asked() {
     if [ "$code" != 0 ] && { [ "$expected" = 0 ] || [ "$code" = "$expected" ]; }; then pass; else fail "$name: exit code $code" && tell; fi
     [ "$expected" = 0 ] || grep -q "run the same command again to go on" "$log" && pass || { fail "$name: without a word of what to do"; tell; }
     [ "$(noted)" -gt "$before" ] && [ ! -e "$out" ] && pass || fail "$name: what was finished is not kept"
+    [ "$looked" = 75 ] && grep -q 'r.h5: study digits, running' "$work/status" && grep -Eq '^[0-9]+ % done; (about|at most) [0-9:]+ left with [0-9]+ ranks?,|^Nothing is finished yet' "$work/status" &&
+        pass || { fail "$name: status of a run that runs: exit code $looked"; cat "$work/status"; }
 }
 # One study, stopped again and again on other numbers of ranks.
 asked "USR1 to the first rank" 75 2 USR1 first

@@ -3,6 +3,7 @@
 #include "support/support.h"
 
 #include <dirent.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -56,6 +57,13 @@ typedef struct outcome {
     int64_t computed, restored, missing; /* missing: the damaged ones too */
 } outcome;
 
+static double all_images(const comm *c, double mine)
+{
+    double sum = 0.0;
+    assert_int_equal(MPI_Allreduce(&mine, &sum, 1, MPI_DOUBLE, MPI_SUM, c->mpi), MPI_SUCCESS);
+    return sum;
+}
+
 /* Where it ends well the items are counted, unless others have to do the rest. */
 static outcome run(made_items *m, attempt how)
 {
@@ -80,8 +88,12 @@ static outcome run(made_items *m, attempt how)
         if (status_ok(out.st) && items_missing(&s) == 0 && (how.n_tasks <= 1 || m->needed)) {
             made_items_assert_complete(&c, m);
         }
+        if (status_ok(out.st) && !s.only_join) { /* what a job computes and what is no work of it are together its share of all */
+            const double share = (double)m->n / (double)s.n_tasks;
+            assert_true(s.n_tasks > 1 || m->images_skipped == (double)s.n_restored);
+            assert_true(fabs(all_images(&c, m->images_skipped + (double)s.n_computed) - share) < 1e-6); /* thirds among them */
+        }
         if (status_ok(out.st)) {
-            assert_true(m->images_skipped == (double)s.n_restored);
             assert_int_equal(m->computed, s.n_computed);
             assert_int_equal(m->checked, s.n_restored);
         }

@@ -325,7 +325,7 @@ static void sample_search(results *r)
     static result_search s = {.model = 1, .kind = COMPONENT_NEURON, .n_dimensions = DIMENSIONS, .dimension = dimension, .choice = choice,
                               .n_trials = TRIALS, .point = point, .setting = setting, .round = round, .objective = objective, .error = error,
                               .a_pr_mean = objective, .a_pr_trapezoid = trapezoid, .area_parameters = objective, .area_macs = trapezoid, .accuracy_at = objective, .n_masks = 480,
-                              .n_evaluated = 77, .n_images = 1234, .cost = cost, .regret = regret, .parent = parent, .state = state, .front = front, .held_out = held_out, .held_out_error = held_out_error, .rank = rank, .main = alone,
+                              .n_evaluated = 77, .n_images = 1234, .n_explained = 55, .cost = cost, .regret = regret, .parent = parent, .state = state, .front = front, .held_out = held_out, .held_out_error = held_out_error, .rank = rank, .main = alone,
                               .total = total, .maximised = "a_pr_mean"};
     for (size_t i = 0; i < TRIALS; i++) {
         const bool gamma = i % 2 == 1;

@@ -9,7 +9,7 @@
 #include "nn/images.h"
 #include "support/naive.h"
 
-static const conv_pass allowed = {.narrow = true};
+static const conv_pass allowed = {.quick = true};
 static const double tolerance = 2e-5; /* of the largest sum that there can be: a mistake of one tap or edge is far larger */
 
 static const backend_def *backend(void)
@@ -81,7 +81,7 @@ static void run(const made *m, size_t batch, const float *x, float *out)
     memset(work, 0xff, p->n_work * sizeof *work); /* not-a-numbers: who reads them before writing is seen */
     images_store(batch, m->in, 16, x, in);
     images_store(batch, m->out, 16, out, to);
-    p->pack(p, m->w, m->pass.bias ? m->bias : NULL, m->alive, packed, NULL);
+    p->pack(p, m->w, m->pass.bias ? m->bias : NULL, m->alive, packed);
     p->run(p, packed, NULL, in, to, work);
     images_load(batch, m->out, 16, to, out);
     const size_t plane = m->s.out_height * m->s.out_width, each = images_floats(m->out, 16);
@@ -166,7 +166,7 @@ static void what_is_fused(void **state)
     (void)state;
     (void)backend();
     for (unsigned bits = 0; bits < 8; bits++) {
-        const conv_pass pass = {.bias = (bits & 1) != 0, .add = (bits & 2) != 0, .relu = (bits & 4) != 0, .narrow = true};
+        const conv_pass pass = {.bias = (bits & 1) != 0, .add = (bits & 2) != 0, .relu = (bits & 4) != 0, .quick = true};
         made m = open_made(square(21, 35, 13, 3, 1), pass);
         check(&m, 2);
         arena_close(&m.a);
@@ -181,7 +181,7 @@ static void dead_outputs_are_0(void **state)
     for (size_t i = 0; i < COUNT(alive); i++) {
         alive[i] = i % 3 != 1;
     }
-    made m = open_made(square(21, COUNT(alive), 13, 3, 1), (conv_pass){.add = true, .relu = true, .narrow = true});
+    made m = open_made(square(21, COUNT(alive), 13, 3, 1), (conv_pass){.add = true, .relu = true, .quick = true});
     m.alive = alive;
     check(&m, 2);
     arena_close(&m.a);
@@ -193,7 +193,7 @@ static void a_sample_has_the_same_bits_in_every_slot(void **state)
     (void)state;
     enum { BATCH = 5 };
     (void)backend();
-    made m = open_made(square(21, 35, 29, 3, 1), (conv_pass){.bias = true, .narrow = true});
+    made m = open_made(square(21, 35, 29, 3, 1), (conv_pass){.bias = true, .quick = true});
     const size_t n_in = shape_count(m.in), n_out = shape_count(m.out);
     const float *x = random_floats(m.a, BATCH * n_in, 5);
     float *together = random_floats(m.a, BATCH * n_out, 6), *alone = random_floats(m.a, BATCH * n_out, 6);
@@ -229,8 +229,8 @@ static void taken_where_allowed_and_cheaper(void **state)
         {square(32, 16, 16, 3, 1), allowed, false},        {square(61, 61, 16, 3, 1), allowed, false},
         {square(50, 64, 16, 3, 1), allowed, true},         {strided, allowed, false},
         {plain, allowed, false},                           {grouped, allowed, false},
-        {square(17, 32, 16, 3, 1), {.adjoint = true, .narrow = true}, false},
-        {square(17, 32, 16, 3, 1), {.n_parts = 1, .part = {{1, 0}}, .narrow = true}, false},
+        {square(17, 32, 16, 3, 1), {.adjoint = true, .quick = true}, false},
+        {square(17, 32, 16, 3, 1), {.n_parts = 1, .part = {{1, 0}}, .quick = true}, false},
     };
     for (size_t i = 0; i < COUNT(cases); i++) {
         if (is_narrow(prepared(a, &cases[i].s, 2, cases[i].pass)) != cases[i].taken) {

@@ -83,7 +83,7 @@ static const conv_plan *run(arena *a, const conv_shape *s, size_t batch, conv_pa
     assert_ok(backend->prepare(a, s, batch, pass, &p));
     if (p->n_packed > 0) {
         float *packed = random_floats(a, p->n_packed, 3);
-        p->pack(p, w, bias, NULL, packed, NULL);
+        p->pack(p, w, bias, NULL, packed);
         w = packed;
     }
     float *work = arena_alloc(a, p->n_work, sizeof *work);

@@ -54,7 +54,7 @@ static void searches_are_written(void **state)
     const result_search *s = &r->searches[0];
     const size_t n = s->n_trials;
     double *trapezoid = get(n, sizeof *trapezoid), *parameters = get(n, sizeof *parameters), *macs = get(n, sizeof *macs);
-    uint64_t *round = get(n, sizeof *round), *rank = get(n, sizeof *rank), n_masks = 0, n_evaluated = 0, n_images = 0;
+    uint64_t *round = get(n, sizeof *round), *rank = get(n, sizeof *rank), n_masks = 0, n_evaluated = 0, n_images = 0, n_explained = 0;
     uint32_t *front = get(n, sizeof *front);
     result_search own = *s; /* all measures different: they are not to be mixed up */
     results with = *r;
@@ -113,7 +113,8 @@ static void searches_are_written(void **state)
     read_attribute(file, "n_masks", H5T_NATIVE_UINT64, &n_masks);
     read_attribute(file, "n_evaluated", H5T_NATIVE_UINT64, &n_evaluated);
     read_attribute(file, "n_images", H5T_NATIVE_UINT64, &n_images);
-    assert_true(n_masks == 480 && n_evaluated == 77 && n_images == 1234);
+    read_attribute(file, "n_explained", H5T_NATIVE_UINT64, &n_explained);
+    assert_true(n_masks == 480 && n_evaluated == 77 && n_images == 1234 && n_explained == 55);
     const hid_t type = H5Tcopy(H5T_C_S1);
     char *objective = NULL;
     assert_true(H5Tset_size(type, H5T_VARIABLE) >= 0 && H5Tset_cset(type, H5T_CSET_UTF8) >= 0);

@@ -2,6 +2,9 @@
 #include <string.h>
 
 #include "core/vector.h"
+#ifdef __x86_64__
+#include <immintrin.h>
+#endif
 #include "nn/op.h"
 #include "nn/quotient.h"
 
@@ -116,11 +119,70 @@ static void put_blocks_of_8(size_t pixels, put how, const int32_t *restrict from
     put_rows(pixels, 8, how, from, has, 8, x, y);
 }
 
+#ifdef __x86_64__
+/* Two blocks of 16 channels beside each other, or the same twice: what a block of ascending channels is put together from. */
+typedef struct neighbours {
+    size_t near, far; /* blocks */
+    int32_t lane[MAX_BLOCK];
+    uint16_t has;
+} neighbours;
+
+static bool find_neighbours(const scatter_attr *a, size_t i, size_t first, neighbours *out)
+{
+    size_t low = SIZE_MAX, high = 0;
+    *out = (neighbours){.near = 0};
+    for (size_t c = 0; c < MAX_BLOCK && first + c < a->channels; c++) {
+        if (a->in[i].has[first + c]) {
+            const size_t place = (size_t)a->in[i].place[first + c];
+            low = place / MAX_BLOCK < low ? place / MAX_BLOCK : low;
+            high = place / MAX_BLOCK > high ? place / MAX_BLOCK : high;
+            out->lane[c] = (int32_t)place;
+            out->has |= (uint16_t)(1U << c);
+        }
+    }
+    out->near = out->has == 0 ? 0 : low;
+    out->far = high;
+    for (size_t c = 0; c < MAX_BLOCK; c++) {
+        out->lane[c] -= (out->has >> c & 1) != 0 ? (int32_t)(out->near * MAX_BLOCK) : 0;
+    }
+    return out->far - out->near <= 1 && __builtin_cpu_supports("avx512f");
+}
+
+/* What put_blocks_of_16() does, bit for bit, by one permutation for a pixel. */
+__attribute__((target("avx512f"))) static void put_neighbours(size_t plane, put how, const neighbours *of, const float *x, float *y)
+{
+    const float *near = x + of->near * plane * MAX_BLOCK, *far = x + of->far * plane * MAX_BLOCK;
+    const __m512i lanes = _mm512_loadu_si512(of->lane);
+    for (size_t k = 0; k < plane * MAX_BLOCK; k += MAX_BLOCK) {
+        __m512 v = _mm512_maskz_permutex2var_ps(of->has, _mm512_loadu_ps(near + k), lanes, _mm512_loadu_ps(far + k));
+        v = how.adds ? _mm512_add_ps(_mm512_loadu_ps(y + k), v) : v;
+        v = how.relu ? _mm512_maskz_mov_ps(_mm512_cmp_ps_mask(v, _mm512_setzero_ps(), _CMP_NLE_UQ), v) : v;
+        _mm512_storeu_ps(y + k, v);
+    }
+}
+#endif
+
+static bool put_quickly(const scatter_attr *a, size_t i, size_t first, size_t plane, size_t block, put how, const float *x, float *y)
+{
+#ifdef __x86_64__
+    neighbours of;
+    if (block == MAX_BLOCK && find_neighbours(a, i, first, &of)) {
+        put_neighbours(plane, how, &of, x, y);
+        return true;
+    }
+#endif
+    (void)a, (void)i, (void)first, (void)plane, (void)block, (void)how, (void)x, (void)y;
+    return false;
+}
+
 /* One sample's image. Lanes beyond the last channel stay 0. */
 static void put_image(const scatter_attr *a, size_t i, size_t plane, size_t block, put how, const float *x, float *y)
 {
     for (size_t first = 0; first < a->channels; first += block, y += block * plane) {
         int32_t from[MAX_BLOCK] = {0}, has[MAX_BLOCK] = {0};
+        if (put_quickly(a, i, first, plane, block, how, x, y)) {
+            continue;
+        }
         for (size_t c = 0; c < block && first + c < a->channels; c++) {
             const size_t place = (size_t)a->in[i].place[first + c];
             from[c] = (int32_t)(place / block * plane * block + place % block);

@@ -81,7 +81,7 @@ static void a_round_keeps_what_is_foreseen(void **state)
             assert_int_equal(kept[i], f->stage[i].kept);
         }
     }
-    assert_true(f->masks == 0 && f->trials > 0); /* there is one round: no mask has to be remembered */
+    assert_true(f->known == 0 && f->trials > 0); /* there is one round: no mask has to be remembered */
 }
 
 /* A search by rounds remembers masks; it takes no more memory at once for fewer settings at a time. */
@@ -94,7 +94,7 @@ static void rounds_remember_masks(void **state)
     const search_forecast *batches = foresee(open_plan(tasks, arena_text(memory, "method: bayes, trials: 12, batch: 4, %s", few)), &extended);
     const size_t kinds = MODELS + 1; /* the transformer's heads and neurons each have a search */
     assert_true(race->n_parts == kinds && batches->n_parts == kinds);
-    assert_true(race->masks > 0 && batches->masks > 0);
+    assert_true(race->known > 0 && batches->known > 0 && all->proposals == 0 && batches->proposals > 0);
     for (size_t i = 0; i < stage_count; i++) {
         if (search_runs(stage_table[i]->name)) {
             assert_true(forecast_bytes(&batches->stage[i]) <= forecast_bytes(&all->stage[i]) && batches->stage[i].kept < all->stage[i].kept);
@@ -180,10 +180,18 @@ static void memory_counts_the_search(void **state)
         rounds = fmax(rounds, (double)forecast_bytes(&f.stage[i]));
     }
     assert_string_equal(with.when, "search");
-    assert_true(rounds > 0.0 && with.most >= rounds + (double)(f.masks + f.trials) && without.most < with.most && without.found == 0.0);
-    f.masks += (size_t)gib;
+    assert_true(rounds > 0.0 && with.most >= rounds + (double)(f.known + f.trials) && without.most < with.most && without.found == 0.0);
+    f.known += (size_t)gib;
     dry_run_memory_sum(stage, &f, &extended, false, &remembered);
     assert_true(remembered.most == with.most + gib && remembered.found == with.found && remembered.tables == with.tables);
+    assert_true(f.lists > 0 && f.drawn > 0 && f.proposals == 0); /* a race asks no process */
+    f.lists += (size_t)gib;
+    dry_run_memory_sum(stage, &f, &extended, false, &remembered);
+    assert_true(remembered.most == with.most + 2.0 * gib);
+    f.proposals = (size_t)(8.0 * gib); /* between two rounds, whose lists are not there */
+    dry_run_memory_sum(stage, &f, &extended, false, &remembered);
+    assert_true(remembered.most >= 9.0 * gib && remembered.most < 10.0 * gib);
+    f.proposals = f.lists = 0;
     f.trials += (size_t)(4.0 * gib);
     dry_run_memory_sum(stage, &f, &extended, true, &found);
     assert_string_equal(found.when, "result");

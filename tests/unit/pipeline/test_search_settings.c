@@ -4,6 +4,7 @@
 #include <math.h>
 
 #include "core/rng.h"
+#include "io/config_schema.h"
 #include "nn/op.h"
 #include "pruning/aggregate.h"
 
@@ -313,6 +314,32 @@ static void values_exist_where_their_rule_does(void **state)
     check_texts(&s, A_FILE, points); /* no digit of a value is lost */
 }
 
+/* Scales are those of the rules' own tables, and whatever range a study may state is one that the rule takes. */
+static void ranges_are_within_those_of_the_rules(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *dimension, *rule, *parameter;
+        size_t key;
+    } of[] = {{"low.gamma", "gamma", "gamma", SEARCH_GAMMA}, {"fc.gamma", "gamma", "gamma", SEARCH_GAMMA_FC}, {"mid.alpha", "alpha-beta", "alpha", SEARCH_ALPHA},
+              {"high.epsilon", "epsilon", "epsilon", SEARCH_EPSILON}};
+    const plan *p = open_plan(tasks, "method: bayes, continuous: true");
+    const settings_space s = space_of(p, 0);
+    assert_int_equal(s.space.n, 5 + 4 * 3);
+    for (size_t i = 0; i < COUNT(of); i++) {
+        const rule_def *rule = rule_find(of[i].rule);
+        const field *stated = &search_section.settings[of[i].key].field, *own = NULL;
+        assert_non_null(rule);
+        for (size_t k = 0; k < rule->n_fields; k++) {
+            own = strcmp(rule->fields[k].name, of[i].parameter) == 0 ? &rule->fields[k] : own;
+        }
+        const size_t d = dimension_of(&s, of[i].dimension);
+        assert_true(own != NULL && d < s.space.n);
+        assert_true(stated->min >= own->min && stated->max <= own->max);
+        assert_true(s.space.dimension[d].scale == own->scale && s.space.dimension[d].min >= stated->min && s.space.dimension[d].max <= stated->max);
+    }
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
@@ -320,6 +347,7 @@ int main(int argc, char **argv)
         TEST_WITH_MEMORY(settings_are_the_presets),
         TEST_WITH_MEMORY(texts_are_criteria_of_a_study),
         TEST_WITH_MEMORY(values_exist_where_their_rule_does),
+        TEST_WITH_MEMORY(ranges_are_within_those_of_the_rules),
     };
     RETURN_RUN_WITH_RANKS(tests, argc, argv);
 }

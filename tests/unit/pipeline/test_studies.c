@@ -9,6 +9,7 @@
 #include "io/safetensors_write.h"
 #include "pipeline/launcher.h"
 #include "pipeline/plan.h"
+#include "pipeline/search_forecast.h"
 #include "pipeline/search_study.h"
 #include "stages/stage.h"
 
@@ -187,6 +188,16 @@ static void check_search(arena *a, const study *s, size_t settings)
         n += t.space.space.n_continuous > 0 ? s->config->search.trials : space_combinations(&t.space.space);
     }
     assert_int_equal(n, settings);
+    if (settings > 0) { /* counts and memory of its rounds */
+        search_forecast f;
+        study extended;
+        assert_ok(search_forecast_open(&world, a, s, &f, &extended));
+        assert_true(f.n_parts >= s->n_models && f.n_tuned > 0 && f.trials > 0 && f.lists > 0);
+        assert_int_equal(extended.config->n_criteria, s->config->n_criteria + f.n_tuned);
+        for (size_t i = 0; i < f.n_parts; i++) {
+            assert_true(f.part[i].macs > 0.0 && f.part[i].settings > 0.0);
+        }
+    }
 }
 
 static void check_study(size_t index)

@@ -75,6 +75,10 @@ static void a_search_is_part_of_the_job(void **state)
     assert_true(one.run_seconds == 21000.0 && one.core_seconds == 150000.0 && one.seconds == 42600.0);
     assert_ok(submit_shape(&m.report, &large, &free));
     assert_int_equal(free.per_node, 800);
+    one = (job_shape){.nodes = 1, .per_node = 10};
+    m.report.search.proposal_seconds = 300.0; /* of each of ten ranks */
+    assert_ok(submit_shape(&m.report, &unknown, &one));
+    assert_true(one.run_seconds == 21300.0 && one.core_seconds == 153000.0 && one.seconds == 43200.0);
 }
 
 static void a_job_that_only_joins_gets_an_hour(void **state)
