@@ -148,7 +148,7 @@ static status read_all(arena *a, const h5_file *f, const void *context, json_t *
 {
     const wanted *w = context;
     const results_cell *c = &w->cells->list[w->cell];
-    position at = {NULL};
+    position at = {.model = NULL};
     PATH(at.model, a, "/models", c->model);
     TRY_TEXT(at.track, a, "/tracks/%s/%s/%s", c->model, c->kind, c->criterion);
     TRY(carry_attr(a, f, "/", "study", out));
