@@ -40,7 +40,7 @@ for megabytes in {300..1500..100}; do
         *) pass ;; # refused by us with 69, or by the MPI library with a code of its own
     esac
 done
-large=(--set micro_batch=1024 --set 'models[0].image_size=64' --set 'models[0].resize=64x64')
+large=(--set decode_threads=0 --set micro_batch=1024 --set 'models[0].image_size=64' --set 'models[0].resize=64x64')
 if [ -z "$enough" ]; then skipped "too little memory: the program does not start under a limit (a sanitizer?)"; else
     instead "ulimit -v $((enough * 1024))"
     refused 69 "out of memory"                          '' "${large[@]}"

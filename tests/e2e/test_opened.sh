@@ -18,7 +18,7 @@ traced() {
     local n=$1
     shift
     timeout -k 5 600 strace -f -qq -e trace=open,openat,openat2 -o raw "$launch" "$n" "$POLLARD" "$@" >log 2>&1 || { fail "$*"; tail -3 log; }
-    grep -v -e 'O_DIRECTORY' -e '= -1 ' raw | sed -n 's/^\([0-9]*\) open[^"]*"\([^"]*\)".*/\1 \2/p' >trace
+    grep -v -e 'O_DIRECTORY' -e '= -1 ' raw | sed -n 's/^\([0-9]*\)  *open[^"]*"\([^"]*\)".*/\1 \2/p' >trace
 }
 opened() { # opened FOLDER: files in it, as the program names them
     sed 's/^[0-9]* //' trace | grep -F -- "$1/" | grep -v -e '/pack[.]index' -e 'pollard-tar-index' | sort -u
