@@ -17,3 +17,22 @@ void test_backend_use(size_t index)
         exit(1);
     }
 }
+
+const backend_def *own_kernels(void)
+{
+    const backend_def *b = backend_find("onednn");
+    if (b == NULL) {
+        print_message("skipped: built without oneDNN\n");
+        skip();
+    }
+#if !defined(__x86_64__) || defined(__clang__)
+    print_message("skipped: not of this compiler\n");
+    skip();
+#endif
+    assert_ok(b->start());
+    if (b->block() != MAX_BLOCK) {
+        print_message("skipped: no AVX-512 here\n");
+        skip();
+    }
+    return b;
+}

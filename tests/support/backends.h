@@ -8,6 +8,10 @@
 const backend_def *test_backend(void); /* the one whose turn it is, started */
 void test_backend_use(size_t index);
 
+/* The backend whose kernels our own stand in for, started. Skips with a reason where there are none: without oneDNN, without AVX-512, and of other compilers
+ * than gcc. */
+const backend_def *own_kernels(void);
+
 /* The last line of main(): `tests` is the array of the program. */
 #define RETURN_RUN_ON_EVERY_BACKEND(tests, set_up, tear_down)                                                          \
     do {                                                                                                               \

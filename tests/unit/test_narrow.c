@@ -7,31 +7,11 @@
 
 #include "backend/narrow.h"
 #include "nn/images.h"
+#include "support/backends.h"
 #include "support/naive.h"
 
 static const conv_pass allowed = {.quick = true};
 static const double tolerance = 2e-5; /* of the largest sum that there can be: a mistake of one tap or edge is far larger */
-
-static const backend_def *backend(void)
-{
-    const backend_def *b = backend_find("onednn");
-    if (b == NULL) {
-        print_message("skipped: built without oneDNN\n");
-        skip();
-    }
-    assert_ok(b->start());
-    if (b->block() != 16) {
-        print_message("skipped: no AVX-512 here\n");
-        skip();
-    }
-    const conv_shape pays = {.in_channels = 17, .out_channels = 32, .groups = 1, .in_height = 32, .in_width = 32, .out_height = 32, .out_width = 32,
-                             .kernel = {1, 1}, .stride = {1, 1}, .dilation = {1, 1}};
-    if (!narrow_pays(&pays, allowed)) {
-        print_message("skipped: not of this compiler\n");
-        skip();
-    }
-    return b;
-}
 
 static conv_shape square(size_t in, size_t out, size_t size, size_t kernel, size_t padding)
 {
@@ -47,7 +27,7 @@ static bool is_narrow(const conv_plan *p)
 static const conv_plan *prepared(arena *a, const conv_shape *s, size_t batch, conv_pass pass)
 {
     const conv_plan *p = NULL;
-    assert_ok(backend()->prepare(a, s, batch, pass, &p));
+    assert_ok(own_kernels()->prepare(a, s, batch, pass, &p));
     return p;
 }
 
@@ -124,7 +104,7 @@ static void numbers_are_those_of_the_definition(void **state)
 {
     (void)state;
     static const size_t channels[][2] = {{1, 16}, {16, 16}, {5, 3}, {17, 33}, {19, 40}, {33, 1}, {11, 32}};
-    (void)backend();
+    (void)own_kernels();
     for (size_t size = 1; size <= 34; size++) {
         const size_t *c = channels[size % COUNT(channels)];
         made m = open_made(square(c[0], c[1], size, 3, 1), allowed);
@@ -147,7 +127,7 @@ static void numbers_are_those_of_the_definition(void **state)
 static void large_images_and_odd_windows(void **state)
 {
     (void)state;
-    (void)backend();
+    (void)own_kernels();
     const conv_shape shapes[] = {square(37, 20, 130, 3, 1), square(37, 20, 130, 3, 0), square(37, 20, 130, 1, 0)}; /* copied, and read where they are */
     for (size_t i = 0; i < COUNT(shapes); i++) {
         made large = open_made(shapes[i], allowed);
@@ -164,7 +144,7 @@ static void large_images_and_odd_windows(void **state)
 static void what_is_fused(void **state)
 {
     (void)state;
-    (void)backend();
+    (void)own_kernels();
     for (unsigned bits = 0; bits < 8; bits++) {
         const conv_pass pass = {.bias = (bits & 1) != 0, .add = (bits & 2) != 0, .relu = (bits & 4) != 0, .quick = true};
         made m = open_made(square(21, 35, 13, 3, 1), pass);
@@ -176,7 +156,7 @@ static void what_is_fused(void **state)
 static void dead_outputs_are_0(void **state)
 {
     (void)state;
-    (void)backend();
+    (void)own_kernels();
     uint8_t alive[35];
     for (size_t i = 0; i < COUNT(alive); i++) {
         alive[i] = i % 3 != 1;
@@ -192,7 +172,7 @@ static void a_sample_has_the_same_bits_in_every_slot(void **state)
 {
     (void)state;
     enum { BATCH = 5 };
-    (void)backend();
+    (void)own_kernels();
     made m = open_made(square(21, 35, 29, 3, 1), (conv_pass){.bias = true, .quick = true});
     const size_t n_in = shape_count(m.in), n_out = shape_count(m.out);
     const float *x = random_floats(m.a, BATCH * n_in, 5);
@@ -208,7 +188,7 @@ static void a_sample_has_the_same_bits_in_every_slot(void **state)
 static void taken_where_allowed_and_cheaper(void **state)
 {
     (void)state;
-    (void)backend();
+    (void)own_kernels();
     arena *a;
     assert_ok(arena_open("narrow", &a));
     conv_shape strided = square(17, 16, 17, 3, 1), plain = square(3, 16, 16, 3, 1), grouped = square(34, 34, 16, 3, 1);

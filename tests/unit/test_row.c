@@ -6,34 +6,16 @@
 #include <string.h>
 
 #include "backend/row.h"
+#include "support/backends.h"
 #include "support/naive.h"
 
 static const conv_pass allowed = {.quick = true};
-static const double tolerance = 1e-6; /* of the largest sum that there can be: 0.25 for each input */
+static const double tolerance = 1e-6; /* of a quarter of the largest sum that there can be */
 
 static conv_shape row(size_t in, size_t out)
 {
     return (conv_shape){.in_channels = in, .out_channels = out, .groups = 1, .in_height = 1, .in_width = 1, .out_height = 1, .out_width = 1, .kernel = {1, 1},
                         .stride = {1, 1}, .dilation = {1, 1}, .rows = true};
-}
-
-static const backend_def *backend(void)
-{
-    const backend_def *b = backend_find("onednn");
-    if (b == NULL) {
-        print_message("skipped: built without oneDNN\n");
-        skip();
-    }
-    assert_ok(b->start());
-#if !defined(__x86_64__) || defined(__clang__)
-    print_message("skipped: not of this compiler\n");
-    skip();
-#endif
-    if (b->block() != 16) {
-        print_message("skipped: no AVX-512 here\n");
-        skip();
-    }
-    return b;
 }
 
 /* A layer with random weights, which runs on any number of samples. */
@@ -57,7 +39,7 @@ static made open_made(size_t in, size_t out, conv_pass pass)
 static void run(const made *m, size_t batch, const float *x, float *out)
 {
     const conv_plan *p;
-    assert_ok(backend()->prepare(m->a, &m->s, batch, m->pass, &p));
+    assert_ok(own_kernels()->prepare(m->a, &m->s, batch, m->pass, &p));
     assert_string_equal(p->kernel, "row:avx512");
     assert_true(p->n_packed == 0 && p->n_work == 0);
     p->run(p, m->w, m->pass.bias ? m->bias : NULL, x, out, NULL);
@@ -85,7 +67,7 @@ static void check(const made *m, size_t batch)
 static void numbers_are_those_of_the_definition(void **state)
 {
     (void)state;
-    (void)backend();
+    (void)own_kernels();
     for (size_t i = 1; i <= 34; i++) {
         made m = open_made(i, 1 + i % 7, allowed);
         check(&m, 1 + i % 19);
@@ -102,7 +84,7 @@ static void numbers_are_those_of_the_definition(void **state)
 static void what_is_fused(void **state)
 {
     (void)state;
-    (void)backend();
+    (void)own_kernels();
     for (unsigned bits = 0; bits < 8; bits++) {
         made m = open_made(40, 11, (conv_pass){.bias = (bits & 1) != 0, .add = (bits & 2) != 0, .relu = (bits & 4) != 0, .quick = true});
         check(&m, 5);
@@ -115,7 +97,7 @@ static void a_sample_has_the_same_bits_in_every_slot(void **state)
 {
     (void)state;
     enum { BATCH = 19, IN = 8300, OUT = 7 };
-    (void)backend();
+    (void)own_kernels();
     made m = open_made(IN, OUT, (conv_pass){.bias = true, .relu = true, .quick = true});
     const float *x = random_floats(m.a, (size_t)BATCH * IN, 5);
     float *together = random_floats(m.a, (size_t)BATCH * OUT, 6), *alone = random_floats(m.a, (size_t)BATCH * OUT, 7);
@@ -130,7 +112,7 @@ static void a_sample_has_the_same_bits_in_every_slot(void **state)
 static void a_not_a_number_stays_one(void **state)
 {
     (void)state;
-    (void)backend();
+    (void)own_kernels();
     made m = open_made(21, 4, (conv_pass){.relu = true, .quick = true});
     float *x = random_floats(m.a, 2 * 21, 5), *out = random_floats(m.a, 2 * 4, 6);
     x[20] = NAN; /* of the first sample, its last */
@@ -150,7 +132,7 @@ static void a_not_a_number_stays_one(void **state)
 static void taken_where_allowed(void **state)
 {
     (void)state;
-    const backend_def *b = backend();
+    const backend_def *b = own_kernels();
     arena *a;
     assert_ok(arena_open("row", &a));
     conv_shape tokens = row(32, 16);

@@ -13,7 +13,7 @@ enum { CHANNELS = 75, HEIGHT = 3, WIDTH = 2, PLANE = HEIGHT * WIDTH, BATCH = 2, 
 /* Of all channels those that `draws` falls on, and `pads` places that pad before each. */
 static channel_map some_of(arena *a, uint64_t seed, double share, size_t pads)
 {
-    const float *draw = random_floats(a, CHANNELS, seed); /* in [-0.5, 0.5) */
+    const float *draw = random_floats(a, CHANNELS, seed);
     uint32_t *channel = arena_alloc(a, MOST, sizeof *channel);
     size_t n = 0;
     assert_non_null(channel);
@@ -21,7 +21,7 @@ static channel_map some_of(arena *a, uint64_t seed, double share, size_t pads)
         for (size_t k = 0; k < pads && c % 5 == 0; k++) {
             channel[n++] = NO_CHANNEL;
         }
-        if ((double)draw[c] + 0.5 < share || (c + 1 == CHANNELS && n == 0)) {
+        if (0.5 * ((double)draw[c] + 1.0) < share || (c + 1 == CHANNELS && n == 0)) {
             channel[n++] = c;
         }
     }
