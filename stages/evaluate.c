@@ -78,18 +78,18 @@ static double shared_images(const stage_ctx *c, const evaluator *e)
     return images;
 }
 
-/* Who looks on is told of all models before the turn of the first: what is no work, and which items make which curves. */
-static status announce(stage_ctx *c, arena *a, arena *scratch)
+/* Who looks on is told of all models before the turn of the first: what is no work, and which items make which curves. The first model's plan comes last,
+ * and stays in `a`. */
+static status announce(stage_ctx *c, arena *a, arena *scratch, evaluator *first)
 {
     double images = 0.0;
-    for (size_t m = 0; m < c->study->n_models; m++) {
-        evaluator e;
+    for (size_t m = c->study->n_models; m-- > 0;) {
         arena_release(a);
-        TRY(evaluator_plan(c, a, m, &e));
-        e.stage = c;
-        images += shared_images(c, &e);
+        TRY(evaluator_plan(c, a, m, first));
+        first->stage = c;
+        images += shared_images(c, first);
         arena_reset(scratch);
-        TRY(c->comm->rank == 0 ? evaluate_note_curves(&e, scratch) : STATUS_OK);
+        TRY(c->comm->rank == 0 ? evaluate_note_curves(first, scratch) : STATUS_OK);
     }
     if (c->items->skip != NULL) {
         c->items->skip(c->items->progress, images * stage_part(c));
@@ -148,17 +148,25 @@ static status exchange(mask_cache *cache, evaluator *e)
     return STATUS_OK;
 }
 
+static status open_next(stage_ctx *c, arena *a, arena *small, arena *scratch, size_t model, evaluator *e)
+{
+    if (model > 0) { /* that of the first is there */
+        arena_release(a);
+        TRY(evaluator_plan(c, a, model, e));
+    }
+    arena_release(small);
+    return evaluator_open(c, a, small, scratch, e);
+}
+
 static status run_all(stage_ctx *c, arena *a, arena *small, arena *scratch)
 {
     const study *s = c->study;
     evaluate_point *points = arena_alloc(c->arena, s->n_cells * s->config->n_rates, sizeof *points);
     TRY(comm_agree(c->comm, points == NULL ? (status){ST_ENVIRONMENT} : STATUS_OK));
-    TRY(comm_agree(c->comm, announce(c, a, scratch)));
+    evaluator e;
+    TRY(comm_agree(c->comm, announce(c, a, scratch, &e)));
     for (size_t m = 0; m < s->n_models; m++) {
-        evaluator e;
-        arena_release(a);
-        arena_release(small);
-        TRY(comm_agree(c->comm, evaluator_open(c, a, small, scratch, m, &e)));
+        TRY(comm_agree(c->comm, open_next(c, a, small, scratch, m, &e)));
         TRY(evaluate_whole(&e, a));
         recall_predictions(c->cache, &e);
         TRY(evaluate_pruned(&e, a));

@@ -244,7 +244,8 @@ static status try_model(stage_ctx *c, arena *a, arena *small, arena *images, siz
     trial_open(c->study, (double)macs, budget / 4.0, &narrow);
     mine.study = &narrow.study;
     arena_release(a);
-    TRY(evaluator_open(&mine, a, small, images, model, &e));
+    TRY(evaluator_plan(&mine, a, model, &e));
+    TRY(evaluator_open(&mine, a, small, images, &e));
     TRY(try_rounds(&mine, a, &e, budget, &steps));
     TRY(mask_costs(c, a, images, &e, &left));
     trial_total(c, &e, &steps, left, narrow.config.micro_batch, seconds);

@@ -59,10 +59,10 @@ typedef struct evaluator {
 
 enum { EVALUATE_STRETCH = 16 }; /* masks of a run that one rank computes together: reading the run costs little beside them */
 
-/* `small`: of a pruned network. */
-MUST_CHECK status evaluator_open(stage_ctx *c, arena *a, arena *small, arena *scratch, size_t model, evaluator *out);
-/* The numbering alone, for a forecast: no counters, no networks. */
+/* The numbering alone: no counters, no networks. */
 MUST_CHECK status evaluator_plan(const stage_ctx *c, arena *a, size_t model, evaluator *out);
+/* The rest of what evaluator_plan() has made in `a`. `small`: of a pruned network. */
+MUST_CHECK status evaluator_open(stage_ctx *c, arena *a, arena *small, arena *scratch, evaluator *e);
 size_t evaluate_most_run(const study *s, size_t model); /* micro-batches of the longest run */
 void set_run(const set_plan *p, size_t run, size_t *first, size_t *end); /* its micro-batches */
 

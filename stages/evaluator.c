@@ -141,22 +141,21 @@ status evaluator_plan(const stage_ctx *c, arena *a, size_t model, evaluator *out
     return st;
 }
 
-status evaluator_open(stage_ctx *c, arena *a, arena *small, arena *scratch, size_t model, evaluator *out)
+status evaluator_open(stage_ctx *c, arena *a, arena *small, arena *scratch, evaluator *e)
 {
     const study *s = c->study;
-    const graph *g = s->models[model].logits_graph;
-    TRY(evaluator_plan(c, a, model, out));
-    out->stage = c;
-    out->scratch = scratch;
-    out->most_run = evaluate_most_run(s, model);
-    TRY_ALLOC(out->counters, a, out->n_counters);
-    TRY_ALLOC(out->unpruned, a, out->n_predictions);
-    TRY_ALLOC(out->run, a, out->most_run);
-    TRY_ALLOC(out->logits, a, s->config->micro_batch * g->n_classes);
-    for (size_t i = 0; i < out->most_run; i++) {
-        TRY_ALLOC(out->run[i].images, a, s->config->micro_batch * shape_count(g->input));
+    const graph *g = s->models[e->model].logits_graph;
+    e->stage = c;
+    e->scratch = scratch;
+    e->most_run = evaluate_most_run(s, e->model);
+    TRY_ALLOC(e->counters, a, e->n_counters);
+    TRY_ALLOC(e->unpruned, a, e->n_predictions);
+    TRY_ALLOC(e->run, a, e->most_run);
+    TRY_ALLOC(e->logits, a, s->config->micro_batch * g->n_classes);
+    for (size_t i = 0; i < e->most_run; i++) {
+        TRY_ALLOC(e->run[i].images, a, s->config->micro_batch * shape_count(g->input));
     }
-    return pruned_open(a, s, model, small, &out->pruned);
+    return pruned_open(a, s, e->model, small, &e->pruned);
 }
 
 /* An accuracy of a network that computes no numbers would be a number all the same. Of the unpruned network all logits are there. */
