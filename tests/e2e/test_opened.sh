@@ -2,6 +2,7 @@
 # Which files are opened, as the system sees it: a study that draws thirty images opens what holds these and nothing else, in whatever form they are; the ranks of
 # `pack --verify` look at other shards each.
 . "$(dirname "$0")/lib.sh"
+export LC_ALL=C # lists are sorted and compared
 for tool in h5dump strace; do
     command -v $tool >/dev/null || { echo "skipped: $tool is missing (Debian: hdf5-tools, strace)"; exit 77; }
 done
@@ -17,7 +18,7 @@ drawn=30
 traced() {
     local n=$1
     shift
-    timeout -k 5 600 strace -f -qq -e trace=open,openat,openat2 -o raw "$launch" "$n" "$POLLARD" "$@" >log 2>&1 || { fail "$*"; tail -3 log; }
+    timeout -k 5 600 strace -f -qq -e 'trace=?open,openat,?openat2' -o raw "$launch" "$n" "$POLLARD" "$@" >log 2>&1 || { fail "$*"; tail -3 log; }
     grep -v -e 'O_DIRECTORY' -e '= -1 ' raw | sed -n 's/^\([0-9]*\)  *open[^"]*"\([^"]*\)".*/\1 \2/p' >trace
 }
 opened() { # opened FOLDER: files in it, as the program names them

@@ -1,5 +1,5 @@
 # Shared by the tests of packages; sourced, after which the rest of the caller runs in mount and process namespaces of its own: whatever it has mounted and started
-# goes with it. Needs what tests/e2e/lib.sh needs. POLLARD_DEBIAN=FOLDER, if given, keeps the system that all others are copies of.
+# goes with it. Needs what tests/e2e/lib.sh needs. POLLARD_DEBIAN=FOLDER, if given, keeps the systems that all others are copies of, one for each release.
 skip() {
     echo "skipped: $*"
     exit 77
@@ -28,9 +28,12 @@ mount_at() { # mount_at ARGUMENT... FOLDER
 
 # system NAME RELEASE: a Debian that holds what every one does, and no more; its folder is then $root.
 system() {
-    local base=${POLLARD_DEBIAN:-$work/base}
-    if [ ! -e "$base/etc/debian_version" ]; then
-        debootstrap --variant=minbase "$2" "$base" >"$work/debootstrap" 2>&1 || { tail -n 5 "$work/debootstrap"; rm -rf "$base"; skip "debootstrap has not made a Debian $2: no mirror?"; }
+    local kept=${POLLARD_DEBIAN:-$work/base} base made
+    base=$kept/$2
+    if [ ! -e "$base" ]; then # made beside it, so that nothing is removed that was not made here
+        mkdir -p "$kept" && made=$(mktemp -d "$kept/made-XXXXXX") && chmod 755 "$made" || { fail "no folder can be made in $kept"; finish; }
+        debootstrap --variant=minbase "$2" "$made" >"$work/debootstrap" 2>&1 || { tail -n 5 "$work/debootstrap"; rm -rf --one-file-system "$made"; skip "debootstrap has not made a Debian $2: no mirror?"; }
+        mv "$made" "$base"
     fi
     root=$work/$1
     cp -a "$base" "$root"
