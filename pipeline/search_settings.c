@@ -73,11 +73,8 @@ static const char *softmax_word(const void *of, size_t i)
 static const field *field_of(const char *rule, const char *parameter)
 {
     const rule_def *r = rule_find(rule);
-    size_t i = 0;
     assert(r != NULL);
-    while (i < r->n_fields && strcmp(r->fields[i].name, parameter) != 0) {
-        i++;
-    }
+    const size_t i = field_index(r->n_fields, r->fields, parameter);
     assert(i < r->n_fields);
     return &r->fields[i];
 }
