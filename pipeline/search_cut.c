@@ -7,18 +7,6 @@
  * search does, so it must not depend on the machine. */
 static const double most_mask_bytes = 512.0 * 1024.0 * 1024.0;
 
-/* In the order in which a walk meets them: settings that agree in the first of them share the most. */
-static const char *const walked[] = {"softmax", "fc", "high", "mid", "low"};
-
-static size_t dimension_of(const space *s, const char *name)
-{
-    size_t i = 0;
-    while (i < s->n && strcmp(s->dimension[i].name, name) != 0) {
-        i++;
-    }
-    return i;
-}
-
 /* A byte for each component of the network, task, rate and kind. */
 static double mask_bytes(const search_study *s)
 {
@@ -30,12 +18,9 @@ search_cut search_cut_of(const search_study *s, size_t settings, double most)
     const space *p = &s->space.space;
     const double limit = most > 0.0 ? most : most_mask_bytes;
     search_cut cut = {.n = 1};
-    for (size_t i = 0; i < COUNT(walked) && (double)settings / (double)cut.n * mask_bytes(s) > limit; i++) {
-        const size_t d = dimension_of(p, walked[i]);
-        if (d < p->n) {
-            cut.dimension[cut.n_dimensions++] = d;
-            cut.n *= p->dimension[d].n_choices;
-        }
+    const size_t walked = settings_walked(&s->space, cut.dimension);
+    while (cut.n_dimensions < walked && (double)settings / (double)cut.n * mask_bytes(s) > limit) {
+        cut.n *= p->dimension[cut.dimension[cut.n_dimensions++]].n_choices;
     }
     return cut;
 }

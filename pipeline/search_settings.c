@@ -13,7 +13,8 @@
 static const char *const group_names[SEARCH_GROUPS] = {"low", "mid", "high", "fc"};
 static const depth_group groups[SEARCH_GROUPS] = {GROUP_LOW, GROUP_MID, GROUP_HIGH, GROUP_FC};
 
-enum { MOST_DIMENSIONS = SEARCH_GROUPS + 2 + 3 * SEARCH_GROUPS };
+/* Dimensions: the groups', these two, and what is continuous. */
+enum { ABSOLUTE = SEARCH_GROUPS, SOFTMAX, MOST_DIMENSIONS = SEARCH_GROUPS + 2 + 3 * SEARCH_GROUPS };
 
 /* The rule that a group's choice stands for. */
 static const char *rule_of(const config_search *o, size_t group, size_t choice)
@@ -122,6 +123,18 @@ status settings_open(arena *a, const config_search *o, const study_model *m, set
     return space_build(a, d.n, d.dimension, &out->space);
 }
 
+size_t settings_walked(const settings_space *s, size_t dimension[SEARCH_GROUPS + 1])
+{
+    size_t n = 0;
+    if (s->softmax) {
+        dimension[n++] = SOFTMAX;
+    }
+    for (size_t g = SEARCH_GROUPS; g-- > 0;) {
+        dimension[n++] = g;
+    }
+    return n;
+}
+
 /* A value of the point, or the rule's own. */
 static double value_of(const settings_space *s, const double point[], size_t group, const char *parameter, double absent)
 {
@@ -186,9 +199,9 @@ status settings_criterion(arena *a, const settings_space *s, const double point[
         out->parameters[i] = out->method->fields[i].def;
     }
     set_parameter(out, "audit", 0.0);
-    set_parameter(out, "absolute", (double)s->options->absolute[(size_t)point[SEARCH_GROUPS]]);
+    set_parameter(out, "absolute", (double)s->options->absolute[(size_t)point[ABSOLUTE]]);
     if (s->softmax) {
-        set_parameter(out, "softmax", (double)s->options->softmax[(size_t)point[SEARCH_GROUPS + 1]]);
+        set_parameter(out, "softmax", (double)s->options->softmax[(size_t)point[SOFTMAX]]);
     }
     return STATUS_OK;
 }
