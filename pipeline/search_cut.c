@@ -34,7 +34,7 @@ static size_t round_of(const search_cut *cut, const space *s, const double point
     return number;
 }
 
-status search_cut_round(arena *a, target *t, const search_cut *cut, size_t number, search_round *out)
+status search_cut_round(arena *a, target *t, size_t number, search_round *out)
 {
     const space *s = &t->tuning.space.space;
     size_t *trial;
@@ -43,7 +43,7 @@ status search_cut_round(arena *a, target *t, const search_cut *cut, size_t numbe
     TRY_ALLOC(points, a, t->room * s->n);
     *out = (search_round){.of = &t->tuning, .trial = trial};
     for (size_t i = 0; i < t->room; i++) {
-        if (round_of(cut, s, t->point + i * s->n) == number) {
+        if (round_of(&t->cut, s, t->point + i * s->n) == number) {
             memcpy(points + out->n * s->n, t->point + i * s->n, s->n * sizeof *points);
             trial[out->n++] = i;
         }
@@ -51,28 +51,11 @@ status search_cut_round(arena *a, target *t, const search_cut *cut, size_t numbe
     return search_study_settings(a, &t->tuning, out->n, points);
 }
 
-/* Collective. */
-static status run_round(target *t, size_t number)
-{
-    arena *a = NULL;
-    search_round r = {.n = 0};
-    status st = arena_open("round of a search", &a);
-    if (status_ok(st)) {
-        st = search_cut_round(a, t, &t->cut, number, &r);
-    }
-    st = comm_agree(t->comm, st);
-    if (status_ok(st)) {
-        st = search_round_run(t, a, &r);
-    }
-    arena_close(&a);
-    return st;
-}
-
 status search_exhaust(target *t)
 {
     search_fill(t);
     for (size_t i = 0; i < t->cut.n; i++) {
-        TRY(run_round(t, i));
+        TRY(search_round_of(t, search_cut_round, i));
     }
     t->n = t->room;
     return STATUS_OK;

@@ -195,7 +195,7 @@ static status count_cut(counting *c, arena *a, target *t)
     for (size_t i = 0; i < t->cut.n; i++) {
         const size_t lists = arena_bytes(a);
         search_round round;
-        TRY(search_cut_round(a, t, &t->cut, i, &round));
+        TRY(search_cut_round(a, t, i, &round));
         keep_lists(c, arena_bytes(a) - lists);
         TRY(count_round(c, a, &t->tuning.study, 0, 1.0));
         masks += c->masks;

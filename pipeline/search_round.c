@@ -284,3 +284,19 @@ status search_round_run(target *t, arena *round, const search_round *r)
     }
     return STATUS_OK;
 }
+
+status search_round_of(target *t, search_planner *planner, size_t which)
+{
+    arena *round = NULL;
+    search_round r = {.n = 0};
+    status st = arena_open("round of a search", &round);
+    if (status_ok(st)) {
+        st = planner(round, t, which, &r);
+    }
+    st = comm_agree(t->comm, st);
+    if (status_ok(st)) {
+        st = search_round_run(t, round, &r);
+    }
+    arena_close(&round);
+    return st;
+}
