@@ -241,7 +241,7 @@ static status count_part(counting *c, arena *a, arena *rounds, const study *s, s
         c->to->proposals = proposals > c->to->proposals ? proposals : c->to->proposals;
     }
     TRY(fill(c->scratch, &t));
-    c->known = t.cut.n > 1 || t.tuning.space.options->method != SEARCH_EVERYTHING;
+    c->known = has_rounds(&t);
     TRY(count_rounds(c, rounds, &t));
     const size_t known = c->part->masks + c->part->predictions + c->part->sums;
     c->to->known = known > c->to->known ? known : c->to->known;

@@ -46,6 +46,12 @@ static inline size_t n_kinds(const target *t)
     return t->tuning.model.n_kinds;
 }
 
+/* Are there other rounds, to which this one's masks may be known? */
+static inline bool has_rounds(const target *t)
+{
+    return t->tuning.space.options->method != SEARCH_EVERYTHING || t->cut.n > 1;
+}
+
 static inline double *measure_of(const target *t, size_t which, size_t kind)
 {
     return t->measure + (which * n_kinds(t) + kind) * COLUMNS;

@@ -254,9 +254,8 @@ static uint64_t count_explained(const study *s)
 
 static status run_stages(target *t, arena *round, const search_round *r, stage_ctx *c)
 {
-    const bool once = t->tuning.space.options->method == SEARCH_EVERYTHING && t->cut.n == 1; /* there are no other rounds */
     *c = (stage_ctx){.comm = t->comm, .study = &r->of->study, .arena = round, .tick = progress_tick, .progress = t->bar, .items = &t->journal->items,
-                     .cache = once ? NULL : &t->cache, .reference_mark = t->reference_mark, .evaluation_mark = t->evaluation_mark};
+                     .cache = has_rounds(t) ? &t->cache : NULL, .reference_mark = t->reference_mark, .evaluation_mark = t->evaluation_mark};
     TRY(run_stage(t, "attribute", c));
     TRY(comm_agree(t->comm, recall(r, c)));
     TRY(run_stage(t, "prune", c));
