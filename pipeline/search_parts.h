@@ -8,7 +8,8 @@
 #include "search/propose.h"
 #include "stages/mask_cache.h"
 
-/* Columns of a setting: its measures, then the objective's error over the seeds, and its variance by the images alone. */
+/* Columns of a setting: its measures, then the objective's error over the seeds, and its variance by the images alone. By those before COLUMN_BINOMIAL a
+ * race tells which settings say the same, so the order matters (find_twins()). */
 enum { MEASURES = CONFIG_OBJECTIVES, COLUMN_ERROR = MEASURES, COLUMN_BINOMIAL, COLUMNS };
 
 /* Rounds of an exhaustive search: one for each choice of the first so many dimensions of the order in which relevance walks. */
