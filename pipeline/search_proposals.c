@@ -2,7 +2,6 @@
 
 #include <math.h>
 
-#include "core/log.h"
 #include "pipeline/search_parts.h"
 #include "stages/forecast.h"
 
@@ -48,9 +47,9 @@ static status try_batch(arena *a, const space *s, const config_search *o, size_t
     size_t proposed = 0;
     arena_reset(a);
     TRY_ALLOC(point, a, o->batch * s->n);
-    const double started = log_seconds();
+    const trial_moment begun = trial_now();
     TRY(search_propose(a, s, n, trials, &options, o->batch, point, &proposed, &report));
-    *seconds = log_seconds() - started;
+    *seconds = trial_now().used - begun.used;
     return STATUS_OK;
 }
 
