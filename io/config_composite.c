@@ -9,14 +9,9 @@
 
 /* ---- reading ---- */
 
-static const field *find_field(size_t n, const field fields[], const char *name)
+static bool rule_has(const rule_def *rule, const char *parameter)
 {
-    for (size_t i = 0; i < n; i++) {
-        if (strcmp(fields[i].name, name) == 0) {
-            return &fields[i];
-        }
-    }
-    return NULL;
+    return field_index(rule->n_fields, rule->fields, parameter) < rule->n_fields;
 }
 
 static bool is_key_of(const section *s, const char *name)
@@ -34,7 +29,7 @@ static void rules_with(const char *parameter, size_t size, char out[])
     size_t used = 0;
     out[0] = '\0';
     for (size_t i = 0; i < rule_count && used < size; i++) {
-        if (find_field(rule_table[i]->n_fields, rule_table[i]->fields, parameter) != NULL) {
+        if (rule_has(rule_table[i], parameter)) {
             const int more = snprintf(out + used, size - used, "%s%s", used == 0 ? "" : ", ", rule_table[i]->name);
             used += more < 0 ? 0 : (size_t)more;
         }
@@ -47,8 +42,7 @@ static status check_parameters(const yaml_node *at, const rule_def *rule)
     for (const yaml_node *v = at->kind == YAML_MAPPING ? at->first : NULL; v != NULL; v = v->next) {
         char others[400];
         rules_with(v->key, sizeof others, others);
-        if (others[0] == '\0' || is_key_of(&entry_section, v->key) ||
-            (rule != NULL && find_field(rule->n_fields, rule->fields, v->key) != NULL)) {
+        if (others[0] == '\0' || is_key_of(&entry_section, v->key) || (rule != NULL && rule_has(rule, v->key))) {
             continue;
         }
         if (rule == NULL) {

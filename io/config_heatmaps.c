@@ -16,11 +16,8 @@ static const setting *setting_of(size_t key)
 /* The explanation is the method lrp, whose parameter has the key's name. */
 static size_t parameter_of(const criterion_def *method, size_t key)
 {
-    size_t i = 0;
-    while (strcmp(method->fields[i].name, setting_of(key)->field.name) != 0) {
-        i++;
-        assert(i < method->n_fields);
-    }
+    const size_t i = field_index(method->n_fields, method->fields, setting_of(key)->field.name);
+    assert(i < method->n_fields);
     return i;
 }
 

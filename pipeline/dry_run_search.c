@@ -34,8 +34,12 @@ static status print_model(arena *a, FILE *to, const study *s, size_t model)
     for (size_t i = 0; i < t.study.n_tasks; i++) {
         images += t.study.evaluations[t.study.tasks[i].evaluation].samples.n;
     }
-    (void)fprintf(to, "  %s: %zu settings%s, %zu explained images, %zu curves of %zu rates: at most %.4g images through pruned networks\n",
-                  t.model.config->name, settings, by_kind ? " for each kind of components" : "", t.study.explained.n, curves, s->config->n_rates,
+    const char *rounds = "";
+    if (o->method == SEARCH_EVERYTHING && search_cut_of(&t, settings, 0.0).n > 1) {
+        TRY_TEXT(rounds, a, " in %zu rounds", search_cut_of(&t, settings, 0.0).n);
+    }
+    (void)fprintf(to, "  %s: %zu settings%s%s, %zu explained images, %zu curves of %zu rates: at most %.4g images through pruned networks\n",
+                  t.model.config->name, settings, by_kind ? " for each kind of components" : "", rounds, t.study.explained.n, curves, s->config->n_rates,
                   (double)images / (double)t.study.n_tasks * (double)curves * (double)s->config->n_rates);
     return o->method == SEARCH_BY_HALVING ? print_rungs(to, &t, settings, t.model.n_kinds) : STATUS_OK;
 }

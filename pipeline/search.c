@@ -65,7 +65,7 @@ static status propose(target *t, size_t *n)
 }
 
 /* The n points behind the first t->n. */
-static status plan_round(target *t, arena *round, size_t n, search_round *out)
+static status plan_round(arena *round, target *t, size_t n, search_round *out)
 {
     size_t *trial;
     TRY_ALLOC(trial, round, n);
@@ -74,24 +74,6 @@ static status plan_round(target *t, arena *round, size_t n, search_round *out)
     }
     *out = (search_round){.of = &t->tuning, .n = n, .trial = trial};
     return search_study_settings(round, &t->tuning, n, t->point + t->n * t->tuning.space.space.n);
-}
-
-/* Collective. */
-static status run_round(target *t, size_t n)
-{
-    arena *round = NULL;
-    search_round r = {.n = n};
-    status st = arena_open("round of a search", &round);
-    if (status_ok(st)) {
-        st = plan_round(t, round, n, &r);
-    }
-    st = comm_agree(t->comm, st);
-    if (status_ok(st)) {
-        st = search_round_run(t, round, &r);
-    }
-    t->n += status_ok(st) ? n : 0;
-    arena_close(&round);
-    return st;
 }
 
 static status run_target(target *t)
@@ -107,7 +89,8 @@ static status run_target(target *t)
     for (size_t n = 1; t->n < t->room && n > 0;) {
         TRY(comm_agree(t->comm, propose(t, &n)));
         if (n > 0) {
-            TRY(run_round(t, n));
+            TRY(search_round_of(t, plan_round, n));
+            t->n += n;
         }
     }
     return STATUS_OK;

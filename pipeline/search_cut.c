@@ -7,18 +7,6 @@
  * search does, so it must not depend on the machine. */
 static const double most_mask_bytes = 512.0 * 1024.0 * 1024.0;
 
-/* In the order in which a walk meets them: settings that agree in the first of them share the most. */
-static const char *const walked[] = {"softmax", "fc", "high", "mid", "low"};
-
-static size_t dimension_of(const space *s, const char *name)
-{
-    size_t i = 0;
-    while (i < s->n && strcmp(s->dimension[i].name, name) != 0) {
-        i++;
-    }
-    return i;
-}
-
 /* A byte for each component of the network, task, rate and kind. */
 static double mask_bytes(const search_study *s)
 {
@@ -30,12 +18,9 @@ search_cut search_cut_of(const search_study *s, size_t settings, double most)
     const space *p = &s->space.space;
     const double limit = most > 0.0 ? most : most_mask_bytes;
     search_cut cut = {.n = 1};
-    for (size_t i = 0; i < COUNT(walked) && (double)settings / (double)cut.n * mask_bytes(s) > limit; i++) {
-        const size_t d = dimension_of(p, walked[i]);
-        if (d < p->n) {
-            cut.dimension[cut.n_dimensions++] = d;
-            cut.n *= p->dimension[d].n_choices;
-        }
+    const size_t walked = settings_walked(&s->space, cut.dimension);
+    while (cut.n_dimensions < walked && (double)settings / (double)cut.n * mask_bytes(s) > limit) {
+        cut.n *= p->dimension[cut.dimension[cut.n_dimensions++]].n_choices;
     }
     return cut;
 }
@@ -49,7 +34,7 @@ static size_t round_of(const search_cut *cut, const space *s, const double point
     return number;
 }
 
-status search_cut_round(arena *a, target *t, const search_cut *cut, size_t number, search_round *out)
+status search_cut_round(arena *a, target *t, size_t number, search_round *out)
 {
     const space *s = &t->tuning.space.space;
     size_t *trial;
@@ -58,7 +43,7 @@ status search_cut_round(arena *a, target *t, const search_cut *cut, size_t numbe
     TRY_ALLOC(points, a, t->room * s->n);
     *out = (search_round){.of = &t->tuning, .trial = trial};
     for (size_t i = 0; i < t->room; i++) {
-        if (round_of(cut, s, t->point + i * s->n) == number) {
+        if (round_of(&t->cut, s, t->point + i * s->n) == number) {
             memcpy(points + out->n * s->n, t->point + i * s->n, s->n * sizeof *points);
             trial[out->n++] = i;
         }
@@ -66,28 +51,11 @@ status search_cut_round(arena *a, target *t, const search_cut *cut, size_t numbe
     return search_study_settings(a, &t->tuning, out->n, points);
 }
 
-/* Collective. */
-static status run_round(target *t, size_t number)
-{
-    arena *a = NULL;
-    search_round r = {.n = 0};
-    status st = arena_open("round of a search", &a);
-    if (status_ok(st)) {
-        st = search_cut_round(a, t, &t->cut, number, &r);
-    }
-    st = comm_agree(t->comm, st);
-    if (status_ok(st)) {
-        st = search_round_run(t, a, &r);
-    }
-    arena_close(&a);
-    return st;
-}
-
 status search_exhaust(target *t)
 {
     search_fill(t);
     for (size_t i = 0; i < t->cut.n; i++) {
-        TRY(run_round(t, i));
+        TRY(search_round_of(t, search_cut_round, i));
     }
     t->n = t->room;
     return STATUS_OK;

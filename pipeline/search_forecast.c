@@ -106,10 +106,11 @@ static status count_race(counting *c, arena *a, target *t)
         /* Of the settings that are left, those masks of the rung before are known. */
         c->part->masks += (size_t)ceil(fmax(0.0, c->masks - (k == 0 ? 0.0 : masks * (double)alive[k] / (double)alive[k - 1])));
         masks = c->masks;
-        /* Sums that a rung leaves to the next one lie beside those that it was left. */
-        const size_t left = status_ok(st) && k + 1 < n ? search_sums_bytes(t, &one.study, alive[k + 1]) : 0;
+        /* Sums that a rung leaves to the next one lie beside those that it was left, which stay where it has no other seeds. */
+        const bool leaves = status_ok(st) && k + 1 < n && (k == 0 || rung[k].seeds > rung[k - 1].seeds);
+        const size_t left = leaves ? search_sums_bytes(t, &one.study, alive[k + 1]) : 0;
         sums = before + left > sums ? before + left : sums;
-        before = left;
+        before = leaves ? left : before;
     }
     arena_close(&draws);
     const double whole = (double)rung[n - 1].images * (double)(rung[n - 1].rates + 1) * (double)rung[n - 1].seeds;
@@ -195,7 +196,7 @@ static status count_cut(counting *c, arena *a, target *t)
     for (size_t i = 0; i < t->cut.n; i++) {
         const size_t lists = arena_bytes(a);
         search_round round;
-        TRY(search_cut_round(a, t, &t->cut, i, &round));
+        TRY(search_cut_round(a, t, i, &round));
         keep_lists(c, arena_bytes(a) - lists);
         TRY(count_round(c, a, &t->tuning.study, 0, 1.0));
         masks += c->masks;
@@ -241,7 +242,7 @@ static status count_part(counting *c, arena *a, arena *rounds, const study *s, s
         c->to->proposals = proposals > c->to->proposals ? proposals : c->to->proposals;
     }
     TRY(fill(c->scratch, &t));
-    c->known = t.cut.n > 1 || t.tuning.space.options->method != SEARCH_EVERYTHING;
+    c->known = has_rounds(&t);
     TRY(count_rounds(c, rounds, &t));
     const size_t known = c->part->masks + c->part->predictions + c->part->sums;
     c->to->known = known > c->to->known ? known : c->to->known;

@@ -8,7 +8,8 @@
 #include "search/propose.h"
 #include "stages/mask_cache.h"
 
-/* Columns of a setting: its measures, then the objective's error over the seeds, and its variance by the images alone. */
+/* Columns of a setting: its measures, then the objective's error over the seeds, and its variance by the images alone. By those before COLUMN_BINOMIAL a
+ * race tells which settings say the same, so the order matters (find_twins()). */
 enum { MEASURES = CONFIG_OBJECTIVES, COLUMN_ERROR = MEASURES, COLUMN_BINOMIAL, COLUMNS };
 
 /* Rounds of an exhaustive search: one for each choice of the first so many dimensions of the order in which relevance walks. */
@@ -46,6 +47,12 @@ static inline size_t n_kinds(const target *t)
     return t->tuning.model.n_kinds;
 }
 
+/* Are there other rounds, to which this one's masks may be known? */
+static inline bool has_rounds(const target *t)
+{
+    return t->tuning.space.options->method != SEARCH_EVERYTHING || t->cut.n > 1;
+}
+
 static inline double *measure_of(const target *t, size_t which, size_t kind)
 {
     return t->measure + (which * n_kinds(t) + kind) * COLUMNS;
@@ -71,6 +78,10 @@ typedef struct search_round {
 
 /* Collective. `round`: memory of the round. */
 MUST_CHECK status search_round_run(target *t, arena *round, const search_round *r);
+/* Local. Says what a round is; the settings become those of the study that it has. `which`: what the planner is asked for. */
+typedef status search_planner(arena *round, target *t, size_t which, search_round *out);
+/* Collective. Plans a round and runs it, in memory of its own. */
+MUST_CHECK status search_round_of(target *t, search_planner *planner, size_t which);
 /* The objectives of one cell, in the order of config_search_objective; c: its rates, prediction and search. NaN: accuracy_at of no rates. */
 void search_measure(const config *c, const result_cell *r, double out[MEASURES]);
 /* Local. Variance of the objective of one cell since its images are a sample of all that there are: answers are binomial at each rate, and as at all
@@ -87,15 +98,15 @@ typedef struct known_sums {
 
 /* Local. Of a round whose study has these settings: the reference sets that are not known are to be explained, the others' sums are round->known. */
 MUST_CHECK status search_sums_recall(arena *a, const target *t, const known_sums *k, search_round *round);
-/* Local. Those of the round's settings that are alive [room], in place of what was known. sums: of the round. */
+/* Local. Those of the round's settings that are alive [room], in place of what was known; where it is of all seeds of the round, it stays as it is. sums: of the round. */
 MUST_CHECK status search_sums_keep(const target *t, const search_round *round, const double *const *sums, const bool alive[], known_sums *k);
 /* Bytes that keeping takes, of so many settings of the rung with scores of their own. */
 size_t search_sums_bytes(const target *t, const study *rung, size_t settings);
 
 /* Local (pipeline/search_cut.c). As few rounds as keep the masks of each within `most` bytes; 0: within what a search takes. */
 search_cut search_cut_of(const search_study *s, size_t settings, double most);
-/* Local. Its settings, which become those of the target's study. */
-MUST_CHECK status search_cut_round(arena *a, target *t, const search_cut *cut, size_t number, search_round *out);
+/* Local, a search_planner: round `number` of t->cut. */
+MUST_CHECK status search_cut_round(arena *a, target *t, size_t number, search_round *out);
 /* Collective: every setting, in the rounds of t->cut. */
 MUST_CHECK status search_exhaust(target *t);
 

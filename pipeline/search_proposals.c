@@ -2,11 +2,12 @@
 
 #include <math.h>
 
-#include "core/log.h"
 #include "pipeline/search_parts.h"
 #include "stages/forecast.h"
 
-enum { SIZES = 3 }; /* numbers of trials after which a batch is tried: a quarter of all, half of them, all */
+/* Numbers of trials after which a batch is tried: a quarter of all, but no more than FIRST, which is tried whatever it takes; then twice as many, up to all.
+ * Of a large batch FEW points. */
+enum { SIZES = 8, FIRST = 256, FEW = 8 };
 
 size_t search_proposals_bytes(const space *s, size_t n_trials, size_t at_a_time)
 {
@@ -40,17 +41,33 @@ static status make_trials(arena *a, const space *s, const config_search *o, size
     return STATUS_OK;
 }
 
-static status try_batch(arena *a, const space *s, const config_search *o, size_t n, const search_trial trials[], double *seconds)
+static status try_batch(arena *a, const space *s, const config_search *o, size_t n, const search_trial trials[], size_t points, double *seconds)
 {
     const search_options options = search_engine_options(o);
     search_report report;
     double *point;
     size_t proposed = 0;
     arena_reset(a);
-    TRY_ALLOC(point, a, o->batch * s->n);
-    const double started = log_seconds();
-    TRY(search_propose(a, s, n, trials, &options, o->batch, point, &proposed, &report));
-    *seconds = log_seconds() - started;
+    TRY_ALLOC(point, a, points * s->n);
+    const trial_moment begun = trial_now();
+    TRY(search_propose(a, s, n, trials, &options, points, point, &proposed, &report));
+    *seconds = trial_now().used - begun.used;
+    return STATUS_OK;
+}
+
+/* *seconds of a whole batch. Before its first point is a fit, which takes far longer; so of a large batch one point is tried and a few, whose difference
+ * is that of the points. What was tried is added to *spent. */
+static status try_size(arena *a, const space *s, const config_search *o, size_t n, const search_trial trials[], double *seconds, double *spent)
+{
+    const size_t few = o->batch < FEW ? o->batch : FEW;
+    double one = 0.0;
+    TRY(try_batch(a, s, o, n, trials, few, seconds));
+    *spent += *seconds;
+    if (few < o->batch) {
+        TRY(try_batch(a, s, o, n, trials, 1, &one));
+        *spent += one;
+        *seconds += (double)(o->batch - few) * fmax(0.0, *seconds - one) / (double)(few - 1);
+    }
     return STATUS_OK;
 }
 
@@ -85,19 +102,18 @@ static status try_sizes(arena *a, const space *s, const config_search *o, size_t
                         tried_proposal t[SIZES])
 {
     static const double growth = 8.0;
+    const size_t least = search_initial(s) < n ? search_initial(s) : n, first = n / 4 < FIRST ? n / 4 : FIRST;
     double spent = 0.0, next = 0.0;
+    size_t size = first < least ? least : first;
     *n_tried = 0;
-    for (size_t k = 0; k < SIZES && (k == 0 || spent + next <= budget); k++) {
-        const size_t size = n >> (SIZES - 1 - k), least = search_initial(s) < n ? search_initial(s) : n;
-        tried_proposal one = {.n_trials = size < least ? least : size};
-        if (*n_tried > 0 && t[*n_tried - 1].n_trials == one.n_trials) {
-            continue;
-        }
-        TRY(try_batch(a, s, o, one.n_trials, trials, &one.seconds));
-        spent += one.seconds;
-        next = growth * one.seconds;
+    do {
+        const double before = spent;
+        tried_proposal one = {.n_trials = size};
+        TRY(try_size(a, s, o, size, trials, &one.seconds, &spent));
+        next = growth * (spent - before);
         t[(*n_tried)++] = one;
-    }
+        size = 2 * size < n ? 2 * size : n;
+    } while (size > t[*n_tried - 1].n_trials && *n_tried < SIZES && spent + next <= budget);
     return STATUS_OK;
 }
 

@@ -193,7 +193,8 @@ static double resolution(const study *s)
     return largest_weight(s->config) / (double)images;
 }
 
-/* Settings that say the same in everything have the same masks, which cost nothing twice: twin [room] is the first of them. */
+/* Settings that say the same in everything have the same masks, which cost nothing twice: twin [room] is the first of them. The columns before
+ * COLUMN_BINOMIAL are what settings say; it and those behind it, if ever there are any, only say how sure that is. */
 static status find_twins(const race *r, arena *a, size_t n_seeds, const size_t **out)
 {
     const target *t = r->t;

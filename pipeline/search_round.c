@@ -254,9 +254,8 @@ static uint64_t count_explained(const study *s)
 
 static status run_stages(target *t, arena *round, const search_round *r, stage_ctx *c)
 {
-    const bool once = t->tuning.space.options->method == SEARCH_EVERYTHING && t->cut.n == 1; /* there are no other rounds */
     *c = (stage_ctx){.comm = t->comm, .study = &r->of->study, .arena = round, .tick = progress_tick, .progress = t->bar, .items = &t->journal->items,
-                     .cache = once ? NULL : &t->cache, .reference_mark = t->reference_mark, .evaluation_mark = t->evaluation_mark};
+                     .cache = has_rounds(t) ? &t->cache : NULL, .reference_mark = t->reference_mark, .evaluation_mark = t->evaluation_mark};
     TRY(run_stage(t, "attribute", c));
     TRY(comm_agree(t->comm, recall(r, c)));
     TRY(run_stage(t, "prune", c));
@@ -283,4 +282,20 @@ status search_round_run(target *t, arena *round, const search_round *r)
         *r->sums = c.attribute.sums;
     }
     return STATUS_OK;
+}
+
+status search_round_of(target *t, search_planner *planner, size_t which)
+{
+    arena *round = NULL;
+    search_round r = {.n = 0};
+    status st = arena_open("round of a search", &round);
+    if (status_ok(st)) {
+        st = planner(round, t, which, &r);
+    }
+    st = comm_agree(t->comm, st);
+    if (status_ok(st)) {
+        st = search_round_run(t, round, &r);
+    }
+    arena_close(&round);
+    return st;
 }

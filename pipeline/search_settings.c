@@ -13,7 +13,8 @@
 static const char *const group_names[SEARCH_GROUPS] = {"low", "mid", "high", "fc"};
 static const depth_group groups[SEARCH_GROUPS] = {GROUP_LOW, GROUP_MID, GROUP_HIGH, GROUP_FC};
 
-enum { MOST_DIMENSIONS = SEARCH_GROUPS + 2 + 3 * SEARCH_GROUPS };
+/* Dimensions: the groups', these two, and what is continuous. */
+enum { ABSOLUTE = SEARCH_GROUPS, SOFTMAX, MOST_DIMENSIONS = SEARCH_GROUPS + 2 + 3 * SEARCH_GROUPS };
 
 /* The rule that a group's choice stands for. */
 static const char *rule_of(const config_search *o, size_t group, size_t choice)
@@ -73,11 +74,8 @@ static const char *softmax_word(const void *of, size_t i)
 static const field *field_of(const char *rule, const char *parameter)
 {
     const rule_def *r = rule_find(rule);
-    size_t i = 0;
     assert(r != NULL);
-    while (i < r->n_fields && strcmp(r->fields[i].name, parameter) != 0) {
-        i++;
-    }
+    const size_t i = field_index(r->n_fields, r->fields, parameter);
     assert(i < r->n_fields);
     return &r->fields[i];
 }
@@ -123,6 +121,18 @@ status settings_open(arena *a, const config_search *o, const study_model *m, set
     memcpy(choices, d.choices, d.n * sizeof *choices);
     out->choices = choices;
     return space_build(a, d.n, d.dimension, &out->space);
+}
+
+size_t settings_walked(const settings_space *s, size_t dimension[SEARCH_GROUPS + 1])
+{
+    size_t n = 0;
+    if (s->softmax) {
+        dimension[n++] = SOFTMAX;
+    }
+    for (size_t g = SEARCH_GROUPS; g-- > 0;) {
+        dimension[n++] = g;
+    }
+    return n;
 }
 
 /* A value of the point, or the rule's own. */
@@ -189,9 +199,9 @@ status settings_criterion(arena *a, const settings_space *s, const double point[
         out->parameters[i] = out->method->fields[i].def;
     }
     set_parameter(out, "audit", 0.0);
-    set_parameter(out, "absolute", (double)s->options->absolute[(size_t)point[SEARCH_GROUPS]]);
+    set_parameter(out, "absolute", (double)s->options->absolute[(size_t)point[ABSOLUTE]]);
     if (s->softmax) {
-        set_parameter(out, "softmax", (double)s->options->softmax[(size_t)point[SEARCH_GROUPS + 1]]);
+        set_parameter(out, "softmax", (double)s->options->softmax[(size_t)point[SOFTMAX]]);
     }
     return STATUS_OK;
 }

@@ -16,6 +16,10 @@ typedef struct settings_space {
 
 MUST_CHECK status settings_open(arena *a, const config_search *o, const study_model *m, settings_space *out);
 
+/* The dimensions of the rules in the order in which a walk from the output down meets them: settings that agree in the first of them share the most of it.
+ * Returns how many there are. */
+size_t settings_walked(const settings_space *s, size_t dimension[SEARCH_GROUPS + 1]);
+
 /* The criterion of a point: method lrp, no audit. name, models: borrowed. */
 MUST_CHECK status settings_criterion(arena *a, const settings_space *s, const double point[], const char *name, config_criterion *out);
 

@@ -86,6 +86,9 @@ status search_sums_keep(const target *t, const search_round *round, const double
 {
     arena *a = NULL, *scratch = NULL;
     known_sums kept = {.arena = NULL};
+    if (k->n_seeds >= round->of->study.config->n_seeds) {
+        return STATUS_OK; /* those of the settings that went are not asked for any more */
+    }
     status st = arena_open("sums of a search", &a);
     if (status_ok(st)) {
         st = arena_open("sums of a rung", &scratch);

@@ -75,7 +75,7 @@ static double shared_by(double ranks, size_t n_items)
 static void set_time(const dry_run_report *r, job_shape *s)
 {
     const double ranks = (double)(s->nodes * s->per_node * (s->shares > 0 ? s->shares : 1));
-    double left = 0.0;
+    double left = r->search.proposal_seconds; /* the job that joins shares goes through the search once more, with all its proposals */
     s->core_seconds = s->run_seconds = r->start_seconds;
     for (size_t i = 0; i < stage_count && r->search.n_parts > 0; i++) {
         s->core_seconds += r->search.seconds[i];

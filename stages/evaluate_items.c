@@ -125,7 +125,7 @@ typedef struct pruned_item {
 static pruned_item pruned_at(const evaluator *e, size_t item)
 {
     size_t i = e->n_sets - 1;
-    while (e->sets[i].first_pruned > item || e->sets[i].n_new == 0) {
+    while (e->sets[i].first_pruned > item) { /* a set without new masks begins where the next one does, or behind all items */
         i--;
     }
     const set_plan *p = &e->sets[i];

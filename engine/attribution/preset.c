@@ -104,16 +104,6 @@ const preset_def *preset_find(const char *name)
     return NULL;
 }
 
-/* The index of a field, n where there is none of that name. */
-static size_t field_index(size_t n, const field fields[], const char *name)
-{
-    size_t i = 0;
-    while (i < n && strcmp(fields[i].name, name) != 0) {
-        i++;
-    }
-    return i;
-}
-
 static status parameter_of(const preset_def *p, const double parameters[], const char *name, const field **f, double *value)
 {
     const size_t i = field_index(p->n_fields, p->fields, name);

@@ -5,6 +5,7 @@
  * (FIELD_TEXT and lists live only in config sections, whose typed structs the config reader fills). */
 #include <stdbool.h>
 #include <stddef.h>
+#include <string.h>
 
 typedef enum field_kind {
     FIELD_REAL,
@@ -28,5 +29,15 @@ typedef struct field {
     bool required;
     const char *help; /* one line, with the unit where there is one */
 } field;
+
+/* Which of n fields has the name; n: none. */
+static inline size_t field_index(size_t n, const field fields[], const char *name)
+{
+    size_t i = 0;
+    while (i < n && strcmp(fields[i].name, name) != 0) {
+        i++;
+    }
+    return i;
+}
 
 #endif

@@ -18,10 +18,8 @@ struct lrp_tree {
 
 static double parameter(const criterion_def *method, const double parameters[], const char *name)
 {
-    size_t i = 0;
-    while (strcmp(method->fields[i].name, name) != 0) {
-        i++;
-    }
+    const size_t i = field_index(method->n_fields, method->fields, name);
+    assert(i < method->n_fields);
     return parameters[i];
 }
 

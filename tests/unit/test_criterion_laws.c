@@ -68,18 +68,9 @@ static void for_all(void (*law)(const network *n, const criterion_def *c, double
     }
 }
 
-static size_t field_index(const criterion_def *c, const char *name)
-{
-    size_t i = 0;
-    while (i < c->n_fields && strcmp(c->fields[i].name, name) != 0) {
-        i++;
-    }
-    return i;
-}
-
 static bool chooses(const criterion_def *c, const double parameters[], const char *name, const char *choice)
 {
-    const size_t i = field_index(c, name);
+    const size_t i = field_index(c->n_fields, c->fields, name);
     return i < c->n_fields && strcmp(c->fields[i].choices[(size_t)parameters[i]], choice) == 0;
 }
 
@@ -214,7 +205,7 @@ static void is_linear_in_the_start(const network *n, const criterion_def *c,
 {
     size_t stride;
     if (!parameters_have(c, "initial") || !chooses(c, parameters, "normalise", "none") ||
-        c->fields[field_index(c, "initial")].def != parameters[field_index(c, "initial")]) {
+        c->fields[field_index(c->n_fields, c->fields, "initial")].def != parameters[field_index(c->n_fields, c->fields, "initial")]) {
         return; /* the parameter is varied below */
     }
     const size_t all = n->g->n_components;
@@ -318,7 +309,7 @@ static void rows_that_the_logits_do_not_need_do_not_matter(void **state)
 
 static bool changed(const criterion_def *c, const char *name, const double parameters[])
 {
-    const size_t i = field_index(c, name);
+    const size_t i = field_index(c->n_fields, c->fields, name);
     return i < c->n_fields && parameters[i] != c->fields[i].def;
 }
 

@@ -239,6 +239,46 @@ static void time_is_that_of_all_settings(void **state)
     arena_close(&work);
 }
 
+/* The paragraph of the plan about the search. */
+static const char *printed(const plan *p)
+{
+    enum { MOST = 4096 };
+    char *text = arena_alloc(memory, MOST, 1);
+    assert_non_null(text);
+    FILE *f = fmemopen(text, MOST, "w");
+    const dry_run_report r = {.plan = p};
+    assert_non_null(f);
+    assert_ok(dry_run_print_search(memory, f, &r));
+    assert_int_equal(fclose(f), 0);
+    return text;
+}
+
+static void assert_says(const char *text, const char *expected, bool says)
+{
+    if ((strstr(text, expected) != NULL) != says) {
+        fail_msg("expected %s'%s', found: %s", says ? "" : "no ", expected, text);
+    }
+}
+
+/* A search whose masks would take more than a round of them may: of 512 settings, 200 seeds and 20 rates at 512 MiB more than 262 components. */
+static void rounds_are_said(void **state)
+{
+    (void)state;
+    const char *small = printed(open_plan(tasks, "method: exhaustive, seeds: 3"));
+    const plan *p = open_plan(tasks, "method: exhaustive, seeds: 200");
+    const char *large = printed(p);
+    assert_says(small, "digits_vit: 512 settings, ", true);
+    assert_says(small, "rounds", false);
+    for (size_t m = 0; m < MODELS; m++) {
+        target t = {.comm = &world, .a = memory, .study = &p->study, .model = m, .kind = ALL_KINDS};
+        assert_ok(search_target_open(&t, scratch));
+        assert_says(large, arena_text(memory, "%s: 512 settings in %zu rounds, ", networks[m], t.cut.n), t.cut.n > 1);
+        assert_says(large, arena_text(memory, "%s: 512 settings, ", networks[m]), t.cut.n == 1);
+    }
+    assert_says(large, " rounds, ", true);
+    assert_says(printed(open_plan(tasks, "method: halving, seeds: 200")), " rounds, ", false);
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
@@ -249,6 +289,7 @@ int main(int argc, char **argv)
         TEST_WITH_MEMORY(a_study_without_a_search_stays_as_it_is),
         TEST_WITH_MEMORY(memory_counts_the_search),
         TEST_WITH_MEMORY(time_is_that_of_all_settings),
+        TEST_WITH_MEMORY(rounds_are_said),
     };
     RETURN_RUN_WITH_RANKS(tests, argc, argv);
 }

@@ -251,6 +251,38 @@ static void known_networks_are_foreseen(void **state)
     arena_close(&race->cache.arena);
 }
 
+/* A rung with the seeds of the one before takes what that one was left along as it is: nothing is copied, and no more is foreseen. */
+static void known_sums_stay(void **state)
+{
+    (void)state;
+    static const char method[] = "halving, eta: 2, first_images: 0.3, first_rates: 3, first_seeds: 100";
+    search_forecast f;
+    const size_t said = foresee(tasks, method, &f)->sums;
+    target *t = start(method);
+    search_study of;
+    search_round round;
+    const double *const *sums = NULL;
+    known_sums k = {.n_seeds = 0};
+    bool *alive = arena_alloc(memory, t->room, sizeof *alive);
+    assert_non_null(alive);
+    for (size_t i = 0; i < t->room; i++) {
+        alive[i] = i % 2 == 0;
+    }
+    assert_ok(search_race_foresee(t, memory, scratch, 0, t->room, &of, &round));
+    round.sums = &sums;
+    assert_ok(search_round_run(t, memory, &round));
+    assert_ok(search_sums_keep(t, &round, sums, alive, &k));
+    assert_int_equal(said, search_sums_bytes(t, &of.study, t->room / 2));
+    const double *const *before = k.sums;
+    assert_non_null(before[0]);
+    assert_ok(search_race_foresee(t, memory, scratch, 1, t->room / 2, &of, &round));
+    alive[0] = false;
+    assert_ok(search_sums_keep(t, &round, sums, alive, &k));
+    assert_true(k.sums == before && k.n_seeds == 4);
+    arena_close(&k.arena);
+    arena_close(&t->cache.arena);
+}
+
 /* By hand: weights of the rates, times sqrt(p (1 - p) / n). */
 static void binomial_variance_is_that_of_the_objective(void **state)
 {
@@ -313,6 +345,7 @@ int main(int argc, char **argv)
         TEST_WITH_MEMORY(predictions_are_remembered),
         TEST_WITH_MEMORY(explanations_are_foreseen),
         TEST_WITH_MEMORY(known_networks_are_foreseen),
+        TEST_WITH_MEMORY(known_sums_stay),
         TEST_WITH_MEMORY(binomial_variance_is_that_of_the_objective),
         TEST_WITH_MEMORY(noise_is_that_of_seeds_and_images),
     };

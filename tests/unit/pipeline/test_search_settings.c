@@ -47,6 +47,23 @@ static void the_space_is_that_of_the_paper(void **state)
     }
 }
 
+/* From the output down; what no walk depends on is not among it. */
+static void groups_are_walked_from_the_output(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"softmax", "fc", "high", "mid", "low"};
+    const plan *p = open_plan(tasks, "method: bayes, continuous: true");
+    for (size_t m = 0; m < MODELS; m++) {
+        const settings_space s = space_of(p, m);
+        size_t walked[SEARCH_GROUPS + 1];
+        const size_t n = settings_walked(&s, walked), without = COUNT(names) - n;
+        assert_int_equal(without, m == VIT ? 0 : 1);
+        for (size_t i = 0; i < n; i++) {
+            assert_string_equal(s.space.dimension[walked[i]].name, names[i + without]);
+        }
+    }
+}
+
 static double parameter_of(const config_criterion *c, const char *name)
 {
     size_t i = 0;
@@ -344,6 +361,7 @@ int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         TEST_WITH_MEMORY(the_space_is_that_of_the_paper),
+        TEST_WITH_MEMORY(groups_are_walked_from_the_output),
         TEST_WITH_MEMORY(settings_are_the_presets),
         TEST_WITH_MEMORY(texts_are_criteria_of_a_study),
         TEST_WITH_MEMORY(values_exist_where_their_rule_does),

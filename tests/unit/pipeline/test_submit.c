@@ -81,6 +81,27 @@ static void a_search_is_part_of_the_job(void **state)
     assert_true(one.run_seconds == 21300.0 && one.core_seconds == 153000.0 && one.seconds == 43200.0);
 }
 
+/* Whoever goes through a search again proposes again; of its stages the journals know everything. */
+static void who_joins_shares_proposes_again(void **state)
+{
+    (void)state;
+    made m;
+    stage_forecast stage[STAGES] = {{0}};
+    double seconds[STAGES] = {0.0};
+    size_t fewest[STAGES] = {0};
+    job_shape shares = {.nodes = 1, .per_node = 10, .shares = 5};
+    make(&m, 90000.0, 30000.0);
+    seconds[stage_of(false)] = 60000.0;
+    m.report.search = (search_forecast){.n_parts = 1, .stage = stage, .seconds = seconds, .fewest = fewest, .proposal_seconds = 9000.0};
+    assert_ok(submit_shape(&m.report, &unknown, &shares));
+    assert_true(shares.merge_seconds == 78600.0); /* twice 9000 + 30000, and ten minutes */
+    make(&m, 90000.0, 0.0);
+    m.report.search.proposal_seconds = 0.0;
+    shares = (job_shape){.nodes = 1, .per_node = 10, .shares = 5};
+    assert_ok(submit_shape(&m.report, &unknown, &shares));
+    assert_true(shares.merge_seconds == 3600.0);
+}
+
 static void a_job_that_only_joins_gets_an_hour(void **state)
 {
     (void)state;
@@ -146,6 +167,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_end_is_for_the_job_that_joins),
         cmocka_unit_test(a_search_is_part_of_the_job),
+        cmocka_unit_test(who_joins_shares_proposes_again),
         cmocka_unit_test(a_job_that_only_joins_gets_an_hour),
         cmocka_unit_test(times_that_nobody_has_tried),
         cmocka_unit_test(ranks_are_for_items),
