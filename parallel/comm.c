@@ -4,7 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const size_t piece = (size_t)1 << 26; /* elements a call: far below INT_MAX, far above the cost of a call */
+static const size_t piece = (size_t)1 << 26; /* bytes a call: far below INT_MAX, far above the cost of a call */
+static const size_t reduced = (size_t)1 << 24; /* bytes a reduction, beside which the library keeps as many: a few milliseconds' worth */
 
 void comm_fatal(const comm *c, const char *what)
 {
@@ -228,11 +229,17 @@ status comm_same_in_node(comm *c, const char *what, uint64_t mine)
     return comm_agree(c, both[0] == ~both[1] ? STATUS_OK : FAIL(ST_BUG, "%s: expected the same on all ranks of a node, found different ones", what));
 }
 
+size_t comm_reduce_bytes(const comm *c, size_t bytes)
+{
+    return c->size == 1 ? 0 : bytes < reduced ? bytes : reduced;
+}
+
 /* In place, in pieces; every rank passes the same n. */
 static void reduce(const comm *c, size_t n, void *value, size_t element, MPI_Datatype type, MPI_Op op)
 {
-    for (size_t done = 0; done < n; done += piece) {
-        const size_t count = n - done < piece ? n - done : piece;
+    const size_t most = reduced / element;
+    for (size_t done = 0; done < n; done += most) {
+        const size_t count = n - done < most ? n - done : most;
         if (MPI_Allreduce(MPI_IN_PLACE, (unsigned char *)value + done * element, (int)count, type, op, c->mpi) != MPI_SUCCESS) {
             comm_fatal(c, "a reduction failed");
         }

@@ -59,6 +59,8 @@ void comm_fatal(const comm *c, const char *what);
 void comm_sum_i64(const comm *c, size_t n, int64_t value[]);
 /* Bitwise or over all ranks, in place: gathers what each rank knows where the others have zeros. */
 void comm_or_bytes(const comm *c, size_t n, void *value);
+/* What the MPI library takes beside so many bytes that are added or put together over all ranks: those of a piece. */
+size_t comm_reduce_bytes(const comm *c, size_t bytes);
 
 /* n bytes of rank `from` at rank 0, in place there; the other ranks do nothing. All ranks call it for the same arrays in the same order. */
 void comm_fetch(const comm *c, int from, size_t n, void *value);

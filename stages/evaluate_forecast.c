@@ -65,7 +65,7 @@ static status forecast_model(stage_ctx *c, arena *scratch, size_t model, stage_f
     forecast_add(&one, "masks", masks_bytes(s, model));
     forecast_add(&one, "items", bookkeeping(&e));
     forecast_add(&one, "counters", counters);
-    forecast_add(&one, "counters of other ranks", c->comm->size > 1 ? counters : 0);
+    forecast_add(&one, "counters of other ranks", comm_reduce_bytes(c->comm, counters));
     forecast_keep_most(out, &one, c->comm->node_size);
     return STATUS_OK;
 }

@@ -58,7 +58,7 @@ static status forecast_pair(const stage_ctx *c, arena *scratch, size_t model, st
     forecast_add(&one, "scores of single images", node_copy_bytes(c->comm, rows_pair_bytes(s, model)));
     forecast_add(&one, "a matrix and its eigenvalues", most);
     forecast_add(&one, "lists of matrices and images", list_bytes(c, n_parts));
-    forecast_add(&one, "eigenvalues of other ranks", c->comm->size > 1 ? forecast_block(n_values, sizeof(double)) : 0);
+    forecast_add(&one, "eigenvalues of other ranks", comm_reduce_bytes(c->comm, n_values * sizeof(double)));
     forecast_keep_most(out, &one, c->comm->node_size);
     out->items += n;
     out->kept += kept_bytes(s, m, n_parts, n_values);

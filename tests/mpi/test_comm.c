@@ -85,6 +85,35 @@ static void integers_add_up(void **state)
     }
 }
 
+/* Arrays larger than what goes at once, their last piece a smaller one. */
+static void large_arrays_add_up(void **state)
+{
+    (void)state;
+    enum { ENOUGH = 1 << 30 };
+    const size_t at_once = comm_reduce_bytes(&(comm){.size = 2}, ENOUGH), n = 2 * at_once / sizeof(int64_t) + 3;
+    arena *a;
+    assert_true(at_once > 0 && at_once < ENOUGH && comm_reduce_bytes(&(comm){.size = 2}, 5) == 5 && comm_reduce_bytes(&(comm){.size = 1}, ENOUGH) == 0);
+    assert_ok(arena_open("test", &a));
+    int64_t *value = arena_alloc(a, n, sizeof *value);
+    uint8_t *bits = arena_alloc(a, 2 * at_once + 3, 1);
+    assert_true(value != NULL && bits != NULL);
+    for (size_t i = 0; i < n; i++) {
+        value[i] = (int64_t)i + world.rank;
+    }
+    for (size_t i = (size_t)world.rank; i < 2 * at_once + 3; i += (size_t)world.size) {
+        bits[i] = (uint8_t)(i % 251);
+    }
+    comm_sum_i64(&world, n, value);
+    comm_or_bytes(&world, 2 * at_once + 3, bits);
+    for (size_t i = 0; i < n; i++) {
+        assert_true(value[i] == (int64_t)i * world.size + (int64_t)world.size * (world.size - 1) / 2);
+    }
+    for (size_t i = 0; i < 2 * at_once + 3; i++) {
+        assert_true(bits[i] == i % 251);
+    }
+    arena_close(&a);
+}
+
 /* Every rank's array comes to rank 0, where the others' have other sizes, one of them none. */
 static void arrays_are_fetched(void **state)
 {
@@ -143,6 +172,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(the_alarm_ends_loops_of_others),
         cmocka_unit_test(bytes_are_shared),
         cmocka_unit_test(integers_add_up),
+        cmocka_unit_test(large_arrays_add_up),
         cmocka_unit_test(arrays_are_fetched),
         cmocka_unit_test(everybody_hears_everybody),
         cmocka_unit_test(all_leave_with_the_code_of_the_cause),
