@@ -291,12 +291,12 @@ static status assemble(stage_ctx *c, const explainer *e, size_t model, const dou
     return STATUS_OK;
 }
 
-/* Sums over the ranks, rounded once, into the stage's output. */
-static status reduce(stage_ctx *c, explainer *e, size_t model, size_t criterion, const double **sums)
+/* Sums over the ranks, rounded once, into the stage's output; those of a tree are not needed any more once the members have theirs. */
+static status reduce(stage_ctx *c, arena *a, explainer *e, size_t model, size_t criterion, const double **sums)
 {
     const study *s = c->study;
     const size_t n = s->n_references * e->n_values;
-    double *value = arena_alloc(c->arena, n, sizeof *value);
+    double *value = arena_alloc(e->tree == NULL ? c->arena : a, n, sizeof *value);
     TRY(comm_agree(c->comm, value == NULL ? (status){ST_ENVIRONMENT} : STATUS_OK));
     for (size_t i = 0; i < n; i++) {
         exact_sum_carry(&e->sums[i]);
@@ -325,7 +325,7 @@ static status explain(stage_ctx *c, arena *a, arena *scratch, size_t model, size
     batch_source_close(&e.images);
     TRY(st);
     rows_gather(c->comm, &e.rows_kept, &rows[attribute_index(c->study, model, criterion, 0) / c->study->n_references]);
-    return reduce(c, &e, model, criterion, sums);
+    return reduce(c, a, &e, model, criterion, sums);
 }
 
 static double work(const stage_ctx *c)

@@ -27,13 +27,18 @@ static void forecast_explainer(const stage_ctx *c, size_t model, const sample_li
     forecast_add(out, "activations and relevance", method);
     forecast_add(out, "weights in the order of the kernels", weight_bytes - out->shared);
     forecast_add(out, "sums of relevance", sums);
-    forecast_add(out, "sums of other ranks", c->comm->size > 1 ? sums : 0);
+    forecast_add(out, "sums of other ranks", comm_reduce_bytes(c->comm, sums));
     forecast_add(out, "rows of relevance", items_bytes(batches, attribute_rows_at(s) + micro_batch * n_values * sizeof(float)));
     forecast_add(out, "micro-batches read ahead",
                  batch_source_bytes(micro_batch, shape_count(g->input), s->config->decode_threads, BATCHES_AHEAD));
     forecast_add(out, "a micro-batch of images",
                  forecast_block(micro_batch * shape_count(g->input), sizeof(float)) + 2 * forecast_block(micro_batch, sizeof(size_t)));
-    out->kept += forecast_block(s->n_references * n_values, sizeof(double));
+}
+
+/* In double precision, of all reference sets. */
+static size_t rounded_sums(const study *s, size_t n_values)
+{
+    return forecast_block(s->n_references * n_values, sizeof(double));
 }
 
 static status forecast_memory(const stage_ctx *c, size_t model, size_t criterion, stage_forecast *out)
@@ -45,6 +50,7 @@ static status forecast_memory(const stage_ctx *c, size_t model, size_t criterion
     setup.weights = node_weights_list(c->comm, &weights);
     TRY(method->bytes(&setup, &bytes));
     forecast_explainer(c, model, study_explained(c->study, model, criterion), bytes, criterion_row(method, &setup), &weights, out);
+    out->kept += rounded_sums(c->study, criterion_row(method, &setup));
     rows_forecast(c, model, criterion, out);
     return STATUS_OK;
 }
@@ -101,6 +107,7 @@ static status forecast_tree(const stage_ctx *c, arena *a, arena *scratch, size_t
     const size_t batches = study_batches(list, s->config->micro_batch);
     TRY(lrp_tree_needs(scratch, n, setup, &need));
     forecast_explainer(c, model, list, need.bytes, need.row, &weights, &one);
+    forecast_add(&one, "sums of the tree, rounded", rounded_sums(s, need.row));
     forecast_keep_most(out, &one, c->comm->node_size);
     out->kept += one.kept;
     out->items += batches;

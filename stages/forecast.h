@@ -3,7 +3,7 @@
 /* What a stage will do and need, told without doing it. The counts are those of the loops that run() has. */
 #include "stages/study.h"
 
-enum { FORECAST_PARTS = 8 };
+enum { FORECAST_PARTS = 10 };
 
 /* Memory of a rank for one purpose while the stage runs. */
 typedef struct forecast_part {
