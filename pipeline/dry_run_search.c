@@ -2,6 +2,16 @@
 #include "pipeline/dry_run_parts.h"
 #include "pipeline/search_parts.h"
 
+/* Of a race, of one kind of components: how many rounds a rung with all of these settings goes in. */
+static size_t rounds_of(const search_study *whole, const halving_budget *rung, size_t settings)
+{
+    search_study s = *whole;
+    s.model.n_kinds = 1;
+    s.config.n_rates = rung->rates + 1;
+    s.study.n_tasks = whole->study.n_tasks / whole->config.n_seeds * rung->seeds;
+    return search_cut_of(&s, settings, 0.0).n;
+}
+
 /* Of a race. Who is clearly worse goes too, so there may be fewer. */
 static status print_rungs(FILE *to, const search_study *t, size_t settings, size_t kinds)
 {
@@ -10,9 +20,11 @@ static status print_rungs(FILE *to, const search_study *t, size_t settings, size
     TRY(search_race_rungs(t, &of, rung, &n));
     halving_alive(settings, t->space.options->eta, n, alive);
     for (size_t k = 0; k < n; k++) {
+        const size_t rounds = rounds_of(t, &rung[k], alive[k]);
         all[k] = settings;
-        (void)fprintf(to, "    rung %zu: at most %zu settings%s that differ, %.3g %% of the images, %zu rates, %zu seeds\n", k + 1, alive[k],
+        (void)fprintf(to, "    rung %zu: at most %zu settings%s that differ, %.3g %% of the images, %zu rates, %zu seeds", k + 1, alive[k],
                       kinds > 1 ? " for each kind" : "", 100.0 * (double)rung[k].images / (double)of, rung[k].rates + 1, rung[k].seeds);
+        (void)(rounds > 1 ? fprintf(to, ", in at most %zu rounds\n", rounds) : fprintf(to, "\n"));
     }
     (void)fprintf(to, "    at most %.3g %% of the images that all settings on everything take\n", 100.0 * halving_work(n, rung, alive) / halving_work(n, rung, all));
     return STATUS_OK;

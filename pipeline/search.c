@@ -100,7 +100,6 @@ status search_target_open(target *t, arena *scratch)
 {
     TRY(search_study_open(t->a, scratch, t->study, t->model, t->kind, &t->tuning));
     TRY(search_study_trials(&t->tuning, &t->room));
-    t->cut = search_cut_of(&t->tuning, t->room, 0.0);
     TRY_ALLOC(t->point, t->a, t->room * t->tuning.space.space.n);
     TRY_ALLOC(t->measure, t->a, t->room * n_kinds(t) * COLUMNS);
     TRY_ALLOC(t->cost, t->a, t->room);

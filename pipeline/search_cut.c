@@ -1,25 +1,29 @@
-/* How an exhaustive search is cut into rounds, so that the memory of a round does not grow with the number of settings. */
+/* How many settings are cut into rounds, so that the memory of a round does not grow with their number. */
+#include <math.h>
 #include <string.h>
 
+#include "core/exact_sum.h"
 #include "pipeline/search_parts.h"
+#include "pruning/aggregate.h"
 
-/* Of the masks of a round, which a rank keeps until they are evaluated; sums and rankings take about three times as much beside them. A part of what a
- * search does, so it must not depend on the machine. */
-static const double most_mask_bytes = 512.0 * 1024.0 * 1024.0;
+/* Of what a rank has in memory for the settings of a round. A part of what a search does, so it must not depend on the machine. */
+static const double most_round_bytes = 4.0 * 1024.0 * 1024.0 * 1024.0;
 
-/* A byte for each component of the network, task, rate and kind. */
-static double mask_bytes(const search_study *s)
+double search_setting_bytes(const search_study *s)
 {
-    return (double)s->model.graph->n_components * (double)s->study.n_tasks * (double)s->config.n_rates * (double)s->model.n_kinds;
+    static const double ranking = sizeof(double) + sizeof(uint32_t) + sizeof(uint16_t); /* stages/prune.c */
+    const double rounded = AGGREGATE_MOMENTS * sizeof(double), exact = AGGREGATE_MOMENTS * sizeof(exact_sum);
+    const double later = (double)s->model.n_kinds * (ranking + (double)s->config.n_rates);
+    return (double)s->model.graph->n_components * (double)s->study.n_tasks * (rounded + fmax(exact, later));
 }
 
 search_cut search_cut_of(const search_study *s, size_t settings, double most)
 {
     const space *p = &s->space.space;
-    const double limit = most > 0.0 ? most : most_mask_bytes;
+    const double limit = most > 0.0 ? most : most_round_bytes;
     search_cut cut = {.n = 1};
     const size_t walked = settings_walked(&s->space, cut.dimension);
-    while (cut.n_dimensions < walked && (double)settings / (double)cut.n * mask_bytes(s) > limit) {
+    while (cut.n_dimensions < walked && (double)settings / (double)cut.n * search_setting_bytes(s) > limit) {
         cut.n *= p->dimension[cut.dimension[cut.n_dimensions++]].n_choices;
     }
     return cut;
@@ -34,27 +38,36 @@ static size_t round_of(const search_cut *cut, const space *s, const double point
     return number;
 }
 
-status search_cut_round(arena *a, target *t, size_t number, search_round *out)
+status search_cut_take(arena *a, const target *t, const search_cut *cut, size_t number, const bool alive[], search_round *out)
 {
     const space *s = &t->tuning.space.space;
     size_t *trial;
     double *points;
     TRY_ALLOC(trial, a, t->room);
     TRY_ALLOC(points, a, t->room * s->n);
-    *out = (search_round){.of = &t->tuning, .trial = trial};
+    out->n = 0;
+    out->trial = trial;
     for (size_t i = 0; i < t->room; i++) {
-        if (round_of(&t->cut, s, t->point + i * s->n) == number) {
+        if ((alive == NULL || alive[i]) && round_of(cut, s, t->point + i * s->n) == number) {
             memcpy(points + out->n * s->n, t->point + i * s->n, s->n * sizeof *points);
             trial[out->n++] = i;
         }
     }
-    return search_study_settings(a, &t->tuning, out->n, points);
+    return out->n == 0 ? STATUS_OK : search_study_settings(a, out->of, out->n, points);
+}
+
+status search_cut_round(arena *a, target *t, size_t number, search_round *out)
+{
+    const search_cut cut = target_cut(t);
+    *out = (search_round){.of = &t->tuning};
+    return search_cut_take(a, t, &cut, number, NULL, out);
 }
 
 status search_exhaust(target *t)
 {
+    const size_t n = target_cut(t).n;
     search_fill(t);
-    for (size_t i = 0; i < t->cut.n; i++) {
+    for (size_t i = 0; i < n; i++) {
         TRY(search_round_of(t, search_cut_round, i));
     }
     t->n = t->room;

@@ -84,39 +84,55 @@ static void keep_lists(const counting *c, size_t bytes)
     c->to->lists = bytes > c->to->lists ? bytes : c->to->lists;
 }
 
-static status count_race(counting *c, arena *a, target *t)
+/* A rung, all of its rounds: *masks, of which none are known; *sums, of as many of its settings as the next rung has; *n_rounds. */
+static status count_rung(counting *c, arena *a, target *t, foreseen_rung r, size_t next, double *masks, size_t *sums, size_t *n_rounds)
 {
-    halving_budget rung[HALVING_MOST_RUNGS];
-    size_t n = 0, of = 0, sums = 0, before = 0, alive[HALVING_MOST_RUNGS];
-    double masks = 0.0;
     arena *draws = NULL;
-    TRY(search_race_rungs(&t->tuning, &of, rung, &n));
-    halving_alive(t->room, t->tuning.space.options->eta, n, alive);
     TRY(arena_open("draws of a rung", &draws));
     status st = STATUS_OK;
-    for (size_t k = 0; k < n && status_ok(st); k++) {
+    *masks = 0.0;
+    *n_rounds = 1;
+    for (r.number = 0; r.number < *n_rounds && status_ok(st); r.number++) {
         search_study one;
         search_round round = {.n = 0};
         const size_t lists = arena_bytes(a);
-        st = search_race_foresee(t, a, draws, k, alive[k], &one, &round);
-        if (status_ok(st)) {
+        st = search_race_foresee(t, a, draws, &r, &one, &round, n_rounds);
+        if (status_ok(st) && round.n > 0) {
             keep_lists(c, arena_bytes(a) - lists);
             st = count_round(c, a, &one.study, round.n_parts, 1.0);
+            *masks += c->masks;
+            *sums = search_sums_bytes(t, &one.study, next);
         }
-        /* Of the settings that are left, those masks of the rung before are known. */
-        c->part->masks += (size_t)ceil(fmax(0.0, c->masks - (k == 0 ? 0.0 : masks * (double)alive[k] / (double)alive[k - 1])));
-        masks = c->masks;
-        /* Sums that a rung leaves to the next one lie beside those that it was left, which stay where it has no other seeds. */
-        const bool leaves = status_ok(st) && k + 1 < n && (k == 0 || rung[k].seeds > rung[k - 1].seeds);
-        const size_t left = leaves ? search_sums_bytes(t, &one.study, alive[k + 1]) : 0;
-        sums = before + left > sums ? before + left : sums;
-        before = leaves ? left : before;
     }
     arena_close(&draws);
+    return st;
+}
+
+static status count_race(counting *c, arena *a, target *t)
+{
+    halving_budget rung[HALVING_MOST_RUNGS];
+    size_t n = 0, of = 0, most = 0, kept = 0, n_known = 0, alive[HALVING_MOST_RUNGS];
+    double before = 0.0;
+    TRY(search_race_rungs(&t->tuning, &of, rung, &n));
+    halving_alive(t->room, t->tuning.space.options->eta, n, alive);
+    for (size_t k = 0; k < n; k++) {
+        const bool last = k + 1 == n;
+        size_t sums = 0, n_rounds = 0;
+        double masks = 0.0;
+        TRY(count_rung(c, a, t, (foreseen_rung){.k = k, .n = alive[k], .n_known = n_known}, last ? 0 : alive[k + 1], &masks, &sums, &n_rounds));
+        /* Of the settings that are left, those masks of the rung before are known. */
+        c->part->masks += (size_t)ceil(fmax(0.0, masks - (k == 0 ? 0.0 : before * (double)alive[k] / (double)alive[k - 1])));
+        before = masks;
+        if (!last && n_rounds == 1 && rung[k].seeds > n_known) { /* what is left to the next rung lies beside what was left to this one */
+            most = kept + sums > most ? kept + sums : most;
+            kept = sums;
+            n_known = rung[k].seeds;
+        }
+    }
     const double whole = (double)rung[n - 1].images * (double)(rung[n - 1].rates + 1) * (double)rung[n - 1].seeds;
     c->part->settings = halving_work(n, rung, alive) / whole;
-    c->part->sums = sums;
-    return st;
+    c->part->sums = most;
+    return STATUS_OK;
 }
 
 /* Rounds of `n` settings, the last one maybe of fewer. */
@@ -192,8 +208,9 @@ static status place_holders(arena *a, const study *s, const target *t, search_ou
 /* All of an exhaustive search, one after the other. */
 static status count_cut(counting *c, arena *a, target *t)
 {
+    const size_t n = target_cut(t).n;
     double masks = 0.0;
-    for (size_t i = 0; i < t->cut.n; i++) {
+    for (size_t i = 0; i < n; i++) {
         const size_t lists = arena_bytes(a);
         search_round round;
         TRY(search_cut_round(a, t, i, &round));

@@ -12,7 +12,7 @@
  * race tells which settings say the same, so the order matters (find_twins()). */
 enum { MEASURES = CONFIG_OBJECTIVES, COLUMN_ERROR = MEASURES, COLUMN_BINOMIAL, COLUMNS };
 
-/* Rounds of an exhaustive search: one for each choice of the first so many dimensions of the order in which relevance walks. */
+/* Rounds of all settings, or of those on a rung of a race: one for each choice of the first so many dimensions of the order in which relevance walks. */
 typedef struct search_cut {
     size_t n;                                /* rounds */
     size_t n_dimensions, dimension[SEARCH_GROUPS + 1];
@@ -29,7 +29,7 @@ typedef struct target {
     size_t model, kind;
     search_study tuning;
     mask_cache cache;
-    search_cut cut; /* of an exhaustive search */
+    double most_bytes; /* that a round takes for its settings, if these can be cut so small; 0: what a search takes */
     size_t n, n_rounds, n_masks, n_evaluated;
     uint64_t n_images, n_explained;
     size_t room;
@@ -47,10 +47,22 @@ static inline size_t n_kinds(const target *t)
     return t->tuning.model.n_kinds;
 }
 
+/* Local (pipeline/search_cut.c). What a round takes for each of its settings: sums of relevance, which some may share, as exact ones while images are
+ * explained; then a ranking of each kind of components, and a byte of mask for each component and rate. */
+double search_setting_bytes(const search_study *s);
+/* Local. As few rounds as take no more than `most` bytes each for their settings; 0: what a search takes. */
+search_cut search_cut_of(const search_study *s, size_t settings, double most);
+
+/* Of an exhaustive search. */
+static inline search_cut target_cut(const target *t)
+{
+    return search_cut_of(&t->tuning, t->room, t->most_bytes);
+}
+
 /* Are there other rounds, to which this one's masks may be known? */
 static inline bool has_rounds(const target *t)
 {
-    return t->tuning.space.options->method != SEARCH_EVERYTHING || t->cut.n > 1;
+    return t->tuning.space.options->method != SEARCH_EVERYTHING || target_cut(t).n > 1;
 }
 
 static inline double *measure_of(const target *t, size_t which, size_t kind)
@@ -103,11 +115,11 @@ MUST_CHECK status search_sums_keep(const target *t, const search_round *round, c
 /* Bytes that keeping takes, of so many settings of the rung with scores of their own. */
 size_t search_sums_bytes(const target *t, const study *rung, size_t settings);
 
-/* Local (pipeline/search_cut.c). As few rounds as keep the masks of each within `most` bytes; 0: within what a search takes. */
-search_cut search_cut_of(const search_study *s, size_t settings, double most);
-/* Local, a search_planner: round `number` of t->cut. */
+/* Local (pipeline/search_cut.c). Round `number` of the settings that are alive [room] (NULL: of all), which become those of out->of; out->n may be 0. */
+MUST_CHECK status search_cut_take(arena *a, const target *t, const search_cut *cut, size_t number, const bool alive[], search_round *out);
+/* Local, a search_planner: round `number` of target_cut(). */
 MUST_CHECK status search_cut_round(arena *a, target *t, size_t number, search_round *out);
-/* Collective: every setting, in the rounds of t->cut. */
+/* Collective: every setting, in the rounds of target_cut(). */
 MUST_CHECK status search_exhaust(target *t);
 
 /* Collective (pipeline/search_race.c): every setting, by successive halving. */
@@ -116,8 +128,17 @@ MUST_CHECK status search_race(target *t);
  * s->config: of the whole search. Errors: ST_CONFIG (no rates; too many rungs). */
 MUST_CHECK status search_race_rungs(const search_study *s, size_t *of, halving_budget rung[], size_t *n);
 
-/* Local. Rung k as it would be with n settings of the space, evenly spread: *of, its study with these, and *out. Errors: those of search_race_rungs(). */
-MUST_CHECK status search_race_foresee(target *t, arena *a, arena *scratch, size_t k, size_t n, search_study *of, search_round *out);
+/* A rung before the race. */
+typedef struct foreseen_rung {
+    size_t k;
+    size_t n;          /* settings, evenly spread over the space */
+    size_t n_known;    /* seeds whose reference sets an earlier rung has explained */
+    size_t number;     /* the round of it that is asked for */
+} foreseen_rung;
+
+/* Local. A round of a rung, as it would be: *of, the rung's study with the settings of the round, *out, and how many rounds the rung has. Errors: those of
+ * search_race_rungs(). */
+MUST_CHECK status search_race_foresee(target *t, arena *a, arena *scratch, const foreseen_rung *r, search_study *of, search_round *out, size_t *n_rounds);
 
 /* tuned-<model>-<kind>-<place> */
 MUST_CHECK status search_tuned_name(arena *a, const target *t, component_kind kind, size_t place, const char **out);

@@ -118,44 +118,39 @@ static status rung_of(const race *r, arena *a, size_t k, search_rung *out)
     return STATUS_OK;
 }
 
-/* Local. The settings that are left, on rung k. */
-static status plan_rung(const race *r, arena *a, arena *scratch, size_t k, search_study *of, search_round *out)
+/* Local. Round `number` of the settings that are left, on rung k. */
+static status plan_round(const race *r, arena *a, arena *scratch, size_t k, size_t number, search_study *of, search_round *out, size_t *n_rounds)
 {
     const target *t = r->t;
-    const size_t width = t->tuning.space.space.n;
     const study_evaluation **part;
     search_rung rung;
-    size_t *trial;
-    double *points;
+    size_t n = 0;
     TRY(rung_of(r, a, k, &rung));
     TRY_ALLOC(part, a, rung.n_parts);
     TRY(search_study_rung(a, scratch, &t->tuning, &rung, of, part));
-    TRY_ALLOC(trial, a, t->room);
-    TRY_ALLOC(points, a, t->room * width);
-    *out = (search_round){.of = of, .trial = trial, .n_parts = rung.n_parts, .part = part, .by_seed = r->by_seed};
     for (size_t i = 0; i < t->room; i++) {
-        if (r->alive[i]) {
-            memcpy(points + out->n * width, t->point + i * width, width * sizeof *points);
-            trial[out->n++] = i;
-        }
+        n += r->alive[i];
     }
-    TRY(search_study_settings(a, of, out->n, points));
-    return search_sums_recall(a, t, &r->known, out);
+    const search_cut cut = search_cut_of(of, n, t->most_bytes);
+    *n_rounds = cut.n;
+    *out = (search_round){.of = of, .n_parts = rung.n_parts, .part = part, .by_seed = r->by_seed};
+    TRY(search_cut_take(a, t, &cut, number, r->alive, out));
+    return out->n == 0 ? STATUS_OK : search_sums_recall(a, t, &r->known, out);
 }
 
-status search_race_foresee(target *t, arena *a, arena *scratch, size_t k, size_t n, search_study *of, search_round *out)
+status search_race_foresee(target *t, arena *a, arena *scratch, const foreseen_rung *f, search_study *of, search_round *out, size_t *n_rounds)
 {
     race r = {.t = t};
     TRY(open_race(&r));
     for (size_t i = 0; i < t->room; i++) { /* neighbours may share their explanation */
-        r.alive[i] = i * n / t->room != (i + 1) * n / t->room;
+        r.alive[i] = i * f->n / t->room != (i + 1) * f->n / t->room;
     }
-    if (k > 0) { /* what the rung before would leave, without numbers */
+    if (f->n_known > 0) { /* what a rung before would leave, without numbers */
         const double **sums;
         TRY_ALLOC(sums, a, t->room * t->tuning.study.n_references);
-        r.known = (known_sums){.n_seeds = r.rung[k - 1].seeds, .sums = sums};
+        r.known = (known_sums){.n_seeds = f->n_known, .sums = sums};
     }
-    return plan_rung(&r, a, scratch, k, of, out);
+    return plan_round(&r, a, scratch, f->k, f->number, of, out, n_rounds);
 }
 
 /* What a rate weighs most in the objective. An area over parameters or multiply-adds is taken as one over rates. */
@@ -248,42 +243,63 @@ static status drop(race *r, const study *s, size_t k)
     return STATUS_OK;
 }
 
-static void keep_first(const race *r)
+/* What all settings of the rung are known by. */
+static void note_rung(const race *r, size_t k)
 {
-    for (size_t i = 0; i < r->t->room; i++) {
-        r->t->first[i] = measure_of(r->t, i, 0)[r->t->study->config->search.objective];
+    const target *t = r->t;
+    for (size_t i = 0; i < t->room; i++) {
+        t->round[i] = r->alive[i] ? k : t->round[i];
+        t->first[i] = k == 0 ? measure_of(t, i, 0)[t->study->config->search.objective] : t->first[i];
     }
 }
 
+/* Local. All rounds of rung k are behind it. Of one of several rounds the sums are not kept, as those of all settings are many and it is not known yet which
+ * are left: the next rung explains those once more, which is little beside the networks that it runs. */
+static status end_rung(race *r, size_t k, const search_round *last, size_t n_rounds, const double *const *sums)
+{
+    note_rung(r, k);
+    if (k + 1 == r->n_rungs) {
+        return STATUS_OK;
+    }
+    TRY(drop(r, &last->of->study, k));
+    return n_rounds == 1 ? search_sums_keep(r->t, last, sums, r->alive, &r->known) : STATUS_OK;
+}
+
 /* Collective. */
-static status run_rung(race *r, size_t k)
+static status run_round(race *r, size_t k, size_t number, size_t *n_rounds)
 {
     arena *a = NULL, *scratch = NULL;
     search_study of;
     search_round round = {.n = 0};
     const double *const *sums = NULL;
-    status st = arena_open("rung of a search", &a);
+    status st = arena_open("round of a search", &a);
     if (status_ok(st)) {
         st = arena_open("draws of a rung", &scratch);
     }
     if (status_ok(st)) {
-        st = plan_rung(r, a, scratch, k, &of, &round);
+        st = plan_round(r, a, scratch, k, number, &of, &round, n_rounds);
     }
     arena_close(&scratch);
     st = comm_agree(r->t->comm, st);
-    if (status_ok(st)) {
+    if (status_ok(st) && round.n > 0) {
         round.sums = &sums;
         st = search_round_run(r->t, a, &round);
     }
-    if (status_ok(st) && k == 0) {
-        keep_first(r);
-    }
-    if (status_ok(st) && k + 1 < r->n_rungs) {
-        st = drop(r, &of.study, k);
-        st = comm_agree(r->t->comm, status_ok(st) ? search_sums_keep(r->t, &round, sums, r->alive, &r->known) : st);
+    if (status_ok(st) && number + 1 == *n_rounds) {
+        st = comm_agree(r->t->comm, end_rung(r, k, &round, *n_rounds, sums));
     }
     arena_close(&a);
     return st;
+}
+
+/* Collective. */
+static status run_rung(race *r, size_t k)
+{
+    size_t n_rounds = 1;
+    for (size_t i = 0; i < n_rounds; i++) {
+        TRY(run_round(r, k, i, &n_rounds));
+    }
+    return STATUS_OK;
 }
 
 status search_race(target *t)

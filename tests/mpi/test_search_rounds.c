@@ -38,11 +38,8 @@ static target *start(void)
 
 static void cut(target *t)
 {
-    /* As many bytes as the masks of a quarter of the settings have. */
-    const search_study *s = &t->tuning;
-    const double setting = (double)(s->model.graph->n_components * s->study.n_tasks * s->config.n_rates * s->model.n_kinds);
-    t->cut = search_cut_of(s, t->room, setting * (double)t->room / ROUNDS);
-    assert_int_equal(t->cut.n, ROUNDS);
+    t->most_bytes = search_setting_bytes(&t->tuning) * (double)t->room / ROUNDS;
+    assert_int_equal(target_cut(t).n, ROUNDS);
 }
 
 /* The search with what `folder` has (NULL: nothing), as search.c starts it; it stops after so many items of a rank, < 0: never. */
@@ -83,7 +80,7 @@ static void rounds_are_stopped_and_resumed(void **state)
     int64_t computed = 0, starts = 0;
     bool stopped_in[ROUNDS] = {false};
     made_run one, last;
-    assert_int_equal(whole->cut.n, 1);
+    assert_int_equal(target_cut(whole).n, 1);
     assert_int_equal(run(whole, NULL, -1).stopped, 0);
     cut(straight);
     one = run(straight, NULL, -1);

@@ -112,10 +112,11 @@ static void settings_of_a_rung_are_spread(void **state)
     target t = {.comm = &world, .a = memory, .study = &p->study, .model = 0, .kind = 0};
     search_study of;
     search_round round;
-    size_t explained = 0;
+    size_t explained = 0, n_rounds = 0;
     assert_ok(search_target_open(&t, scratch));
     search_fill(&t);
-    assert_ok(search_race_foresee(&t, memory, scratch, 1, LEFT, &of, &round));
+    assert_ok(search_race_foresee(&t, memory, scratch, &(foreseen_rung){.k = 1, .n = LEFT, .n_known = 3}, &of, &round, &n_rounds));
+    assert_int_equal(n_rounds, 1);
     assert_int_equal(round.n, LEFT);
     for (size_t k = 0; k < LEFT; k++) {
         explained += attribute_explains(&of.study, 0, k);
@@ -242,7 +243,7 @@ static void time_is_that_of_all_settings(void **state)
 /* The paragraph of the plan about the search. */
 static const char *printed(const plan *p)
 {
-    enum { MOST = 4096 };
+    enum { MOST = 16384 };
     char *text = arena_alloc(memory, MOST, 1);
     assert_non_null(text);
     FILE *f = fmemopen(text, MOST, "w");
@@ -260,7 +261,7 @@ static void assert_says(const char *text, const char *expected, bool says)
     }
 }
 
-/* A search whose masks would take more than a round of them may: of 512 settings, 200 seeds and 20 rates at 512 MiB more than 262 components. */
+/* A search that would take more than a round of it may: of 512 settings and 200 seeds at 4 GiB and 336 bytes more than 124 components. */
 static void rounds_are_said(void **state)
 {
     (void)state;
@@ -272,11 +273,58 @@ static void rounds_are_said(void **state)
     for (size_t m = 0; m < MODELS; m++) {
         target t = {.comm = &world, .a = memory, .study = &p->study, .model = m, .kind = ALL_KINDS};
         assert_ok(search_target_open(&t, scratch));
-        assert_says(large, arena_text(memory, "%s: 512 settings in %zu rounds, ", networks[m], t.cut.n), t.cut.n > 1);
-        assert_says(large, arena_text(memory, "%s: 512 settings, ", networks[m]), t.cut.n == 1);
+        assert_says(large, arena_text(memory, "%s: 512 settings in %zu rounds, ", networks[m], target_cut(&t).n), target_cut(&t).n > 1);
+        assert_says(large, arena_text(memory, "%s: 512 settings, ", networks[m]), target_cut(&t).n == 1);
     }
     assert_says(large, " rounds, ", true);
-    assert_says(printed(open_plan(tasks, "method: halving, seeds: 200")), " rounds, ", false);
+    assert_says(printed(open_plan(tasks, "method: halving, seeds: 200")), " rounds", false);
+    const char *race = printed(open_plan(tasks, "method: halving, seeds: 200, first_images: 0.3, first_rates: 100, first_seeds: 200"));
+    assert_says(race, "at most 512 settings for each kind that differ, 31.4 % of the images, 20 rates, 200 seeds, in at most 16 rounds\n", true);
+    assert_says(race, "at most 57 settings for each kind that differ, 100 % of the images, 20 rates, 200 seeds\n", true);
+}
+
+/* What the stage keeps of all settings of the part in one round. */
+static size_t kept_of_all(const plan *p, const search_part *part, const stage_def *stage, size_t *n_rounds)
+{
+    arena *a;
+    target t = {.comm = &world, .study = &p->study, .model = part->model, .kind = part->kind};
+    stage_ctx c = {.comm = &world, .study = &t.tuning.study};
+    stage_forecast one = {0};
+    assert_ok(arena_open("part", &a));
+    c.arena = t.a = a;
+    assert_ok(search_target_open(&t, scratch));
+    search_fill(&t);
+    assert_ok(search_study_settings(a, &t.tuning, t.room, t.point));
+    assert_ok(stage->forecast(&c, scratch, &one));
+    *n_rounds = target_cut(&t).n;
+    arena_close(&a);
+    return one.kept;
+}
+
+/* The first rung of a race, with all seeds and rates: where it goes in rounds, sums and masks are those of a part of the settings, and no sums are left to
+ * the next rung. */
+static void a_race_in_rounds_keeps_less(void **state)
+{
+    (void)state;
+    const plan *p = open_plan("classes: [2], seeds: 1, references: [1]",
+                              "method: halving, eta: 16, seeds: 200, first_images: 0.1, first_rates: 100, first_seeds: 200, references: 1, report: 1");
+    study extended;
+    const search_forecast *f = foresee(p, &extended);
+    for (size_t i = 0; i < stage_count; i++) {
+        size_t whole = 0, round = 0;
+        if (strcmp(stage_table[i]->name, "attribute") != 0 && strcmp(stage_table[i]->name, "prune") != 0) {
+            continue;
+        }
+        for (size_t k = 0; k < f->n_parts; k++) {
+            size_t n_rounds = 0;
+            const size_t kept = kept_of_all(p, &f->part[k], stage_table[i], &n_rounds);
+            assert_true((f->part[k].sums == 0) == (n_rounds > 1));
+            whole = most(whole, kept);
+            round = most(round, kept / n_rounds);
+        }
+        assert_true(round < whole);
+        assert_in_range(f->stage[i].kept, round, round + round / 20);
+    }
 }
 
 int main(int argc, char **argv)
@@ -290,6 +338,7 @@ int main(int argc, char **argv)
         TEST_WITH_MEMORY(memory_counts_the_search),
         TEST_WITH_MEMORY(time_is_that_of_all_settings),
         TEST_WITH_MEMORY(rounds_are_said),
+        TEST_WITH_MEMORY(a_race_in_rounds_keeps_less),
     };
     RETURN_RUN_WITH_RANKS(tests, argc, argv);
 }

@@ -4,6 +4,7 @@
 
 #include <math.h>
 
+#include "core/exact_sum.h"
 #include "pipeline/search_forecast.h"
 #include "pipeline/search_parts.h"
 
@@ -188,14 +189,15 @@ static void an_exhaustive_search_is_cut(void **state)
     (void)state;
     target *all = start("exhaustive"), *rounds = start("exhaustive");
     const space *s = &all->tuning.space.space;
-    const double bytes = (double)all->tuning.model.graph->n_components * 4.0 * 20.0; /* a setting's masks: four seeds, 20 rates */
-    assert_int_equal(all->cut.n, 1);
+    const double bytes = search_setting_bytes(&all->tuning);
+    assert_true(bytes == (double)all->tuning.model.graph->n_components * 4.0 * (3.0 * 8.0 + 3.0 * (double)sizeof(exact_sum))); /* four seeds */
+    assert_int_equal(target_cut(all).n, 1);
     assert_int_equal(search_cut_of(&all->tuning, 16, 16.0 * bytes).n, 1);
     assert_int_equal(search_cut_of(&all->tuning, 16, 16.0 * bytes - 1.0).n, 2); /* by fc */
     assert_int_equal(search_cut_of(&all->tuning, 16, 8.0 * bytes - 1.0).n, 4);
     assert_int_equal(search_cut_of(&all->tuning, 16, 1.0).n, 8);                /* there are no smaller ones */
-    rounds->cut = search_cut_of(&rounds->tuning, rounds->room, 4.0 * bytes);
-    assert_int_equal(rounds->cut.n, 4);
+    rounds->most_bytes = 4.0 * bytes;
+    assert_int_equal(target_cut(rounds).n, 4);
     assert_ok(search_exhaust(all));
     assert_ok(search_exhaust(rounds));
     assert_int_equal(rounds->n_rounds, 4);
@@ -207,6 +209,33 @@ static void an_exhaustive_search_is_cut(void **state)
     assert_true(rounds->n == all->n && rounds->n_evaluated == all->n_evaluated && rounds->n_images == all->n_images && rounds->n_explained == all->n_explained);
     arena_close(&rounds->cache.arena);
     arena_close(&all->cache.arena);
+}
+
+/* A race goes in rounds too: the same settings are left on each rung, with the same numbers; networks are run once. Sums of a rung of several rounds are not
+ * kept, so its settings that are left are explained once more. */
+static void a_race_is_cut(void **state)
+{
+    (void)state;
+    static const char method[] = "halving, eta: 2, first_images: 1, first_rates: 100, first_seeds: 1";
+    target *whole = start(method), *rounds = start(method);
+    size_t explained = 0;
+    rounds->most_bytes = search_setting_bytes(&whole->tuning) / 4.0 * 8.0 - 1.0; /* less than eight settings have, of one seed of four */
+    assert_ok(search_race(whole));
+    assert_ok(search_race(rounds));
+    assert_int_equal(whole->n_rounds, 3);
+    assert_in_range(rounds->n_rounds, 4 + 2 + 2, 3 * 4); /* sixteen settings on one seed, eight on two, four on four; where none are left there is no round */
+    assert_nothing_twice(rounds);
+    assert_true(rounds->n_evaluated == whole->n_evaluated && rounds->n_images == whole->n_images);
+    assert_memory_equal(rounds->measure, whole->measure, whole->room * COLUMNS * sizeof(double));
+    assert_memory_equal(rounds->state, whole->state, whole->room * sizeof *whole->state);
+    assert_memory_equal(rounds->round, whole->round, whole->room * sizeof *whole->round);
+    assert_memory_equal(rounds->first, whole->first, whole->room * sizeof *whole->first);
+    for (size_t k = 0; k < 3; k++) {
+        explained += scored_on(rounds, k) * images_of(&rounds->tuning.study, 0, (size_t)1 << k);
+    }
+    assert_int_equal(rounds->n_explained, explained);
+    arena_close(&rounds->cache.arena);
+    arena_close(&whole->cache.arena);
 }
 
 static const search_part *foresee(const char *of, const char *method, search_forecast *f)
@@ -261,6 +290,7 @@ static void known_sums_stay(void **state)
     target *t = start(method);
     search_study of;
     search_round round;
+    size_t n_rounds = 0;
     const double *const *sums = NULL;
     known_sums k = {.n_seeds = 0};
     bool *alive = arena_alloc(memory, t->room, sizeof *alive);
@@ -268,14 +298,14 @@ static void known_sums_stay(void **state)
     for (size_t i = 0; i < t->room; i++) {
         alive[i] = i % 2 == 0;
     }
-    assert_ok(search_race_foresee(t, memory, scratch, 0, t->room, &of, &round));
+    assert_ok(search_race_foresee(t, memory, scratch, &(foreseen_rung){.k = 0, .n = t->room}, &of, &round, &n_rounds));
     round.sums = &sums;
     assert_ok(search_round_run(t, memory, &round));
     assert_ok(search_sums_keep(t, &round, sums, alive, &k));
     assert_int_equal(said, search_sums_bytes(t, &of.study, t->room / 2));
     const double *const *before = k.sums;
     assert_non_null(before[0]);
-    assert_ok(search_race_foresee(t, memory, scratch, 1, t->room / 2, &of, &round));
+    assert_ok(search_race_foresee(t, memory, scratch, &(foreseen_rung){.k = 1, .n = t->room / 2, .n_known = 4}, &of, &round, &n_rounds));
     alive[0] = false;
     assert_ok(search_sums_keep(t, &round, sums, alive, &k));
     assert_true(k.sums == before && k.n_seeds == 4);
@@ -342,6 +372,7 @@ int main(int argc, char **argv)
         TEST_WITH_MEMORY(rungs_of_more_images_explain_nothing),
         TEST_WITH_MEMORY(rounds_run_the_unpruned_network_once),
         TEST_WITH_MEMORY(an_exhaustive_search_is_cut),
+        TEST_WITH_MEMORY(a_race_is_cut),
         TEST_WITH_MEMORY(predictions_are_remembered),
         TEST_WITH_MEMORY(explanations_are_foreseen),
         TEST_WITH_MEMORY(known_networks_are_foreseen),
