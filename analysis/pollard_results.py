@@ -185,7 +185,8 @@ class Results:
 
     def differences_frame(self):
         """How much better one criterion is than another, paired over the seeds: one row per pair of criteria."""
-        return self.group("differences").to_dataframe().reset_index(drop=True)
+        frame = self.group("differences").to_dataframe().reset_index(drop=True)
+        return _with_first(frame, ["model", "kind", "criterion", "other", "task", "n_classes", "references"])
 
     def paired_frame(self, along="references", of="a_pr_mean", rate=None):
         """Differences between values of one key of the cells, paired over the seeds: a row per pair, all other keys being equal.
@@ -197,6 +198,8 @@ class Results:
         """
         import pandas
 
+        if along not in _ROW:
+            raise ValueError(f"along={along!r}: expected one of {', '.join(_ROW)}")
         curves = self.curves if rate is None else self.curves.isel(rate=self._rate_index(rate))
         if curves[of].dims != ("cell",):
             raise ValueError(f"{of} has more than one number a cell; expected one that has not, or rate=")
@@ -284,7 +287,7 @@ class Results:
             frames.append(frame.assign(model=model, criterion=criterion))
         if not frames:
             raise KeyError("the file has no audit")
-        return _with_first(pandas.concat(frames, ignore_index=True), ["model", "criterion", "set", "step", "layer", "type", "rule"])
+        return _with_first(pandas.concat(frames, ignore_index=True), ["model", "criterion", "set", "seed", "task", "n_classes", "references", "step", "layer", "type", "rule"])
 
     def rows(self, model, criterion):
         """Scores of single images, with `rows: keep` in the study: xarray.Dataset, images x components, all kinds together.

@@ -12,13 +12,14 @@ static bool is_option(const char *word, const char *brief, const char *full)
     return (brief != NULL && strcmp(word, brief) == 0) || strcmp(word, full) == 0;
 }
 
-static status unknown(const char *what, const char *word, size_t n, const char *const list[])
+/* `about` is the command whose help lists what there is, with a blank in front, or "" for that of the program. */
+static status unknown(const char *what, const char *word, size_t n, const char *const list[], const char *about)
 {
     const char *close = text_closest(word, n, list);
     if (close != NULL) {
-        return FAIL(ST_USAGE, "unknown %s '%s'; did you mean '%s'? `pollard --help` lists them all", what, word, close);
+        return FAIL(ST_USAGE, "unknown %s '%s'; did you mean '%s'? `pollard%s --help` lists them all", what, word, close, about);
     }
-    return FAIL(ST_USAGE, "unknown %s '%s'; `pollard --help` lists them all", what, word);
+    return FAIL(ST_USAGE, "unknown %s '%s'; `pollard%s --help` lists them all", what, word, about);
 }
 
 static size_t collect(const char *(*word)(size_t i), const char *list[MOST_WORDS])
@@ -75,7 +76,7 @@ static const command_option *match(size_t n, const command_option list[], const 
 /* An option of other commands is named with them; anything else is compared with all that this command takes. */
 static status refuse_option(const char *word, const command_def *command)
 {
-    char owners[256] = "";
+    char owners[256] = "", about[32];
     const char *names[MOST_WORDS], *value;
     size_t n = 0, used = 0;
     for (size_t i = 0; i < command_count; i++) {
@@ -99,7 +100,8 @@ static status refuse_option(const char *word, const command_def *command)
         names[n++] = "--help";
         names[n++] = "--version";
     }
-    return unknown("option", word, n, names);
+    (void)snprintf(about, sizeof about, " %s", command->name);
+    return unknown("option", word, n, names, about);
 }
 
 static status take_set(const char *word, cli *out)
@@ -153,11 +155,16 @@ static status parse_word(const char *word, cli *out)
     const command_operand *operand = &out->command->operand;
     const char **place = operand->word != NULL ? &out->topic : &out->file;
     if (operand->name == NULL || *place != NULL) {
-        return FAIL(ST_USAGE, "'%s': nothing more was expected here; `pollard --help` tells what is", word);
+        return FAIL(ST_USAGE, "'%s': nothing more was expected here; `pollard %s --help` tells what is", word, out->command->name);
     }
     if (operand->word != NULL && !known(word, operand->word)) {
         const char *list[MOST_WORDS];
-        return unknown(operand->what, word, collect(operand->word, list), list);
+        char choices[256];
+        if (!operand->required) { /* commands and topics */
+            return unknown(operand->what, word, collect(operand->word, list), list, "");
+        }
+        list_text(operand->word, sizeof choices, choices);
+        return FAIL(ST_USAGE, "%s: expected %s, found '%s'", out->command->name, choices, word);
     }
     *place = word;
     return STATUS_OK;
@@ -167,7 +174,7 @@ static status parse_command(const char *word, cli *out)
 {
     const char *list[MOST_WORDS];
     out->command = command_find(word);
-    return out->command == NULL ? unknown("command", word, collect(command_name, list), list) : STATUS_OK;
+    return out->command == NULL ? unknown("command", word, collect(command_name, list), list, "") : STATUS_OK;
 }
 
 /* --help and --version win wherever they stand: `pollard run --help` is help about run. */
@@ -196,7 +203,7 @@ static status check_operand(const cli *cl)
         return STATUS_OK;
     }
     if (operand->word == NULL) {
-        return FAIL(ST_USAGE, "%s: expected the name of a file behind it", cl->command->name);
+        return FAIL(ST_USAGE, "%s: expected the name of a file behind it, as in `pollard %s %s`", cl->command->name, cl->command->name, operand->name);
     }
     list_text(operand->word, sizeof choices, choices);
     return FAIL(ST_USAGE, "%s: expected a %s behind it: %s", cl->command->name, operand->what, choices);

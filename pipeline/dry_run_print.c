@@ -414,8 +414,8 @@ static status print_time(arena *a, FILE *to, const dry_run_report *r)
     const char *const sum[] = {"total", duration(a, total)};
     TRY(rows_add(&t, sum));
     rows_print(&t, to,
-               arena_text(a, "Time on %d rank%s, estimated from a trial of %.1f s on them:", r->ranks,
-                          r->ranks == 1 ? "" : "s", r->trial_seconds));
+               arena_text(a, "Time on %d rank%s, estimated from a trial of %.1f s on %s:", r->ranks,
+                          r->ranks == 1 ? "" : "s", r->trial_seconds, r->ranks == 1 ? "it" : "them"));
     (void)fprintf(to, "  %.3g core-hours. Tables and the result file at the end are not in it.\n",
                   total * r->ranks / 3600.0);
     return STATUS_OK;

@@ -267,8 +267,13 @@ static status report(const exporter *e, FILE *to)
     const export_network *net = &e->network;
     (void)fprintf(to, "Network '%s' pruned by '%s' at rate %g: %zu of %zu %s removed; task of %zu classes, seed %" PRIu64 "\n", o->model,
                   o->criterion, o->rate, o->n_removed, o->n_ranked, o->kind, o->n_classes, o->seed);
+    int column = 44;
     for (size_t i = 0; i < FILES; i++) {
-        (void)fprintf(to, "  %-44s %s\n", e->path[i], what[i]);
+        const size_t length = strlen(e->path[i]);
+        column = length > (size_t)column ? (int)length : column;
+    }
+    for (size_t i = 0; i < FILES; i++) {
+        (void)fprintf(to, "  %-*s %s\n", column, e->path[i], what[i]);
     }
     (void)fprintf(to, "Parameters: %zu of %zu\n", parameters(net->small, net->cut), parameters(net->whole, net->cut));
     if (net->cuts.n_emptied > 0) {

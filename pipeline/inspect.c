@@ -90,8 +90,11 @@ static status expect_checkpoint(const char *path, const char **format)
     *format = checkpoint_format(bytes);
     const file_kind *kind = file_kind_of(bytes);
     return *format != NULL ? STATUS_OK
-                           : FAIL(ST_DATA, "%s: expected a checkpoint (.safetensors, .pth), a result (.h5) or an image folder, found %s%s", path,
-                                  kind == NULL ? "something else" : kind->name, kind == NULL ? "" : kind->advice);
+                           : FAIL(ST_DATA, "%s: expected a checkpoint (.safetensors, .pth), a result (.h5) or an image folder, found %s%s%s", path,
+                                  kind == NULL ? "something else" : kind->name, kind == NULL ? "" : kind->advice,
+                                  kind == NULL || strcmp(kind->name, "text") != 0
+                                      ? ""
+                                      : "; what a study does says `pollard plan`, and which rules its layers get `pollard inspect --composite`");
 }
 
 static status inspect_checkpoint(arena *a, const char *path, FILE *to)

@@ -42,11 +42,22 @@ static status share_datasets(comm *c, arena *a, arena *scratch, const config *cf
 
 static status check_same_classes(const dataset *reference, const dataset *evaluation)
 {
-    if (reference->n_classes != evaluation->n_classes) {
-        return FAIL(ST_DATA, "%s has %zu class folders, %s has %zu; expected the same classes in both", reference->root,
-                    reference->n_classes, evaluation->root, evaluation->n_classes);
+    const size_t both = reference->n_classes < evaluation->n_classes ? reference->n_classes : evaluation->n_classes;
+    size_t first = 0; /* names are sorted, so here one of the two has a class that the other lacks */
+    while (first < both && strcmp(reference->class_name[first], evaluation->class_name[first]) == 0) {
+        first++;
     }
-    for (size_t i = 0; i < reference->n_classes; i++) {
+    if (reference->n_classes != evaluation->n_classes) {
+        const dataset *has = reference, *lacks = evaluation;
+        if (first == reference->n_classes ||
+            (first < both && strcmp(reference->class_name[first], evaluation->class_name[first]) > 0)) {
+            has = evaluation;
+            lacks = reference;
+        }
+        return FAIL(ST_DATA, "%s has %zu class folders, %s has %zu; expected the same classes in both, but %s has no class '%s'", reference->root,
+                    reference->n_classes, evaluation->root, evaluation->n_classes, lacks->root, has->class_name[first]);
+    }
+    for (size_t i = first; i < reference->n_classes; i++) {
         if (strcmp(reference->class_name[i], evaluation->class_name[i]) != 0) {
             return FAIL(ST_DATA, "class %zu is '%s' in %s and '%s' in %s; expected the same class folders in both", i,
                         reference->class_name[i], reference->root, evaluation->class_name[i], evaluation->root);

@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <time.h>
 
+#include "io/results.h"
 #include "io/text_table.h"
 #include "stages/counters.h"
 #include "stages/curve_notes.h"
@@ -282,6 +283,10 @@ static status show(arena *a, const char *result, FILE *to)
         return (status){ST_ENVIRONMENT};
     }
     TRY(journal_scan(a, folder, NULL, &index));
+    if (index.n_files == 0 && stat(result, &info) == 0 && !results_recognise(result)) {
+        return FAIL(ST_DATA, "%s: expected a result (.h5), or the name that a study's result will have, found %s and no journal beside it", result,
+                    S_ISDIR(info.st_mode) ? "a folder" : "a file of another kind");
+    }
     if (index.n_files == 0 && stat(result, &info) == 0) {
         (void)fprintf(to, "%s: complete; `pollard inspect %s` shows it.\n", result, result);
         return STATUS_OK;

@@ -9,6 +9,7 @@ static status run(comm *c, const cli *cl, int argc, char *const argv[])
 }
 
 static const command_option options[] = {
+    {"--output", "-o", OPTION_FILE, offsetof(cli, output), "RESULT.h5", "the result of the run; only whether it can be written is looked at"},
     {"--set", NULL, OPTION_SET, 0, "KEY=VALUE", "overrides one key of the config, as for `pollard run`"},
     {"--ranks", NULL, OPTION_TEXT, offsetof(cli, ranks), "N[,N]...", "also simulate the study on so many ranks (docs/scaling.md)"},
     {"--ranks-per-node", NULL, OPTION_TEXT, offsetof(cli, ranks_per_node), "N", "of the nodes in that simulation; default: 64"},

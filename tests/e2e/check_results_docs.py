@@ -155,7 +155,7 @@ def check_loader_at_rates(r, data, rates):
             check(near(row.difference, difference_of(c, right, row)), f"paired_frame() at rate {rate}: {row}")
     check(near(area, r.summary_frame().a_pr_mean), "accuracy_at(): its mean over the rates is not A_PR")
     for error, call in ((KeyError, lambda: r.accuracy_at(0.123)), (KeyError, lambda: r.paired_frame("criterion", "accuracy", 0.123)),
-                        (ValueError, lambda: r.paired_frame("criterion", "accuracy"))):
+                        (ValueError, lambda: r.paired_frame("criterion", "accuracy")), (ValueError, lambda: r.paired_frame("wibble"))):
         try:
             call()
             failures.append("the loader has the accuracy at a rate that was not measured, or at none")

@@ -13,7 +13,7 @@ is() {
     [ $? -eq 65 ] && grep -qF "expected a checkpoint (.safetensors, .pth), a result (.h5) or an image folder, found $1" err &&
         pass || fail "inspect $2: expected '$1', found: $(cat err)"
 }
-is text "$SOURCE/configs/digits.yaml"
+is "text; what a study does says \`pollard plan\`" "$SOURCE/configs/digits.yaml"
 is text "$examples/models/digits_resnet/model.json"
 images=("$examples"/data/val/0/*.png)
 is "a PNG image" "${images[0]}"

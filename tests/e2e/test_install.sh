@@ -13,9 +13,15 @@ cd "$work" || exit 2
 "$prefix/bin/pollard" --version | grep -q '^pollard [0-9]' && pass || fail "the program does not start"
 "$prefix/bin/pollard" run "$prefix/share/pollard/configs/digits.yaml" -o "$work/digits.h5" "${small[@]}" >"$work/log" 2>&1 && [ -s "$work/digits.h5" ] &&
     pass || { fail "the study that is installed"; tail -n 5 "$work/log"; }
-for file in share/pollard/analysis/pollard_results.py share/pollard/analysis/pollard_export.py share/doc/pollard/LICENSE share/doc/pollard/NOTICE share/doc/pollard/commands.md \
+for file in share/pollard/analysis/pollard_results.py share/pollard/analysis/pollard_export.py share/doc/pollard/LICENSE share/doc/pollard/NOTICE share/doc/pollard/docs/commands.md \
     share/pollard/examples/digits/README.md; do
     [ -s "$prefix/$file" ] && pass || fail "$file is missing"
+done
+# Links from page to page.
+for page in "$prefix"/share/doc/pollard/*.md "$prefix"/share/doc/pollard/*/*.md; do
+    while read -r link; do
+        [ -e "$(dirname "$page")/${link%%#*}" ] && pass || fail "${page#"$prefix"/}: its link $link leads nowhere"
+    done < <(grep -oE '\]\([^)#: ]+(#[^)]*)?\)' "$page" | sed 's/^](//; s/)$//')
 done
 find "$prefix" -name __pycache__ | grep -q . && fail "what Python compiled is not for installing"
 

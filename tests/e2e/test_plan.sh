@@ -104,6 +104,7 @@ for n in 1 2; do
     same "too many references" 78 $n "$config" --set 'tasks.references=[5000]'
     same "the output is a folder" 73 $n "$config" --set output=folder
     same "the output is something else" 73 $n "$config" --set output=file
+    same "another output that is a folder" 73 $n "$config" -o folder
     same "a folder below a file" 73 $n "$config" --set output=file/x.h5
     same "folders below a file" 73 $n "$config" --set output=file/sub/x.h5
 done
