@@ -36,6 +36,16 @@ if [ -c /dev/full ]; then
     codes=([1]=$?)
     told 1 73 "the result itself is complete: r.h5" "standard output is full" && "$POLLARD" inspect r.h5 >/dev/null && [ ! -e r.h5.journal ] ||
         fail "the result is not complete"
+    # ... and whatever else is asked for what it prints
+    for command in doctor 'plan study.yaml' 'pack data/val -o packed' 'pack --verify packed' 'verify study.yaml'; do
+        for n in 1 2; do
+            if [ $n = 1 ]; then "$POLLARD" $command >/dev/full 2>"$work/stderr.1"; else
+                timeout -k 5 "$limit" "$launch" $n bash -c 'exec "$@" >/dev/full' - "$POLLARD" $command 2>"$work/stderr.$n"
+            fi
+            codes=([$n]=$?)
+            told $n 73 "standard output" "$command, standard output is full"
+        done
+    done
 fi
 
 # ---- results, and what is taken for one, that are read ----
