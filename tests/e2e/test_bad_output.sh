@@ -13,6 +13,14 @@ call 73 "the path is longer than"                       '' "${run[@]}" "$(printf
 call 73 "study.yaml: expected a result of an earlier run or nothing" '' "${run[@]}" study.yaml
 call 73 "net/model.safetensors: expected a result of an earlier run or nothing" '' "${run[@]}" net/model.safetensors
 accepted                                                ': >r.h5.1; : >r.h5.3' # as mktemp leaves them
+refused 73 "marker: expected a file or nothing, found a folder" 'mkdir marker' --done marker # before the work, not after it
+refused 73 "file/deeper: the folder cannot be made"     ': >file' --done file/deeper/marker
+refused 73 "--done study.yaml: expected what an earlier run has written there" '' --done study.yaml
+refused 73 "--done net/model.safetensors: expected what an earlier run has written there" '' --done net/model.safetensors
+refused 2  "found the result's name"                    '' --done RESULT
+may_stay='^\./r\.h5\.[13]\(\.journal\(/\|$\)\|$\)' refused 73 "expected what an earlier run has written there" '' --done ./RESULT
+"$POLLARD" inspect r.h5.1 >/dev/null && "$POLLARD" inspect r.h5.3 >/dev/null && pass || fail "the marker has taken the place of the result"
+accepted                                                'echo "r.h5: done" >r.h5.1.done; : >r.h5.3.done' --done RESULT.done
 if [ -d /proc/self ]; then
     call 73 "/proc/self: the folder cannot be written to" '' "${run[@]}" /proc/self/r.h5
 fi
