@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <time.h>
 
+#include "io/results.h"
 #include "io/text_table.h"
 #include "stages/counters.h"
 #include "stages/curve_notes.h"
@@ -283,6 +284,9 @@ static status show(arena *a, const char *result, FILE *to)
     }
     TRY(journal_scan(a, folder, NULL, &index));
     if (index.n_files == 0 && stat(result, &info) == 0) {
+        if (!results_there(result)) {
+            return FAIL(ST_DATA, "%s: expected the result of a study (`pollard run -o`), found a file or folder of another kind, and no journal beside it", result);
+        }
         (void)fprintf(to, "%s: complete; `pollard inspect %s` shows it.\n", result, result);
         return STATUS_OK;
     }

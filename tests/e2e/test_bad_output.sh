@@ -12,6 +12,7 @@ call 73 "File name too long"                            '' "${run[@]}" "$(printf
 call 73 "the path is longer than"                       '' "${run[@]}" "$(printf 'x/%.0s' {1..2100})r.h5"
 call 73 "study.yaml: expected a result of an earlier run or nothing" '' "${run[@]}" study.yaml
 call 73 "net/model.safetensors: expected a result of an earlier run or nothing" '' "${run[@]}" net/model.safetensors
+call 73 "mine.h5: expected a result of an earlier run or nothing" 'cp "$SOURCE/tests/golden/vgg_tiny.h5" mine.h5' "${run[@]}" mine.h5
 accepted                                                ': >r.h5.1; : >r.h5.3' # as mktemp leaves them
 refused 73 "marker: expected a file or nothing, found a folder" 'mkdir marker' --done marker # before the work, not after it
 refused 73 "file/deeper: the folder cannot be made"     ': >file' --done file/deeper/marker
@@ -69,4 +70,10 @@ unread 65 "without the attribute 'schema_version'"       '' "$SOURCE/tests/golde
 unread 65 "checksum"                                     "$result; printf XXXX | dd of=r bs=1 seek=1000 conv=notrunc status=none" r
 unread 65 "found no folder in it"                        'mkdir folder' folder
 unread 65 "the file is truncated"                        'truncate -s 400000 net/model.safetensors' net/model.safetensors
+fresh 'mkfifo pipe'
+for other in study.yaml data net/model.safetensors pipe; do
+    timeout -k 5 "$limit" "$POLLARD" status "$other" >/dev/null 2>"$work/stderr.1" </dev/null
+    codes=([1]=$?)
+    told 1 65 "$other: expected the result of a study" "status $other"
+done
 finish
