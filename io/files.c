@@ -51,6 +51,12 @@ status file_read(arena *a, const char *path, size_t most, file_bytes *out)
     return st;
 }
 
+bool file_is_absent(const char *path)
+{
+    struct stat info;
+    return lstat(path, &info) != 0 && (errno == ENOENT || errno == ENOTDIR);
+}
+
 status file_read_at(int fd, const char *name, uint64_t offset, size_t size, void *data)
 {
     for (size_t done = 0; done < size;) {
