@@ -76,4 +76,9 @@ for other in study.yaml data net/model.safetensors pipe; do
     codes=([1]=$?)
     told 1 65 "$other: expected the result of a study" "status $other"
 done
+for other in study.yaml net/model.safetensors pipe; do
+    timeout -k 5 "$limit" "$POLLARD" submit study.yaml --time 1h --script "$other" >/dev/null 2>"$work/stderr.1" </dev/null
+    codes=([1]=$?)
+    told 1 73 "$other: expected a job script or nothing" "submit --script $other"
+done
 finish
