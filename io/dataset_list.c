@@ -84,8 +84,17 @@ static list_form find_form(const char *text, size_t size)
     return FORM_LABELS;
 }
 
+/* Some programs put the mark U+FEFF before a text that is UTF-8, as spreadsheets do with CSV. It is no part of the first path. */
+static file_bytes without_mark(file_bytes text)
+{
+    static const unsigned char mark[] = {0xef, 0xbb, 0xbf};
+    const bool marked = text.size >= sizeof mark && memcmp(text.data, mark, sizeof mark) == 0;
+    return marked ? (file_bytes){text.data + sizeof mark, text.size - sizeof mark} : text;
+}
+
 bool sample_list_needs_folder(file_bytes text)
 {
+    text = without_mark(text);
     return find_form((const char *)text.data, text.size) != FORM_PATHS;
 }
 
@@ -430,6 +439,7 @@ static status finish(reader *r, bool numbers, size_t n_classes, const char *cons
 status sample_list_parse(arena *a, const char *source, file_bytes text, const image_names *folder, size_t n_classes,
                          const char *const class_name[], char **listing, size_t *size)
 {
+    text = without_mark(text);
     reader r = {.a = a, .source = source, .folder = folder, .form = find_form((const char *)text.data, text.size)};
     if (memchr(text.data, '\0', text.size) != NULL) {
         return FAIL(ST_DATA, "%s: expected a list of images and classes as text, found a file with zero bytes", source);

@@ -9,6 +9,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+enum { MOST_TRIES = 1000, NEW_FILE = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC };
+
 static status read_all(int fd, const char *path, unsigned char *data, size_t size)
 {
     for (size_t done = 0; done < size;) {
@@ -47,6 +49,12 @@ status file_read(arena *a, const char *path, size_t most, file_bytes *out)
     }
     (void)close(fd);
     return st;
+}
+
+bool file_is_absent(const char *path)
+{
+    struct stat info;
+    return lstat(path, &info) != 0 && (errno == ENOENT || errno == ENOTDIR);
 }
 
 status file_read_at(int fd, const char *name, uint64_t offset, size_t size, void *data)
@@ -90,15 +98,29 @@ static status make_folders(const char *folder)
     }
 }
 
-static status split(const char *path, char *folder, char *temporary, size_t size)
+/* The folder of `path`; a temporary name beside it fits into as many bytes too. */
+static status split(const char *path, char *folder, size_t size)
 {
+    char copy[4096];
     if (strlen(path) + 32 >= size) {
         return FAIL(ST_CANT_WRITE, "%.100s...: the path is longer than %zu bytes; choose another output with -o", path, size - 32);
     }
-    (void)snprintf(temporary, size, "%s", path);
-    (void)snprintf(folder, size, "%s", dirname(temporary));
-    (void)snprintf(temporary, size, "%s.tmp.%ld", path, (long)getpid());
+    (void)snprintf(copy, sizeof copy, "%s", path);
+    (void)snprintf(folder, size, "%s", dirname(copy));
     return STATUS_OK;
+}
+
+/* A new file beside `path`, -1 with errno where there is none to be had. Process numbers are no names: containers and hosts have the same ones, so
+ * that a file of this name may be another writer's, or one that a killed process has left. Neither may be written into. */
+static int make_temporary(const char *path, char *temporary, size_t size)
+{
+    const int n = snprintf(temporary, size, "%s.tmp.%ld", path, (long)getpid()); /* split() sees to it that all of it fits */
+    int fd = open(temporary, NEW_FILE, 0666);
+    for (int i = 1; i < MOST_TRIES && fd < 0 && errno == EEXIST; i++) {
+        (void)snprintf(temporary + n, size - (size_t)n, "-%d", i);
+        fd = open(temporary, NEW_FILE, 0666);
+    }
+    return fd;
 }
 
 static status check_target(const char *path)
@@ -119,10 +141,10 @@ static status cannot_be_written_to(const char *folder)
 status file_check_writable(const char *path)
 {
     char folder[4096], temporary[4096];
-    TRY(split(path, folder, temporary, sizeof folder));
+    TRY(split(path, folder, sizeof folder));
     TRY(make_folders(folder));
     TRY(check_target(path));
-    const int fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    const int fd = make_temporary(path, temporary, sizeof temporary);
     if (fd < 0) {
         return cannot_be_written_to(folder);
     }
@@ -171,8 +193,8 @@ static status foresee_folders(const char *folder)
 
 status file_foresee_writable(const char *path)
 {
-    char folder[4096], temporary[4096];
-    TRY(split(path, folder, temporary, sizeof folder));
+    char folder[4096];
+    TRY(split(path, folder, sizeof folder));
     TRY(foresee_folders(folder));
     return check_target(path);
 }
@@ -230,8 +252,8 @@ static status write_all(int fd, const char *path, const source *from)
 /* The last step of an atomic write: rename, fsync of the folder. */
 static status file_commit(const char *temporary, const char *path)
 {
-    char folder[4096], unused[4096];
-    TRY(split(path, folder, unused, sizeof folder));
+    char folder[4096];
+    TRY(split(path, folder, sizeof folder));
     if (rename(temporary, path) != 0) {
         return FAIL(ST_CANT_WRITE, "%s: cannot be renamed to %s: %s; choose another output with -o", temporary, path, strerror(errno));
     }
@@ -248,9 +270,9 @@ status file_write_parts(const char *path, size_t total, file_next_part *next, vo
 {
     const source from = {total, next, context};
     char folder[4096], temporary[4096];
-    TRY(split(path, folder, temporary, sizeof folder));
+    TRY(split(path, folder, sizeof folder));
     TRY(make_folders(folder));
-    const int fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+    const int fd = make_temporary(path, temporary, sizeof temporary);
     if (fd < 0) {
         return FAIL(ST_CANT_WRITE, "%s: cannot be made: %s; choose another output with -o", temporary, strerror(errno));
     }

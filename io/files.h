@@ -1,6 +1,7 @@
 #ifndef IO_FILES_H
 #define IO_FILES_H
 /* Whole files and paths. Rank-local. */
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -14,6 +15,9 @@ typedef struct file_bytes {
 
 /* Errors: ST_NO_INPUT (missing, a folder, unreadable), ST_DATA (larger than `most` bytes). */
 MUST_CHECK status file_read(arena *a, const char *path, size_t most, file_bytes *out);
+
+/* Is there nothing of this name? A link to nowhere is something: who reads it says what is wrong. */
+bool file_is_absent(const char *path);
 
 /* A piece of an open file, which messages call `name`. Errors: ST_NO_INPUT, ST_DATA (the file is shorter). */
 MUST_CHECK status file_read_at(int fd, const char *name, uint64_t offset, size_t size, void *data);

@@ -139,28 +139,31 @@ static status read_identity(arena *a, const source *s, char **out)
     return STATUS_OK;
 }
 
-/* The line of `text` at which `other` begins to differ, without its end. */
-static int differing_line(const char *text, const char *other, const char **line, int *length_other, const char **line_other)
+/* What a message shows of a line. */
+typedef struct excerpt {
+    const char *before, *text, *behind;
+    int n;
+} excerpt;
+
+/* Of the line that begins at `begin`, as much around `at` as a message can hold: lists of rates and seeds are long. */
+static excerpt line_around(const char *text, size_t begin, size_t at)
 {
-    size_t begin = 0, i = 0;
-    for (; text[i] == other[i] && text[i] != '\0'; i++) {
-        begin = text[i] == '\n' ? i + 1 : begin;
-    }
-    *line = text + begin;
-    *line_other = other + begin;
-    *length_other = (int)strcspn(other + begin, "\n");
-    return (int)strcspn(text + begin, "\n");
+    enum { BEFORE = 100, MOST = 300 };
+    const size_t from = at - begin > MOST - BEFORE ? at - BEFORE : begin, n = strcspn(text + from, "\n");
+    return (excerpt){from > begin ? "..." : "", text + from, n > MOST ? "..." : "", n > MOST ? MOST : (int)n};
 }
 
 static status other_identity(const char *folder, const char *was, const char *is)
 {
-    const char *old, *new;
-    int n_new = 0;
-    const int n_old = differing_line(was, is, &old, &n_new, &new);
+    size_t begin = 0, i = 0;
+    for (; was[i] == is[i] && was[i] != '\0'; i++) {
+        begin = was[i] == '\n' ? i + 1 : begin;
+    }
+    const excerpt old = line_around(was, begin, i), new = line_around(is, begin, i);
     return FAIL(ST_CONFIG,
-                "%s: holds finished work of another run, which is not mixed with this one: it was '%.*s', it is now '%.*s'; undo the change and "
+                "%s: holds finished work of another run, which is not mixed with this one: it was '%s%.*s%s', it is now '%s%.*s%s'; undo the change and "
                 "the run goes on where it was, or choose another output with -o, or begin anew with --fresh",
-                folder, n_old > 300 ? 300 : n_old, old, n_new > 300 ? 300 : n_new, new);
+                folder, old.before, old.n, old.text, old.behind, new.before, new.n, new.text, new.behind);
 }
 
 static status scan_file(arena *a, const char *folder, const char *identity, uint32_t file, entries *to, journal_index *out)

@@ -267,8 +267,11 @@ static inline const uint64_t *results_correct(const results *r, const result_cel
  * ST_BUG for a model or criterion whose name is not of letters, digits, _ - . ; then no partial file stays and an old one is untouched. */
 MUST_CHECK status results_write(const char *path, const results *r);
 
-/* Before hours of work: can a result be put at `path`, and is what may be there already a result? A study file or checkpoint is not
- * replaced. Errors: ST_CANT_WRITE. */
+/* Does the file begin like a result of any version, whole or damaged? Other HDF5 files, such as the shards of a pack, do not. */
+bool results_there(const char *path);
+
+/* Before hours of work: can a result be put at `path`, and is what may be there already a result? A study file, a checkpoint or
+ * somebody's HDF5 file is not replaced. Errors: ST_CANT_WRITE. */
 MUST_CHECK status results_check_output(const char *path);
 MUST_CHECK status results_foresee_output(const char *path); /* the same without making anything */
 

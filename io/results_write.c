@@ -1,6 +1,8 @@
 /* The result file as a whole: its parts in order, made in memory, then written at once. */
+#include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "io/results_parts.h"
 
@@ -135,10 +137,32 @@ cleanup:
     return st;
 }
 
+/* The file's root is what is written first, so the names of its attributes stand at the beginning. HDF5 itself is not asked: a damaged result can
+ * crash it, and may be replaced all the same. */
+bool results_there(const char *path)
+{
+    static const char name[] = "schema_version";
+    enum { BEGINNING = 1 << 14 };
+    char start[BEGINNING];
+    size_t n = 0;
+    bool found = false;
+    const int fd = h5_signature(path) ? open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK) : -1;
+    if (fd >= 0) {
+        for (ssize_t more = 1; more > 0 && n < sizeof start; n += more > 0 ? (size_t)more : 0) {
+            more = read(fd, start + n, sizeof start - n);
+        }
+        (void)close(fd);
+    }
+    for (size_t i = 0; i + sizeof name <= n && !found; i++) {
+        found = memcmp(start + i, name, sizeof name) == 0; /* with the zero that ends it */
+    }
+    return found;
+}
+
 static status check_kind(const char *path)
 {
     struct stat info;
-    if (stat(path, &info) == 0 && info.st_size > 0 && !h5_signature(path)) {
+    if (stat(path, &info) == 0 && info.st_size > 0 && !results_there(path)) {
         return FAIL(
             ST_CANT_WRITE,
             "%s: expected a result of an earlier run or nothing, found a file of another kind, which would be lost; "

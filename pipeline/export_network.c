@@ -66,7 +66,7 @@ static status read_json(arena *a, const results_mask *m, const config_model *mod
     *bytes = (file_bytes){NULL, 0};
     TRY(in_folder_of(a, model->checkpoint, "model.json", &then));
     TRY(in_folder_of(a, n->checkpoint, "model.json", path));
-    if (access(*path, F_OK) == 0) {
+    if (!file_is_absent(*path)) {
         TRY(file_read(a, *path, MODEL_LARGEST_JSON, bytes));
         digest_of(*bytes, digest);
     }

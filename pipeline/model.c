@@ -1,7 +1,6 @@
 #include "pipeline/model.h"
 
 #include <string.h>
-#include <unistd.h>
 
 #include "core/log.h"
 #include "io/checkpoint.h"
@@ -27,7 +26,7 @@ status share_file(comm *c, arena *a, const char *path, bool optional, size_t mos
     status st = STATUS_OK;
     int64_t found = 1;
     if (c->rank == 0) {
-        found = !(optional && access(path, F_OK) != 0);
+        found = !(optional && file_is_absent(path));
         st = arena_open("input file", &local);
         if (status_ok(st) && found) {
             st = file_read(local, path, most, &bytes);
@@ -71,7 +70,7 @@ status model_read(arena *a, const char *path, const config_model *cm, tensors **
         return (status){ST_ENVIRONMENT};
     }
     TRY(file_read(a, path, model_largest_checkpoint, &checkpoint));
-    if (access(json_path, F_OK) == 0) {
+    if (!file_is_absent(json_path)) {
         TRY(file_read(a, json_path, MODEL_LARGEST_JSON, &json));
     }
     *bytes = checkpoint.size;

@@ -1,6 +1,8 @@
 #include "pipeline/run.h"
 
+#include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "core/log.h"
 #include "pipeline/alike.h"
@@ -71,23 +73,47 @@ static status report(arena *a, const char *output, const results *r)
     return STATUS_OK;
 }
 
+static const char done_end[] = ": done\n"; /* of a marker: "result.h5: done" */
+enum { MOST_MARKER = 4352 };
+
+/* Where the marker is to be, nothing is lost but an older one: not the result, and not the study either. */
+static status check_done(arena *a, const char *done, const char *output)
+{
+    file_bytes there = {NULL, 0};
+    TRY(file_check_writable(done));
+    if (strcmp(done, output) == 0) {
+        return FAIL(ST_USAGE, "--done %s: expected a file of its own, found the result's name", done);
+    }
+    const bool exists = access(done, F_OK) == 0, read = exists && status_ok(file_read(a, done, MOST_MARKER, &there));
+    const size_t n = sizeof done_end - 1;
+    if (exists && (!read || (there.size > 0 && (there.size < n || memcmp(there.data + there.size - n, done_end, n) != 0)))) {
+        status_clear();
+        return FAIL(ST_CANT_WRITE, "--done %s: expected what an earlier run has written there or nothing, found a file of another kind, which would be lost; "
+                                   "choose another", done);
+    }
+    return STATUS_OK;
+}
+
 /* Collective. The proof that this run has reached its end, whatever the launcher makes of its exit code. */
-static status write_done(comm *c, const char *done, const char *what)
+static status write_done(comm *c, arena *a, const char *done, const char *output)
 {
     status st = STATUS_OK;
     if (done != NULL && c->rank == 0) {
-        char text[4352];
-        const int n = snprintf(text, sizeof text, "%s: done\n", what);
-        st = file_write_atomic(done, text, n < 0 ? 0 : (size_t)n < sizeof text ? (size_t)n : sizeof text - 1);
+        char text[MOST_MARKER];
+        const int n = snprintf(text, sizeof text, "%.*s%s", (int)(sizeof text - sizeof done_end), output, done_end);
+        st = check_done(a, done, output); /* the result is in place now, and may have two names */
+        if (status_ok(st)) {
+            st = file_write_atomic(done, text, n < 0 ? 0 : (size_t)n);
+        }
     }
     return comm_agree(c, st);
 }
 
 /* What the ranks have noted is on the disk, before anybody relies on it. */
-static status finish_share(comm *c, const resume *j, const char *output, const char *done)
+static status finish_share(comm *c, arena *a, const resume *j, const char *output, const char *done)
 {
     TRY(comm_agree(c, j->items.writer == NULL ? STATUS_OK : journal_sync(j->items.writer)));
-    return write_done(c, done, output);
+    return write_done(c, a, done, output);
 }
 
 /* A job of an array has done its share, and no result is to be written. */
@@ -115,7 +141,7 @@ static status finish(comm *c, arena *a, const plan *p, stage_ctx *s, const prove
     TRY(provenance_gather(c, a, p, s, run, &r));
     TRY(comm_agree(c, c->rank == 0 ? results_write(output, &r) : STATUS_OK));
     TRY(comm_agree(c, c->rank == 0 && found->n_tuned > 0 ? search_write_study(a, &p->study, found, output) : STATUS_OK));
-    TRY(write_done(c, o->done, output));
+    TRY(write_done(c, a, o->done, output));
     TRY(resume_done(j));
     if (c->rank == 0) {
         gather_audits_warn(&r);
@@ -166,6 +192,7 @@ static status run_in(comm *c, arena *a, const run_options *o, int argc, char *co
     resume_options with = o->resume;
     with.output = o->output != NULL ? o->output : p.study.config->output;
     TRY(comm_agree(c, c->rank == 0 ? results_check_output(with.output) : STATUS_OK)); /* before hours of work, not after */
+    TRY(comm_agree(c, c->rank == 0 && o->done != NULL ? check_done(a, o->done, with.output) : STATUS_OK));
     announce(c, &p.study);
     TRY(resume_open(c, a, &p, &with, &j));
     TRY(comm_agree(c, c->rank == 0 ? watch_note(a, &p.study, &j) : STATUS_OK));
@@ -175,7 +202,7 @@ static status run_in(comm *c, arena *a, const run_options *o, int argc, char *co
         *o->n_items = computed(c, &j);
     }
     if (with.n_tasks > 0) {
-        TRY(finish_share(c, &j, with.output, o->done));
+        TRY(finish_share(c, a, &j, with.output, o->done));
         return comm_agree(c, report_share(c, a, &j, o->config));
     }
     return finish(c, a, &p, &s, &started, &found, with.output, &j, o);

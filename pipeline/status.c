@@ -288,6 +288,9 @@ static status show(arena *a, const char *result, FILE *to)
                     S_ISDIR(info.st_mode) ? "a folder" : "a file of another kind");
     }
     if (index.n_files == 0 && stat(result, &info) == 0) {
+        if (!results_there(result)) {
+            return FAIL(ST_DATA, "%s: expected the result of a study (`pollard run -o`), found a file or folder of another kind, and no journal beside it", result);
+        }
         (void)fprintf(to, "%s: complete; `pollard inspect %s` shows it.\n", result, result);
         return STATUS_OK;
     }

@@ -164,8 +164,24 @@ static status go(arena *a, const job *j, const char *script, const char *merge)
     return STATUS_OK;
 }
 
-static status write_script(const char *path, const char *text)
+/* An older script may go; a study, or a network, whose name has slipped into this place, may not. */
+static status check_script(arena *a, const char *path)
 {
+    enum { MOST = 1 << 20 };
+    file_bytes there = {NULL, 0};
+    if (file_is_absent(path)) {
+        return STATUS_OK;
+    }
+    const bool read = status_ok(file_read(a, path, MOST, &there));
+    status_clear();
+    return read && (there.size == 0 || strncmp((const char *)there.data, "#!", 2) == 0)
+               ? STATUS_OK
+               : FAIL(ST_CANT_WRITE, "%s: expected a job script or nothing, found a file of another kind, which would be lost; choose another --script", path);
+}
+
+static status write_script(arena *a, const char *path, const char *text)
+{
+    TRY(check_script(a, path));
     TRY(file_write_atomic(path, text, strlen(text)));
     (void)fprintf(stderr, "Written: %s\n", path);
     return STATUS_OK;
@@ -189,10 +205,10 @@ static status hand_out(arena *a, const job *j)
     if (file == NULL) {
         TRY_TEXT(file, a, "%s.sbatch", j->name);
     }
-    TRY(write_script(file, text));
+    TRY(write_script(a, file, text));
     if (merge != NULL) {
         TRY_TEXT(merge_file, a, "%s.merge", file);
-        TRY(write_script(merge_file, merge));
+        TRY(write_script(a, merge_file, merge));
     }
     return j->cl->go ? go(a, j, file, merge_file) : STATUS_OK;
 }

@@ -113,7 +113,7 @@ static status compare(verify *v, const char *output)
                       "compare `pollard doctor` of each; else please report it",
                       v->straight, output, what);
         }
-        if (same) {
+        if (status_ok(st)) {
             remove_files(v, output);
         }
     }

@@ -47,6 +47,7 @@ refused 65 "net/model.json:1:1: not valid JSON"         'printf "{" >net/model.j
 refused 65 "not valid JSON"                             ': >net/model.json'
 refused 65 "expected a JSON object {...}, found a list" 'printf "[]" >net/model.json'
 refused 66 "net/model.json: expected a file, found a folder" 'rm net/model.json; mkdir net/model.json'
+refused 66 "net/model.json: cannot be opened: No such file" 'ln -sf nowhere net/model.json' # not as if it did not exist
 refused 65 "maximum parsing depth"                      'printf "{\"a\":%.0s" {1..3000} >net/model.json'
 refused 65 "num_classes: expected 11, found a last layer 'fc' with 10" 'json "s/\"num_classes\": 10/\"num_classes\": 11/"'
 refused 65 "unknown architecture 'rasnet'"              'json s/resnet/rasnet/'

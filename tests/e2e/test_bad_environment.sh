@@ -28,6 +28,23 @@ instead "ulimit -n $descriptors";           accepted ''
 instead 'exec </dev/null 0<&-';             accepted ''
 as_it_is
 
+# What a closed stream was for must not go into a file that is opened in its place, such as a result.
+if [ -e /proc/self/fd/0 ]; then
+    fresh ''
+    bash -c 'exec "$@" 0<&- 1>&- 2>&-' - "$POLLARD" run study.yaml -o r.h5 --set tasks.seeds=500 --set 'rates={step: 0.01}' &
+    pid=$!
+    for ((i = 0; i < 300; i++)); do # its journal is open
+        [[ $(readlink "/proc/$pid/fd"/*) = *.journal* ]] && break
+        sleep 0.1
+    done
+    streams=$(readlink "/proc/$pid/fd/0" "/proc/$pid/fd/1" "/proc/$pid/fd/2" | tr '\n' ' ')
+    kill -KILL "$pid"
+    wait "$pid" 2>/dev/null
+    [ "$streams" = "/dev/null /dev/null /dev/null " ] && pass || fail "the standard streams were closed, and now are: $streams"
+else
+    skipped "streams that are closed: /proc does not tell"
+fi
+
 # ---- too little memory: the smallest limit that the small study lives with, and a study that needs far more ----
 enough=
 for megabytes in {300..1500..100}; do

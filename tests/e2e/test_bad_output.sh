@@ -12,7 +12,16 @@ call 73 "File name too long"                            '' "${run[@]}" "$(printf
 call 73 "the path is longer than"                       '' "${run[@]}" "$(printf 'x/%.0s' {1..2100})r.h5"
 call 73 "study.yaml: expected a result of an earlier run or nothing" '' "${run[@]}" study.yaml
 call 73 "net/model.safetensors: expected a result of an earlier run or nothing" '' "${run[@]}" net/model.safetensors
+call 73 "mine.h5: expected a result of an earlier run or nothing" 'cp "$SOURCE/tests/golden/vgg_tiny.h5" mine.h5' "${run[@]}" mine.h5
 accepted                                                ': >r.h5.1; : >r.h5.3' # as mktemp leaves them
+refused 73 "marker: expected a file or nothing, found a folder" 'mkdir marker' --done marker # before the work, not after it
+refused 73 "file/deeper: the folder cannot be made"     ': >file' --done file/deeper/marker
+refused 73 "--done study.yaml: expected what an earlier run has written there" '' --done study.yaml
+refused 73 "--done net/model.safetensors: expected what an earlier run has written there" '' --done net/model.safetensors
+refused 2  "found the result's name"                    '' --done RESULT
+may_stay='^\./r\.h5\.[13]\(\.journal\(/\|$\)\|$\)' refused 73 "expected what an earlier run has written there" '' --done ./RESULT
+"$POLLARD" inspect r.h5.1 >/dev/null && "$POLLARD" inspect r.h5.3 >/dev/null && pass || fail "the marker has taken the place of the result"
+accepted                                                'echo "r.h5: done" >r.h5.1.done; : >r.h5.3.done' --done RESULT.done
 if [ -d /proc/self ]; then
     call 73 "/proc/self: the folder cannot be written to" '' "${run[@]}" /proc/self/r.h5
 fi
@@ -36,6 +45,16 @@ if [ -c /dev/full ]; then
     codes=([1]=$?)
     told 1 73 "the result itself is complete: r.h5" "standard output is full" && "$POLLARD" inspect r.h5 >/dev/null && [ ! -e r.h5.journal ] ||
         fail "the result is not complete"
+    # ... and whatever else is asked for what it prints
+    for command in doctor 'plan study.yaml' 'pack data/val -o packed' 'pack --verify packed' 'verify study.yaml'; do
+        for n in 1 2; do
+            if [ $n = 1 ]; then "$POLLARD" $command >/dev/full 2>"$work/stderr.1"; else
+                timeout -k 5 "$limit" "$launch" $n bash -c 'exec "$@" >/dev/full' - "$POLLARD" $command 2>"$work/stderr.$n"
+            fi
+            codes=([$n]=$?)
+            told $n 73 "standard output" "$command, standard output is full"
+        done
+    done
 fi
 
 # ---- results, and what is taken for one, that are read ----
@@ -51,4 +70,15 @@ unread 65 "without the attribute 'schema_version'"       '' "$SOURCE/tests/golde
 unread 65 "checksum"                                     "$result; printf XXXX | dd of=r bs=1 seek=1000 conv=notrunc status=none" r
 unread 65 "found no folder in it"                        'mkdir folder' folder
 unread 65 "the file is truncated"                        'truncate -s 400000 net/model.safetensors' net/model.safetensors
+fresh 'mkfifo pipe'
+for other in study.yaml data net/model.safetensors pipe; do
+    timeout -k 5 "$limit" "$POLLARD" status "$other" >/dev/null 2>"$work/stderr.1" </dev/null
+    codes=([1]=$?)
+    told 1 65 "$other: expected the result of a study" "status $other"
+done
+for other in study.yaml net/model.safetensors pipe; do
+    timeout -k 5 "$limit" "$POLLARD" submit study.yaml --time 1h --script "$other" >/dev/null 2>"$work/stderr.1" </dev/null
+    codes=([1]=$?)
+    told 1 73 "$other: expected a job script or nothing" "submit --script $other"
+done
 finish

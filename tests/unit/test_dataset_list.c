@@ -62,8 +62,10 @@ static void every_form_is_read(void **state)
         {"x.jpg, 1\ny.jpg, 0\n", 0, "C 0\nP y.jpg\nC 1\nP x.jpg\n"},
         {"x.jpg\t1\ny.jpg\t0\n", 0, "C 0\nP y.jpg\nC 1\nP x.jpg\n"},
         {"path,label\nx.jpg,n02\n/data/y.jpg,n01\n", 0, "C n01\nP /data/y.jpg\nC n02\nP x.jpg\n"},
+        {"\xef\xbb\xbfpath,label\nx.jpg,n02\ny.jpg,n01\n", 0, "C n01\nP y.jpg\nC n02\nP x.jpg\n"}, /* as spreadsheets write it */
         {"\"a,b.jpg\",\"say \"\"x\"\"\",more\nc.jpg,0", 0, "C 0\nP c.jpg\nC say \"x\"\nP a,b.jpg\n"},
         /* Kaggle's */
+        {"\xef\xbb\xbfImageId,PredictionString\nval_1,n01\nval_2,n02\n", 0, "C n01\nP val_1.JPEG\nC n02\nP val_2.JPEG\n"},
         {"ImageId,PredictionString\nval_2,n03 85 1 499 272 \nval_1,n01 1 2 3 4 n01 5 6 7 8 \nval_4,n02 0 0 1 1\n", 0,
          "C n01\nP val_1.JPEG\nC n02\nP val_4.png\nC n03\nP val_2.JPEG\n"},
     };

@@ -77,6 +77,21 @@ static void a_line_without_end_is_cut(void **state)
     assert_fails(journal_scan(memory, folder, is, &index), ST_CONFIG, "it was 'wwww", "it is now 'iiii", "--fresh", NULL);
 }
 
+/* Lists of rates and seeds are longer than what a message shows, and differ at their end. */
+static void what_differs_in_a_long_line_is_shown(void **state)
+{
+    (void)state;
+    const char *folder = made_journal_folder(memory);
+    char same[1001] = "";
+    journal_index index;
+    memset(same, 's', 1000);
+    const char *was = arena_text(memory, "a\n%s old %s\nb\n", same, same), *is = arena_text(memory, "a\n%s new\nb\n", same);
+    assert_non_null(was);
+    assert_non_null(is);
+    made_journal(memory, folder, "a", was, FEW, few);
+    assert_fails(journal_scan(memory, folder, is, &index), ST_CONFIG, "it was '...sss", "sss old sss", "sss...', it is now '...sss", "sss new'; undo", NULL);
+}
+
 /* Whose work it is can no longer be said: none of it is used, and it stops nobody. */
 static void without_an_identity_nothing_is_used(void **state)
 {
@@ -367,6 +382,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(another_identity_is_told_by_its_first_line, open_memory, close_memory),
         cmocka_unit_test_setup_teardown(one_file_of_another_run_is_enough, open_memory, close_memory),
         cmocka_unit_test_setup_teardown(a_line_without_end_is_cut, open_memory, close_memory),
+        cmocka_unit_test_setup_teardown(what_differs_in_a_long_line_is_shown, open_memory, close_memory),
         cmocka_unit_test_setup_teardown(without_an_identity_nothing_is_used, open_memory, close_memory),
         cmocka_unit_test_setup_teardown(what_is_no_file_is_named, open_memory, close_memory),
         cmocka_unit_test_setup_teardown(a_file_in_the_place_of_the_folder_is_named, open_memory, close_memory),

@@ -499,8 +499,17 @@ static void other_files_are_not_replaced(void **state)
             assert_fails(results_check_output(path), ST_CANT_WRITE, path, "a file of another kind", NULL);
         }
     }
+    assert_int_equal(unlink(path), 0);
+    const hid_t others = H5Fcreate(path, H5F_ACC_EXCL, H5P_DEFAULT, H5P_DEFAULT);
+    assert_true(others >= 0 && H5Fclose(others) >= 0);
+    assert_fails(results_check_output(path), ST_CANT_WRITE, path, "a file of another kind", NULL);
+    assert_false(results_there(path));
     assert_ok(results_write(path, sample(9)));
+    assert_true(results_there(path));
     assert_ok(results_check_output(path));
+    assert_int_equal(truncate(path, 3000), 0); /* damaged: it may be made again */
+    assert_ok(results_check_output(path));
+    assert_false(results_there(scratch_path("nothing")));
     assert_ok(results_check_output(scratch_path("nothing")));
     assert_int_equal(files_in_scratch("nothing"), 0);
 }
