@@ -283,13 +283,10 @@ static status show(arena *a, const char *result, FILE *to)
         return (status){ST_ENVIRONMENT};
     }
     TRY(journal_scan(a, folder, NULL, &index));
-    if (index.n_files == 0 && stat(result, &info) == 0 && !results_recognise(result)) {
-        return FAIL(ST_DATA, "%s: expected a result (.h5), or the name that a study's result will have, found %s and no journal beside it", result,
-                    S_ISDIR(info.st_mode) ? "a folder" : "a file of another kind");
-    }
     if (index.n_files == 0 && stat(result, &info) == 0) {
         if (!results_there(result)) {
-            return FAIL(ST_DATA, "%s: expected the result of a study (`pollard run -o`), found a file or folder of another kind, and no journal beside it", result);
+            return FAIL(ST_DATA, "%s: expected the result of a study (.h5), or the name that it will have, found %s and no journal beside it", result,
+                        S_ISDIR(info.st_mode) ? "a folder" : "a file of another kind");
         }
         (void)fprintf(to, "%s: complete; `pollard inspect %s` shows it.\n", result, result);
         return STATUS_OK;
