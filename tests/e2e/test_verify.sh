@@ -41,7 +41,7 @@ fi
 [ $? = 66 ] && grep -q 'none.h5.journal' err && pass || fail "status of nothing"
 for other in "$config" "$SOURCE/configs"; do
     "$POLLARD" status "$other" >out 2>err
-    [ $? = 65 ] && grep -q 'expected a result' err && [ ! -s out ] && pass || { fail "status of $other, which is no result"; cat out err; }
+    [ $? = 65 ] && grep -q 'expected the result' err && [ ! -s out ] && pass || { fail "status of $other, which is no result"; cat out err; }
 done
 ranks 2 run "$config" "${small[@]}" -o r.h5 --array 1/2 >out 2>err && grep -q 'Job 1 of 2 has done its share' out && pass || { fail "half of a study"; cat err; }
 "$POLLARD" status r.h5 >out 2>err
