@@ -310,6 +310,9 @@ static void a_race_in_rounds_keeps_less(void **state)
                               "method: halving, eta: 16, seeds: 200, first_images: 0.1, first_rates: 100, first_seeds: 200, references: 1, report: 1");
     study extended;
     const search_forecast *f = foresee(p, &extended);
+    for (size_t k = 1; k < f->n_parts; k++) { /* networks of all rounds are remembered, not of a quarter of them; small networks have fewer at all rates */
+        assert_true(f->part[k].masks > f->part[0].masks / 2);
+    }
     for (size_t i = 0; i < stage_count; i++) {
         size_t whole = 0, round = 0;
         if (strcmp(stage_table[i]->name, "attribute") != 0 && strcmp(stage_table[i]->name, "prune") != 0) {

@@ -230,6 +230,13 @@ static void a_race_is_cut(void **state)
     assert_memory_equal(rounds->state, whole->state, whole->room * sizeof *whole->state);
     assert_memory_equal(rounds->round, whole->round, whole->room * sizeof *whole->round);
     assert_memory_equal(rounds->first, whole->first, whole->room * sizeof *whole->first);
+    size_t moved = 0; /* settings that went on a rung further have another value there */
+    for (size_t i = 0; i < whole->room; i++) {
+        const double last = measure_of(whole, i, 0)[OBJECTIVE_MEAN];
+        assert_true(whole->round[i] > 0 || whole->first[i] == last);
+        moved += whole->round[i] == 1 && whole->first[i] != last;
+    }
+    assert_true(moved > 0);
     for (size_t k = 0; k < 3; k++) {
         explained += scored_on(rounds, k) * images_of(&rounds->tuning.study, 0, (size_t)1 << k);
     }
