@@ -48,7 +48,8 @@ static inline size_t n_kinds(const target *t)
 }
 
 /* Local (pipeline/search_cut.c). What a round takes for each of its settings: sums of relevance, which some may share, as exact ones while images are
- * explained; then a ranking of each kind of components, and a byte of mask for each component and rate. */
+ * explained; then a ranking of each kind of components, and a byte of mask for each component and rate. At most: sums are counted with all moments of a
+ * row, of which a tree leaves the square out. */
 double search_setting_bytes(const search_study *s);
 /* Local. As few rounds as take no more than `most` bytes each for their settings; 0: what a search takes. */
 search_cut search_cut_of(const search_study *s, size_t settings, double most);
