@@ -3,6 +3,7 @@
 
 #include <math.h>
 
+#include "core/exact_sum.h"
 #include "pipeline/dry_run_parts.h"
 #include "pipeline/search_parts.h"
 
@@ -82,6 +83,30 @@ static void a_round_keeps_what_is_foreseen(void **state)
         }
     }
     assert_true(f->known == 0 && f->trials > 0); /* there is one round: no mask has to be remembered */
+}
+
+static size_t part_of(const stage_forecast *f, const char *name)
+{
+    size_t i = 0;
+    while (i < f->n_parts && strcmp(f->part[i].name, name) != 0) {
+        i++;
+    }
+    assert_true(i < f->n_parts);
+    return f->part[i].bytes;
+}
+
+/* Values of a tree are added up exactly, and then stand beside that as rounded ones, until the settings have theirs. */
+static void sums_are_counted_twice(void **state)
+{
+    (void)state;
+    study extended;
+    const search_forecast *f = foresee(open_plan(tasks, arena_text(memory, "method: exhaustive, %s", few)), &extended);
+    for (size_t i = 0; i < stage_count; i++) {
+        if (strcmp(stage_table[i]->name, "attribute") == 0) {
+            const size_t exact = part_of(&f->stage[i], "sums of relevance"), rounded = part_of(&f->stage[i], "sums of the tree, rounded");
+            assert_in_range(rounded * sizeof(exact_sum) / sizeof(double), exact / 100 * 99, exact / 100 * 101);
+        }
+    }
 }
 
 /* A search by rounds remembers masks; it takes no more memory at once for fewer settings at a time. */
@@ -334,6 +359,7 @@ int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         TEST_WITH_MEMORY(a_round_keeps_what_is_foreseen),
+        TEST_WITH_MEMORY(sums_are_counted_twice),
         TEST_WITH_MEMORY(rounds_remember_masks),
         TEST_WITH_MEMORY(settings_of_a_rung_are_spread),
         TEST_WITH_MEMORY(what_it_will_find_is_counted),
